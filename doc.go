@@ -1,0 +1,2 @@
+// Package gotgcall streams audio and video into Telegram group calls.
+package gotgcall

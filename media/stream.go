@@ -1,0 +1,101 @@
+package media
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Track is a set of tracks.
+type Track uint8
+
+// The tracks.
+const (
+	TrackAudio Track = 1
+	TrackVideo Track = 2
+)
+
+// Has reports whether t contains all of u.
+func (t Track) Has(u Track) bool { return t&u == u }
+
+// String returns "audio", "video", "audio+video" or "none".
+func (t Track) String() string {
+	switch t {
+	case TrackAudio:
+		return "audio"
+	case TrackVideo:
+		return "video"
+	case TrackAudio | TrackVideo:
+		return "audio+video"
+	}
+	return "none"
+}
+
+// Frame is one encoded frame: an Opus packet or a VP8 picture.
+type Frame struct {
+	// Track is TrackAudio or TrackVideo, never both.
+	Track Track
+	// PTS is when the frame is due, counted from the start of the stream,
+	// one timeline for both tracks.
+	PTS time.Duration
+	// Duration is how long the frame lasts. For audio it is exact, from the
+	// Opus TOC byte (RFC 6716 section 3.1); for video it is the nominal
+	// frame interval, or 0 when the stream does not say.
+	Duration time.Duration
+	// Key reports a video key frame. It is false for audio.
+	Key bool
+	// Data is the encoded frame. It is valid until the next ReadFrame.
+	Data []byte
+}
+
+// Stream is one run of a source. Its methods other than Close are for one
+// goroutine at a time.
+type Stream interface {
+	// Tracks reports the tracks the stream really has, which may be fewer
+	// than the source was asked for.
+	Tracks() Track
+
+	// ReadFrame returns the next frame, in the order the frames are due (PTS
+	// never decreases by more than the interleaving of the container). It
+	// blocks until the encoder has one. At the natural end it returns
+	// io.EOF; when the encoder died, an error that wraps ErrFFmpegCrashed;
+	// after Close, an error.
+	ReadFrame() (Frame, error)
+
+	// Close kills the processes behind the stream, waits for them and
+	// releases everything. It interrupts a ReadFrame that blocks, is
+	// idempotent, and may be called from any goroutine.
+	Close() error
+}
+
+// Source describes something that can be played, any number of times.
+// The From functions of this package make one; a program may bring its own.
+type Source interface {
+	// Tracks reports the tracks that are asked for.
+	Tracks() Track
+
+	// Open starts the source and returns when its first frame can be read.
+	// When ctx ends first, Open stops whatever it started and returns an
+	// error that wraps ctx.Err(). The caller must Close the stream.
+	Open(ctx context.Context, env Env) (Stream, error)
+}
+
+// SeekableSource is a Source that can start in the middle.
+type SeekableSource interface {
+	Source
+
+	// OpenAt is Open from a position, counted from the start of the media.
+	// The frames' PTS count from that position: the first is near zero.
+	OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error)
+}
+
+// Env is what a Source needs of the program it runs in.
+type Env struct {
+	// FFmpegPath is the ffmpeg binary: a path, or a name to look up in PATH.
+	FFmpegPath string
+	// Logger is never nil.
+	Logger *slog.Logger
+	// LogStderr asks for ffmpeg's standard error, line by line, on Logger at
+	// Info level.
+	LogStderr bool
+}

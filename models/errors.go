@@ -1,0 +1,93 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The errors a caller decides by. They arrive wrapped, with what was being done
+// and why it failed; test them with errors.Is.
+var (
+	// ErrConnectionExists: the chat already has a call, or its call is
+	// already connected. The existing call is not touched.
+	ErrConnectionExists = errors.New("connection already exists")
+
+	// ErrConnectionNotFound: the chat has no call.
+	ErrConnectionNotFound = errors.New("connection not found")
+
+	// ErrConnectionTimeout: the connection was not up within the connect
+	// timeout.
+	ErrConnectionTimeout = errors.New("connection timed out")
+
+	// ErrConnectionFailed: ICE or DTLS failed, the peer's certificate is not
+	// the announced one, or a connection that was up is lost for good.
+	ErrConnectionFailed = errors.New("connection failed")
+
+	// ErrInvalidParams: an argument is malformed: a join answer, a URL, a
+	// command line, a source.
+	ErrInvalidParams = errors.New("invalid parameters")
+
+	// ErrUnsupportedCallMode: the join answer is for a call that has no
+	// WebRTC transport (a broadcast or an RTMP stream).
+	ErrUnsupportedCallMode = errors.New("unsupported call mode")
+
+	// ErrFFmpegSpawn: the ffmpeg binary is missing or could not be started.
+	ErrFFmpegSpawn = errors.New("ffmpeg did not start")
+
+	// ErrFFmpegCrashed: ffmpeg ended with an error or by a signal while its
+	// stream was playing. The chain holds an *FFmpegError.
+	ErrFFmpegCrashed = errors.New("ffmpeg crashed")
+
+	// ErrFile: the source cannot be played: it is missing, unreachable,
+	// empty, not media, or has none of the tracks that were asked for. Where
+	// ffmpeg diagnosed it, the chain holds an *FFmpegError.
+	ErrFile = errors.New("source not playable")
+
+	// ErrClosed: the Client is closed.
+	ErrClosed = errors.New("client closed")
+
+	// ErrStopped: Stop ended what was going on.
+	ErrStopped = errors.New("call stopped")
+
+	// ErrSourceReplaced: a later SetStreamSources won over this one while it
+	// was still opening its source.
+	ErrSourceReplaced = errors.New("source replaced by a later one")
+
+	// ErrInternal: a defect of this library.
+	ErrInternal = errors.New("internal error")
+
+	// ErrNotConnected: the call is not connected.
+	ErrNotConnected = errors.New("not connected")
+
+	// ErrWrongMode: the method does not apply to this kind of call, such as
+	// Connect on an RTMP call.
+	ErrWrongMode = errors.New("wrong call mode")
+
+	// ErrNotImplemented: the feature is absent from this version.
+	ErrNotImplemented = errors.New("not implemented")
+)
+
+// FFmpegError is how an ffmpeg process ended, in its own words.
+type FFmpegError struct {
+	// ExitCode is the exit status, or -1 when a signal ended the process.
+	ExitCode int
+	// Signal names the signal that ended the process, such as "killed";
+	// empty otherwise, and always on Windows.
+	Signal string
+	// Stderr is the tail of what ffmpeg wrote to its standard error, at most
+	// a few kilobytes, without a trailing newline.
+	Stderr string
+}
+
+// Error reports the exit status or signal and the last line of Stderr.
+func (e *FFmpegError) Error() string {
+	how := fmt.Sprintf("ffmpeg: exit status %d", e.ExitCode)
+	if e.Signal != "" {
+		how = "ffmpeg: signal: " + e.Signal
+	}
+	if last := e.Stderr[strings.LastIndexByte(e.Stderr, '\n')+1:]; last != "" {
+		how += ": " + last
+	}
+	return how
+}

@@ -1,0 +1,110 @@
+package models
+
+import "strconv"
+
+// ConnState is where a call's connection stands.
+type ConnState int
+
+// The states of a connection. The first five keep the order bots know.
+const (
+	// Connecting: Connect is running.
+	Connecting ConnState = iota
+	// Connected: media flows, or would if there were any. Also reported when
+	// a Disconnected connection recovers.
+	Connected
+	// Failed: the connection is lost for good and the call is over.
+	Failed
+	// Closed: Stop or Close ended the call.
+	Closed
+	// Timeout: the connection was not up in time and the call is over.
+	Timeout
+	// Disconnected: nothing was heard from the server for a while. The call
+	// lives, playback goes on, and either Connected or Failed follows.
+	Disconnected
+)
+
+// String returns the state in lower case.
+func (s ConnState) String() string {
+	switch s {
+	case Connecting:
+		return "connecting"
+	case Connected:
+		return "connected"
+	case Failed:
+		return "failed"
+	case Closed:
+		return "closed"
+	case Timeout:
+		return "timeout"
+	case Disconnected:
+		return "disconnected"
+	}
+	return "ConnState(" + strconv.Itoa(int(s)) + ")"
+}
+
+// NetworkInfo is what OnConnectionChange reports.
+type NetworkInfo struct {
+	State ConnState
+}
+
+// StreamType says which half of a stream an event speaks of.
+type StreamType int
+
+// The stream types.
+const (
+	Audio StreamType = iota
+	Video
+)
+
+// String returns the type in lower case.
+func (t StreamType) String() string {
+	switch t {
+	case Audio:
+		return "audio"
+	case Video:
+		return "video"
+	}
+	return "StreamType(" + strconv.Itoa(int(t)) + ")"
+}
+
+// Device is the participant's device a stream appears as: audio plays as the
+// microphone, video as the camera.
+type Device int
+
+// The devices.
+const (
+	Microphone Device = iota
+	Camera
+)
+
+// String returns the device in lower case.
+func (d Device) String() string {
+	switch d {
+	case Microphone:
+		return "microphone"
+	case Camera:
+		return "camera"
+	}
+	return "Device(" + strconv.Itoa(int(d)) + ")"
+}
+
+// MediaState is what a bot mirrors to Telegram with
+// phone.editGroupCallParticipant.
+type MediaState struct {
+	// Muted: Mute is in force.
+	Muted bool
+	// Paused: Pause is in force.
+	Paused bool
+	// VideoStopped: no picture is being sent, because no source is set or
+	// the source has none.
+	VideoStopped bool
+	// PresentationPaused is always true: this library shares no screen.
+	PresentationPaused bool
+}
+
+// CallInfo is one entry of Client.Calls.
+type CallInfo struct {
+	// CaptureTimeMs is how many milliseconds of the current source have been
+	// handed to the wire; what Time returns.
+	CaptureTimeMs uint64
+}
