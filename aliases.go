@@ -1,0 +1,97 @@
+package gotgcall
+
+import (
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// The types of the packages below, under the name a bot imports.
+type (
+	// Source describes something that can be played; see FromFile, FromURL,
+	// FromShell and FromShells.
+	Source = media.Source
+	// SeekableSource is a Source that can start in the middle.
+	SeekableSource = media.SeekableSource
+	// Track is a set of tracks.
+	Track = media.Track
+	// EncodeOptions tunes what FromFile and FromURL encode.
+	EncodeOptions = media.EncodeOptions
+
+	// MediaState is what a bot mirrors with phone.editGroupCallParticipant.
+	MediaState = models.MediaState
+	// NetworkInfo is what OnConnectionChange reports.
+	NetworkInfo = models.NetworkInfo
+	// ConnState is where a connection stands.
+	ConnState = models.ConnState
+	// StreamType is Audio or Video.
+	StreamType = models.StreamType
+	// Device is Microphone or Camera.
+	Device = models.Device
+	// CallInfo is one entry of Client.Calls.
+	CallInfo = models.CallInfo
+	// FFmpegError is how an ffmpeg process ended, in its own words; get it
+	// with errors.As.
+	FFmpegError = models.FFmpegError
+)
+
+// The tracks of a source.
+const (
+	TrackAudio = media.TrackAudio
+	TrackVideo = media.TrackVideo
+)
+
+// The kinds of stream and the devices they appear as.
+const (
+	Audio      = models.Audio
+	Video      = models.Video
+	Microphone = models.Microphone
+	Camera     = models.Camera
+)
+
+// The states of a connection.
+const (
+	Connecting   = models.Connecting
+	Connected    = models.Connected
+	Failed       = models.Failed
+	Closed       = models.Closed
+	Timeout      = models.Timeout
+	Disconnected = models.Disconnected
+)
+
+// The errors a bot decides by; see package models for what each means. Test them
+// with errors.Is: they arrive wrapped.
+var (
+	ErrConnectionExists    = models.ErrConnectionExists
+	ErrConnectionNotFound  = models.ErrConnectionNotFound
+	ErrConnectionTimeout   = models.ErrConnectionTimeout
+	ErrConnectionFailed    = models.ErrConnectionFailed
+	ErrInvalidParams       = models.ErrInvalidParams
+	ErrUnsupportedCallMode = models.ErrUnsupportedCallMode
+	ErrFFmpegSpawn         = models.ErrFFmpegSpawn
+	ErrFFmpegCrashed       = models.ErrFFmpegCrashed
+	ErrFile                = models.ErrFile
+	ErrClosed              = models.ErrClosed
+	ErrStopped             = models.ErrStopped
+	ErrSourceReplaced      = models.ErrSourceReplaced
+	ErrInternal            = models.ErrInternal
+	ErrNotConnected        = models.ErrNotConnected
+	ErrWrongMode           = models.ErrWrongMode
+	ErrNotImplemented      = models.ErrNotImplemented
+)
+
+// FromFile plays a local file. The path is only ever a path: it is never taken
+// for a protocol, a pattern or an option, and a playlist file opens nothing else.
+func FromFile(path string, opts EncodeOptions) Source { return media.FromFile(path, opts) }
+
+// FromURL plays what is at a network address. It never reads a local file,
+// whatever the address serves.
+func FromURL(url string, opts EncodeOptions) Source { return media.FromURL(url, opts) }
+
+// FromShell plays what a command writes to its standard output. The command line
+// is split on blanks outside "…"; no shell sees it. What an ffmpeg command lacks
+// of output options is filled in.
+func FromShell(cmd string, tracks Track) Source { return media.FromShell(cmd, tracks) }
+
+// FromShells plays what two commands write, one for each track; an empty command
+// leaves its track out.
+func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audioCmd, videoCmd) }

@@ -1,0 +1,324 @@
+package gotgcall
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/instances"
+	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// Client holds any number of calls, one for each chat, behind one handle. It is
+// safe for concurrent use; two Clients of one program share nothing.
+//
+// Every callback runs on one goroutine, in order, one at a time. Any method may
+// be called from inside a callback, Close too.
+type Client struct {
+	// immutable after New
+	calls    instances.Config
+	events   *dispatcher
+	lifetime context.Context // of what waits without a context of its own
+	cancel   context.CancelCauseFunc
+	ending   sync.WaitGroup // one for each call that is not quite gone
+
+	mu     sync.Mutex // guards what follows; held for map operations only
+	byChat map[int64]*instances.Group
+	closed bool
+}
+
+// New returns a Client without calls. It fails with ErrFFmpegSpawn when there is
+// no ffmpeg, and with ErrInvalidParams for an option it cannot use. The caller
+// must Close it.
+func New(opts ...Option) (*Client, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, fmt.Errorf("new client: %w", err)
+	}
+	if _, err := exec.LookPath(cfg.ffmpegPath); err != nil {
+		return nil, fmt.Errorf("new client: %w: %w; install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; "+
+			"Windows: winget install ffmpeg), or give its path with WithFFmpegPath", ErrFFmpegSpawn, err)
+	}
+	c := &Client{byChat: make(map[int64]*instances.Group), events: newDispatcher(cfg.logger, cfg.dispatchBuffer)}
+	c.lifetime, c.cancel = context.WithCancelCause(context.Background())
+	c.calls = instances.Config{
+		Logger:         cfg.logger,
+		Media:          media.Env{FFmpegPath: cfg.ffmpegPath, Logger: cfg.logger, LogStderr: cfg.ffmpegStderrLog},
+		Certs:          peer.NewCertPool(cfg.certPool),
+		ConnectTimeout: connectTimeout,
+		Peer: peer.Config{
+			Logger:       cfg.logger,
+			Disconnected: disconnectedAfter,
+			Failed:       failedAfter,
+			Keepalive:    keepaliveEvery,
+		},
+	}
+	if cfg.sharedSockets {
+		c.calls.Peer.Sockets = peer.NewSocketPool(c.calls.Peer)
+	}
+	return c, nil
+}
+
+// CreateCall starts a call and returns the JSON for phone.joinGroupCall. It opens
+// no socket and takes microseconds. Of concurrent calls for one chat the first
+// wins, the others get ErrConnectionExists.
+func (c *Client) CreateCall(chatID int64) (string, error) {
+	if err := c.vacant(chatID); err != nil {
+		return "", fmt.Errorf("create call: %w", err)
+	}
+	var g *instances.Group
+	g, err := instances.NewGroup(c.calls, instances.Events{
+		Ended:      func() { c.forget(chatID, g) },
+		StreamEnd:  func(t StreamType, d Device, err error) { c.events.streamEnd(chatID, t, d, err) },
+		Connection: func(info NetworkInfo) { c.events.connection(chatID, info) },
+		Gone:       c.ending.Done,
+	})
+	if err != nil {
+		return "", fmt.Errorf("create call: %w", err)
+	}
+	params, err := g.Params()
+	if err != nil {
+		return "", fmt.Errorf("create call: %w", err)
+	}
+	if err := c.add(chatID, g); err != nil {
+		return "", fmt.Errorf("create call: %w", err)
+	}
+	return params, nil
+}
+
+// Connect takes the answer to phone.joinGroupCall (the data of
+// updateGroupCallConnection) and blocks until media can flow, at most 10 s.
+//
+// A failure ends the call, so that CreateCall can be tried again:
+// ErrInvalidParams for a malformed answer, ErrUnsupportedCallMode for a broadcast,
+// ErrConnectionTimeout, ErrConnectionFailed; ErrStopped or ErrClosed when Stop or
+// Close came in between. On a call that is connecting or connected already,
+// ErrConnectionExists harms nothing.
+func (c *Client) Connect(chatID int64, telegramParams string) error {
+	g, err := c.call(chatID)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return g.Connect(c.lifetime, telegramParams)
+}
+
+// SetStreamSources opens a source and lets it replace what the call is playing,
+// which goes on until the new one is ready. It may be called before Connect: the
+// source then plays from its start when the connection is up. It blocks until the
+// source has its first frame, never for the connection.
+//
+// When the source cannot be opened (ErrFile, ErrFFmpegSpawn, ErrInvalidParams)
+// the old one goes on playing. ErrSourceReplaced: a later SetStreamSources won.
+func (c *Client) SetStreamSources(chatID int64, src Source) error {
+	g, err := c.call(chatID)
+	if err != nil {
+		return fmt.Errorf("set stream sources: %w", err)
+	}
+	if err := g.SetSource(c.lifetime, src); err != nil {
+		return fmt.Errorf("set stream sources: %w", err)
+	}
+	return nil
+}
+
+// StartRTMP is to push the call to Telegram's RTMP ingest instead. This version
+// cannot: it returns ErrNotImplemented and starts nothing.
+func (c *Client) StartRTMP(chatID int64, _ string) error {
+	if err := c.vacant(chatID); err != nil {
+		return fmt.Errorf("start rtmp: %w", err)
+	}
+	return fmt.Errorf("start rtmp: %w", ErrNotImplemented)
+}
+
+// Pause stops the source where it is: nothing is sent until Resume. It is legal
+// before Connect and without a source, and survives a change of source. It
+// reports whether the call was not paused before.
+func (c *Client) Pause(chatID int64) (bool, error) {
+	return c.set(chatID, "pause", (*instances.Group).SetPaused, true)
+}
+
+// Resume goes on where Pause stopped. It reports whether the call was paused.
+func (c *Client) Resume(chatID int64) (bool, error) {
+	return c.set(chatID, "resume", (*instances.Group).SetPaused, false)
+}
+
+// Mute withholds sound and picture while the source runs on. It is legal
+// whenever Pause is. It reports whether the call was not muted before.
+func (c *Client) Mute(chatID int64) (bool, error) {
+	return c.set(chatID, "mute", (*instances.Group).SetMuted, true)
+}
+
+// Unmute ends Mute; the picture returns with its next key frame, within 2 s. It
+// reports whether the call was muted.
+func (c *Client) Unmute(chatID int64) (bool, error) {
+	return c.set(chatID, "unmute", (*instances.Group).SetMuted, false)
+}
+
+func (c *Client) set(chatID int64, verb string, set func(*instances.Group, bool) (bool, error), on bool) (bool, error) {
+	g, err := c.call(chatID)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", verb, err)
+	}
+	changed, err := set(g, on)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", verb, err)
+	}
+	return changed, nil
+}
+
+// GetState returns what the bot should show of the call in Telegram.
+func (c *Client) GetState(chatID int64) (MediaState, error) {
+	g, err := c.call(chatID)
+	if err != nil {
+		return MediaState{}, fmt.Errorf("get state: %w", err)
+	}
+	return g.State(), nil
+}
+
+// Time returns how many milliseconds of the current source were handed to the
+// wire; after its end, how many it had.
+func (c *Client) Time(chatID int64) (uint64, error) {
+	g, err := c.call(chatID)
+	if err != nil {
+		return 0, fmt.Errorf("time: %w", err)
+	}
+	return milliseconds(g.Position()), nil
+}
+
+// Calls returns every call and how far it has played.
+func (c *Client) Calls() map[int64]CallInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	infos := make(map[int64]CallInfo, len(c.byChat))
+	for chatID, g := range c.byChat {
+		infos[chatID] = CallInfo{CaptureTimeMs: milliseconds(g.Position())}
+	}
+	return infos
+}
+
+func milliseconds(d time.Duration) uint64 { return uint64(d / time.Millisecond) }
+
+// AudioSSRC returns the call's audio SSRC, the source of phone.leaveGroupCall.
+// It fits a signed 32-bit integer.
+func (c *Client) AudioSSRC(chatID int64) (uint32, error) {
+	g, err := c.call(chatID)
+	if err != nil {
+		return 0, fmt.Errorf("audio ssrc: %w", err)
+	}
+	return g.AudioSSRC(), nil
+}
+
+// OnStreamEnd sets the callback that hears when a source has ended, once for each
+// of its tracks, video first: with nil at its natural end, ErrFFmpegCrashed,
+// ErrConnectionFailed when the connection is lost, ErrStopped or ErrClosed when
+// Stop or Close ended it. It hears nothing of a source that was replaced. A later
+// callback replaces an earlier one; nil removes it.
+func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err error)) {
+	c.events.onStreamEnd(fn)
+}
+
+// OnConnectionChange sets the callback that hears of a call's connection:
+// Connecting, Connected, Disconnected while the server is silent, Connected again,
+// and last Failed, Timeout or Closed, when the chat is free for another call. A
+// later callback replaces an earlier one; nil removes it.
+func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
+	c.events.onConnection(fn)
+}
+
+// Stop ends the chat's call, whatever it is busy with. The chat can have another
+// call at once.
+func (c *Client) Stop(chatID int64) error {
+	c.mu.Lock()
+	g, err := c.lookup(chatID)
+	delete(c.byChat, chatID)
+	c.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	g.Stop(models.ErrStopped)
+	return nil
+}
+
+// Close stops every call and the Client. The callbacks still hear of what that
+// ended, unless one of them blocks. After Close returned no callback starts, and
+// every method returns ErrClosed. It is idempotent.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	first := !c.closed
+	c.closed = true
+	calls := make([]*instances.Group, 0, len(c.byChat))
+	for _, g := range c.byChat {
+		calls = append(calls, g)
+	}
+	clear(c.byChat)
+	c.mu.Unlock()
+	if first {
+		c.cancel(models.ErrClosed)
+	}
+	for _, g := range calls {
+		go g.Stop(models.ErrClosed) // ends with the call; ending waits for it
+	}
+	c.ending.Wait()
+	c.calls.Certs.Close()
+	c.events.close()
+	return nil
+}
+
+// call returns the chat's call.
+func (c *Client) call(chatID int64) (*instances.Group, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lookup(chatID)
+}
+
+// lookup is call for who holds mu.
+func (c *Client) lookup(chatID int64) (*instances.Group, error) {
+	if c.closed {
+		return nil, ErrClosed
+	}
+	g, ok := c.byChat[chatID]
+	if !ok {
+		return nil, fmt.Errorf("%w: chat %d", ErrConnectionNotFound, chatID)
+	}
+	return g, nil
+}
+
+// vacant reports why the chat cannot have a call.
+func (c *Client) vacant(chatID int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lookupVacancy(chatID)
+}
+
+func (c *Client) lookupVacancy(chatID int64) error {
+	if c.closed {
+		return ErrClosed
+	}
+	if _, ok := c.byChat[chatID]; ok {
+		return fmt.Errorf("%w: chat %d", ErrConnectionExists, chatID)
+	}
+	return nil
+}
+
+func (c *Client) add(chatID int64, g *instances.Group) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.lookupVacancy(chatID); err != nil {
+		return err
+	}
+	c.byChat[chatID] = g
+	c.ending.Add(1)
+	return nil
+}
+
+// forget makes the chat free when its call has ended by itself.
+func (c *Client) forget(chatID int64, g *instances.Group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byChat[chatID] == g {
+		delete(c.byChat, chatID)
+	}
+}

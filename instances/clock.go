@@ -1,0 +1,63 @@
+package instances
+
+import (
+	"sync"
+	"time"
+)
+
+// clock says when a frame is due: one for both tracks of a session, absolute, so
+// that being late once does not make everything after it late.
+//
+// It stands still until run is called, and again after hold.
+type clock struct {
+	mu      sync.Mutex    // guards what follows
+	running bool          //
+	epoch   time.Time     // when position 0 is due; only while running
+	held    time.Duration // the position it stands at; only while not running
+	changed chan struct{} // has a token after each change
+}
+
+func newClock() *clock { return &clock{changed: make(chan struct{}, 1)} }
+
+// run starts the clock: the position it stands at is due at the given instant.
+func (c *clock) run(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running {
+		return
+	}
+	c.running, c.epoch = true, at.Add(-c.held)
+	c.notify()
+}
+
+// hold stops the clock where it is.
+func (c *clock) hold(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.running {
+		return
+	}
+	c.running, c.held = false, max(0, now.Sub(c.epoch))
+	c.notify()
+}
+
+// move puts off everything that is still to come.
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch = c.epoch.Add(d)
+}
+
+// due returns when a position is due, or false while the clock stands still.
+func (c *clock) due(position time.Duration) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch.Add(position), c.running
+}
+
+func (c *clock) notify() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}

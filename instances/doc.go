@@ -1,0 +1,13 @@
+// Package instances holds the state of one chat's call: its connection and its
+// player.
+//
+// A call moves through these phases, never back:
+//
+//	created --Connect--> connecting --up--> connected
+//	   |                     |                  |
+//	   +------ Stop ---------+-- failure/Stop --+--> ended
+//
+// The player lives as long as the call. It takes sources in every phase but the
+// last, opens them beside what is playing, and starts a source when there is a
+// connection to play into.
+package instances

@@ -1,0 +1,236 @@
+package instances
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/jsonparams"
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// Config is what calls of one Client have in common.
+type Config struct {
+	Logger         *slog.Logger
+	Media          media.Env
+	Peer           peer.Config // without OnState
+	Certs          *peer.CertPool
+	ConnectTimeout time.Duration
+}
+
+// Events is how a call tells of itself. The functions are called in order, from
+// goroutines of the call, and must not block.
+type Events struct {
+	// Ended: the call is over and knows nothing of its chat any more. It
+	// comes first and once.
+	Ended func()
+	// StreamEnd: a source ended, for one of its tracks.
+	StreamEnd func(models.StreamType, models.Device, error)
+	// Connection: the connection changed.
+	Connection func(models.NetworkInfo)
+	// Gone: nothing of the call is left. It comes last and once.
+	Gone func()
+}
+
+type phase int
+
+const (
+	created phase = iota
+	connecting
+	connected
+	ended
+)
+
+// Group is a WebRTC group call.
+type Group struct {
+	cfg    Config
+	events Events
+	id     *peer.Identity
+	player *player
+
+	mu    sync.Mutex // guards what follows; held while nothing waits
+	phase phase
+	conn  *peer.Conn
+	abort context.CancelCauseFunc // calls off the connecting; nil otherwise
+	dial  sync.WaitGroup          // one while connecting
+
+	over chan struct{} // closed when the call has ended and nothing of it is left
+}
+
+// NewGroup draws the call's identity. It opens nothing.
+func NewGroup(cfg Config, events Events) (*Group, error) {
+	id, err := peer.NewIdentity(cfg.Certs)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", models.ErrInternal, err)
+	}
+	g := &Group{cfg: cfg, events: events, id: id, over: make(chan struct{})}
+	g.player = newPlayer(cfg.Media, g.streamEnded)
+	return g, nil
+}
+
+// Params returns the join payload.
+func (g *Group) Params() (string, error) { return g.id.Join().Encode() }
+
+// AudioSSRC identifies the participant.
+func (g *Group) AudioSSRC() uint32 { return g.id.AudioSSRC }
+
+// Connect takes the join answer and returns when media can flow. A failure other
+// than ErrConnectionExists ends the call.
+func (g *Group) Connect(ctx context.Context, answer string) error {
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.ConnectTimeout,
+		fmt.Errorf("%w after %s", models.ErrConnectionTimeout, g.cfg.ConnectTimeout))
+	defer cancel()
+
+	if err := g.begin(abort); err != nil {
+		return err
+	}
+	conn, err := g.open(ctx, answer)
+	if err == nil {
+		err = g.up(ctx, conn)
+	}
+	g.dial.Done()
+	if err != nil {
+		g.end(err)
+		return fmt.Errorf("connect: %w", err)
+	}
+	return nil
+}
+
+func (g *Group) begin(abort context.CancelCauseFunc) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch g.phase {
+	case created:
+	case ended:
+		return fmt.Errorf("connect: %w", models.ErrConnectionNotFound)
+	default:
+		return fmt.Errorf("connect: %w", models.ErrConnectionExists)
+	}
+	g.phase, g.abort = connecting, abort
+	g.dial.Add(1)
+	g.events.Connection(models.NetworkInfo{State: models.Connecting})
+	return nil
+}
+
+func (g *Group) open(ctx context.Context, answer string) (*peer.Conn, error) {
+	response, err := jsonparams.Decode(answer)
+	if err != nil {
+		return nil, err
+	}
+	cfg := g.cfg.Peer
+	cfg.OnState = g.connectionChanged
+	return peer.Dial(ctx, g.id, response, cfg)
+}
+
+// up makes the connection the call's, unless the call was ended meanwhile.
+func (g *Group) up(ctx context.Context, conn *peer.Conn) error {
+	g.mu.Lock()
+	if g.phase != connecting {
+		g.mu.Unlock()
+		return errors.Join(context.Cause(ctx), conn.Close())
+	}
+	g.phase, g.conn, g.abort = connected, conn, nil
+	g.events.Connection(models.NetworkInfo{State: models.Connected})
+	g.mu.Unlock()
+	g.player.connect(func(f media.Frame, due time.Time) {
+		track := conn.Audio()
+		if f.Track == media.TrackVideo {
+			track = conn.Video()
+		}
+		// It fails when the connection goes away, which it reports itself.
+		_ = track.WriteFrame(f.Data, due)
+	})
+	return nil
+}
+
+// connectionChanged hears from the connection after it was up. It must not wait
+// for the connection, so a failure is cleaned up on a goroutine of its own.
+func (g *Group) connectionChanged(state models.ConnState, reason error) {
+	if state == models.Failed {
+		go g.end(reason) // ends by itself; Stop waits for the same end
+		return
+	}
+	g.events.Connection(models.NetworkInfo{State: state})
+}
+
+// SetSource opens a source and lets it replace what is playing.
+func (g *Group) SetSource(ctx context.Context, src media.Source) error {
+	return g.player.setSource(ctx, src)
+}
+
+// SetPaused stops or resumes the source where it is. It reports whether that
+// changed anything.
+func (g *Group) SetPaused(on bool) (bool, error) { return g.player.setPaused(on) }
+
+// SetMuted withholds or sends what is played. It reports whether that changed
+// anything.
+func (g *Group) SetMuted(on bool) (bool, error) { return g.player.setMuted(on) }
+
+// State returns the mute, pause and video flags.
+func (g *Group) State() models.MediaState { return g.player.state() }
+
+// Position is how much of the source was handed to the wire.
+func (g *Group) Position() time.Duration { return g.player.position() }
+
+// Stop ends the call for a reason and waits until nothing of it is left. It may
+// be called in any phase, any number of times.
+func (g *Group) Stop(reason error) { g.end(reason) }
+
+// end is the one teardown: media before transport, then the word of it.
+func (g *Group) end(reason error) {
+	g.mu.Lock()
+	if g.phase == ended {
+		g.mu.Unlock()
+		<-g.over
+		return
+	}
+	was := g.phase
+	g.phase = ended
+	conn, abort := g.conn, g.abort
+	g.mu.Unlock()
+	defer g.events.Gone()
+	defer close(g.over)
+
+	g.events.Ended()
+	if abort != nil {
+		abort(reason)
+	}
+	g.player.close(reason)
+	g.dial.Wait()
+	if conn != nil {
+		if err := conn.Close(); err != nil {
+			g.cfg.Logger.Debug("close connection", "err", err)
+		}
+	}
+	if state := finalState(reason); was != created || state == models.Closed {
+		g.events.Connection(models.NetworkInfo{State: state})
+	}
+}
+
+// finalState is the last word on a connection that ended for a reason.
+func finalState(reason error) models.ConnState {
+	switch {
+	case errors.Is(reason, models.ErrStopped), errors.Is(reason, models.ErrClosed):
+		return models.Closed
+	case errors.Is(reason, models.ErrConnectionTimeout):
+		return models.Timeout
+	}
+	return models.Failed
+}
+
+// streamEnded tells of both tracks of a source, video first.
+func (g *Group) streamEnded(tracks media.Track, err error) {
+	if tracks.Has(media.TrackVideo) {
+		g.events.StreamEnd(models.Video, models.Camera, err)
+	}
+	if tracks.Has(media.TrackAudio) {
+		g.events.StreamEnd(models.Audio, models.Microphone, err)
+	}
+}

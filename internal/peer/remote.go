@@ -1,0 +1,80 @@
+package peer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gotgcall/gotgcall/jsonparams"
+)
+
+// The mids of the three sections. Audio and video packets carry theirs.
+const (
+	midAudio = "0"
+	midVideo = "1"
+)
+
+// offer writes the server's answer to our join as the SDP offer the server
+// would have made: it receives Opus and VP8 and takes a data channel. With lite
+// it claims to be an ICE-lite agent (RFC 8445 section 6.1.1), which makes us the
+// controlling side.
+func offer(r *jsonparams.Response, lite bool) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
+
+	line("v=0")
+	line("o=- 1 1 IN IP4 0.0.0.0")
+	line("s=-")
+	line("t=0 0")
+	line("a=group:BUNDLE %s %s 2", midAudio, midVideo)
+	if lite {
+		line("a=ice-lite")
+	}
+	transport := func() {
+		t := r.Transport
+		line("c=IN IP4 0.0.0.0")
+		line("a=ice-ufrag:%s", t.Ufrag)
+		line("a=ice-pwd:%s", t.Pwd)
+		line("a=fingerprint:sha-256 %s", t.Fingerprint)
+		if t.Passive {
+			line("a=setup:passive")
+		} else {
+			line("a=setup:active")
+		}
+	}
+	media := func(mid string) {
+		transport()
+		line("a=mid:%s", mid)
+		line("a=recvonly")
+		line("a=rtcp-mux")
+		line("a=rtcp-rsize")
+	}
+
+	line("m=audio 9 UDP/TLS/RTP/SAVPF %d", r.Opus)
+	media(midAudio)
+	line("a=rtpmap:%d opus/48000/2", r.Opus)
+	line("a=fmtp:%d minptime=10;useinbandfec=1", r.Opus)
+	line("a=rtcp-fb:%d transport-cc", r.Opus)
+	for i, c := range r.Transport.Candidates {
+		line("a=candidate:%s %d udp %d %s %d typ %s", c.Foundation, c.Component,
+			// Telegram gives all candidates one priority; the order decides.
+			c.Priority-min(c.Priority, uint32(i)), c.Addr.Addr(), c.Addr.Port(), c.Type)
+	}
+	line("a=end-of-candidates")
+
+	line("m=video 9 UDP/TLS/RTP/SAVPF %d %d", r.VP8, r.RTX)
+	media(midVideo)
+	line("a=rtpmap:%d VP8/90000", r.VP8)
+	line("a=rtcp-fb:%d transport-cc", r.VP8)
+	line("a=rtcp-fb:%d nack", r.VP8)
+	line("a=rtcp-fb:%d nack pli", r.VP8)
+	line("a=rtcp-fb:%d ccm fir", r.VP8)
+	line("a=rtpmap:%d rtx/90000", r.RTX)
+	line("a=fmtp:%d apt=%d", r.RTX, r.VP8)
+
+	line("m=application 9 UDP/DTLS/SCTP webrtc-datachannel")
+	transport()
+	line("a=mid:2")
+	line("a=sctp-port:5000")
+	line("a=max-message-size:262144")
+	return b.String()
+}

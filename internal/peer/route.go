@@ -1,0 +1,63 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/gotgcall/gotgcall/jsonparams"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// route is what the operating system says about the way to the server.
+type route struct {
+	// locals are the addresses it would send from, each once.
+	locals []netip.Addr
+	// candidates are those of the server it knows a way to. An IPv6 address on
+	// a host without IPv6 is not among them.
+	candidates []jsonparams.Candidate
+}
+
+// routeTo asks for the way to each candidate. Nothing is sent: connecting a UDP
+// socket only looks the route up. It spares us every other interface of the
+// machine (docker, virtual machines, tunnels) without knowing their names.
+func routeTo(ctx context.Context, candidates []jsonparams.Candidate) (route, error) {
+	var r route
+	var dialer net.Dialer
+	var lastErr error
+	seen := make(map[netip.Addr]bool)
+	for _, c := range candidates {
+		conn, err := dialer.DialContext(ctx, "udp", c.Addr.String())
+		if err != nil {
+			lastErr = err
+			continue
+		}
+		local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
+		_ = conn.Close() // a UDP socket that sent nothing
+		r.candidates = append(r.candidates, c)
+		if !seen[local] {
+			seen[local] = true
+			r.locals = append(r.locals, local)
+		}
+	}
+	if len(r.candidates) == 0 {
+		return r, fmt.Errorf("%w: no route to the server: %w", models.ErrConnectionFailed, lastErr)
+	}
+	return r, nil
+}
+
+// from reports whether ip is one the route sends from.
+func (r route) from(ip net.IP) bool {
+	addr, ok := netip.AddrFromSlice(ip)
+	if !ok {
+		return false
+	}
+	addr = addr.Unmap()
+	for _, local := range r.locals {
+		if local == addr {
+			return true
+		}
+	}
+	return false
+}

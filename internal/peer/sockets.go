@@ -1,0 +1,151 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/pion/ice/v4"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// SocketPool shares UDP sockets among calls. After the first STUN message a
+// socket tells its calls apart by the remote address only, so two calls to one
+// address of the server never share one: a call takes the first socket that has
+// no call to any of its addresses, and opens another when there is none.
+type SocketPool struct {
+	log *pionLog
+
+	mu      sync.Mutex // guards sockets and what is in them
+	sockets []*socket
+}
+
+// socket is one shared UDP socket. It is closed when its last call leaves.
+type socket struct {
+	mux   *ice.UDPMuxDefault
+	local netip.Addr
+	taken map[netip.AddrPort]bool
+}
+
+// lease is a call's share of the sockets.
+type lease struct {
+	pool    *SocketPool
+	parts   []part
+	release sync.Once
+}
+
+type part struct {
+	socket  *socket
+	remotes []netip.AddrPort
+}
+
+// NewSocketPool returns an empty pool. It holds nothing while no call does.
+func NewSocketPool(cfg Config) *SocketPool {
+	return &SocketPool{log: &pionLog{logger: cfg.Logger}}
+}
+
+// take leases a socket for each local address of the route.
+func (p *SocketPool) take(r route) (*lease, error) {
+	l := &lease{pool: p}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, local := range r.locals {
+		var remotes []netip.AddrPort
+		for _, c := range r.candidates {
+			if c.Addr.Addr().Is4() == local.Is4() {
+				remotes = append(remotes, c.Addr)
+			}
+		}
+		s := p.find(local, remotes)
+		if s == nil {
+			var err error
+			if s, err = p.open(local); err != nil {
+				return nil, errors.Join(err, p.leave(l.parts))
+			}
+		}
+		for _, remote := range remotes {
+			s.taken[remote] = true
+		}
+		l.parts = append(l.parts, part{s, remotes})
+	}
+	return l, nil
+}
+
+func (p *SocketPool) find(local netip.Addr, remotes []netip.AddrPort) *socket {
+	for _, s := range p.sockets {
+		if s.local == local && !s.hasAny(remotes) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (s *socket) hasAny(remotes []netip.AddrPort) bool {
+	for _, r := range remotes {
+		if s.taken[r] {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *SocketPool) open(local netip.Addr) (*socket, error) {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+	if err != nil {
+		return nil, fmt.Errorf("%w: shared socket: %w", models.ErrConnectionFailed, err)
+	}
+	s := &socket{
+		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: p.log.NewLogger("ice")}),
+		local: local,
+		taken: make(map[netip.AddrPort]bool),
+	}
+	p.sockets = append(p.sockets, s)
+	return s, nil
+}
+
+// leave gives shares back and closes sockets without calls. The caller holds mu.
+func (p *SocketPool) leave(parts []part) error {
+	var errs []error
+	for _, part := range parts {
+		for _, remote := range part.remotes {
+			delete(part.socket.taken, remote)
+		}
+		if len(part.socket.taken) > 0 {
+			continue
+		}
+		for i, s := range p.sockets {
+			if s == part.socket {
+				p.sockets = append(p.sockets[:i], p.sockets[i+1:]...)
+				break
+			}
+		}
+		errs = append(errs, part.socket.mux.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// mux returns the sockets as pion wants them.
+func (l *lease) mux() ice.UDPMux {
+	muxes := make([]ice.UDPMux, len(l.parts))
+	for i, p := range l.parts {
+		muxes[i] = p.socket.mux
+	}
+	return ice.NewMultiUDPMuxDefault(muxes...)
+}
+
+// Close gives the share back. It is idempotent; a nil lease is one of nothing.
+func (l *lease) Close() error {
+	if l == nil {
+		return nil
+	}
+	var err error
+	l.release.Do(func() {
+		l.pool.mu.Lock()
+		defer l.pool.mu.Unlock()
+		err = l.pool.leave(l.parts)
+	})
+	return err
+}

@@ -1,0 +1,58 @@
+package peer
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+
+	"github.com/gotgcall/gotgcall/jsonparams"
+)
+
+// wire is the interceptor next to the socket. Every packet passes it, media,
+// padding and retransmissions alike, and is stamped with what only the last
+// station can know: the transport-wide sequence number, one counter for all
+// streams of the connection, and the time of sending. It writes into the room
+// that Track reserved in the header.
+type wire struct {
+	interceptor.NoOp
+	rtx  map[uint32]uint32 // media SSRC -> the RTX SSRC that was announced
+	next atomic.Uint32     // transport-wide sequence number
+}
+
+// NewInterceptor makes wire its own factory: it serves one connection.
+func (w *wire) NewInterceptor(string) (interceptor.Interceptor, error) { return w, nil }
+
+// BindLocalStream pins the RTX SSRC, for which pion draws a number of its own.
+// It has to come before the interceptor that answers NACKs.
+func (w *wire) BindLocalStream(info *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
+	if rtx, ok := w.rtx[info.SSRC]; ok {
+		info.SSRCRetransmission = rtx
+	}
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		if ext := h.GetExtension(jsonparams.ExtTransportWide); len(ext) == 2 {
+			binary.BigEndian.PutUint16(ext, uint16(w.next.Add(1)))
+		}
+		if ext := h.GetExtension(jsonparams.ExtAbsSendTime); len(ext) == 3 {
+			putAbsSendTime(ext, time.Now())
+		}
+		return writer.Write(h, payload, a)
+	})
+}
+
+// putAbsSendTime writes 24 bits of 6.18 fixed-point seconds, the middle of an
+// NTP timestamp.
+func putAbsSendTime(b []byte, t time.Time) {
+	v := uint32(ntpTime(t) >> 14)
+	b[0], b[1], b[2] = byte(v>>16), byte(v>>8), byte(v)
+}
+
+// ntpTime returns seconds since 1900 as 32.32 fixed point (RFC 3550 section 4).
+func ntpTime(t time.Time) uint64 {
+	const from1900 = 2208988800 // seconds from 1900 to 1970
+	sec := uint64(t.Unix() + from1900)
+	frac := uint64(t.Nanosecond()) << 32 / uint64(time.Second)
+	return sec<<32 | frac
+}
