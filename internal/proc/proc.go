@@ -1,0 +1,142 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// stderrGrace bounds how long Wait waits for standard error to be closed once
+// the process has ended: a daemon that left the process group may hold it open
+// for ever.
+const stderrGrace = time.Second
+
+// Config says what to run.
+type Config struct {
+	// Path is the program: a path, or a name to look up in PATH.
+	Path string
+	// Args are its arguments, without the program's own name.
+	Args []string
+	// OnStderr, when not nil, is given each line of standard error as it
+	// comes, from one goroutine, without the line's end. It must not block
+	// and must not call Wait.
+	OnStderr func(line string)
+}
+
+// Process is one running child process, which leads a process group of its own.
+// All methods may be called from any goroutine.
+type Process struct {
+	// immutable after Start
+	cmd    *exec.Cmd
+	stdout *os.File
+	stderr *tail
+
+	mu    sync.Mutex // guards ended; held while a signal is sent
+	ended bool       // the group must not be signalled any more
+
+	done chan struct{} // closed by the waiter once err is set
+	err  error
+}
+
+// Start runs a program with its standard input empty. An error wraps
+// models.ErrFFmpegSpawn. The caller must Close Stdout, and Kill the process
+// unless Wait has returned.
+func Start(c Config) (*Process, error) {
+	// StdoutPipe will not do: Wait closes it when the process ends, whether
+	// or not the tail of the output has been read.
+	stdout, childStdout, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
+	}
+	defer childStdout.Close()
+
+	p := &Process{
+		cmd:    exec.Command(c.Path, c.Args...),
+		stdout: stdout,
+		stderr: &tail{onLine: c.OnStderr},
+		done:   make(chan struct{}),
+	}
+	p.cmd.Stdout = childStdout
+	p.cmd.Stderr = p.stderr
+	p.cmd.SysProcAttr = groupAttr()
+	p.cmd.WaitDelay = stderrGrace
+	if err := p.cmd.Start(); err != nil {
+		stdout.Close()
+		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
+	}
+
+	// The waiter stops when the process ends, which Kill brings about; Wait
+	// waits for it.
+	go p.wait()
+	return p, nil
+}
+
+// Stdout is the reading end of the process's standard output. It stays readable
+// to its last byte after the process has ended. The caller must Close it, which
+// also interrupts a Read.
+func (p *Process) Stdout() *os.File { return p.stdout }
+
+// Kill ends the process and everything it started that is still in its group,
+// at once. It does nothing when the process has ended already.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended {
+		killGroup(p.cmd.Process)
+	}
+}
+
+// Wait waits until the process has ended. It returns nil for exit status 0 and
+// an *models.FFmpegError otherwise, the same to every caller.
+func (p *Process) Wait() error {
+	<-p.done
+	return p.err
+}
+
+// Done is closed when the process has ended and Wait does not block any more.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// wait reaps the process. What the process left behind in its group is killed
+// before the reap: afterwards the process id, which names the group, may belong
+// to somebody else.
+func (p *Process) wait() {
+	defer close(p.done)
+	if awaitExit(p.cmd.Process.Pid) {
+		p.mu.Lock()
+		killGroup(p.cmd.Process)
+		p.ended = true
+		p.mu.Unlock()
+	}
+	err := p.cmd.Wait()
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.err = p.exitError(err)
+}
+
+func (p *Process) exitError(err error) error {
+	state := p.cmd.ProcessState
+	if state == nil {
+		return fmt.Errorf("%w: wait: %w", models.ErrInternal, err)
+	}
+	// A held standard error is not the process's failure; nor is a copying
+	// error, and neither hides the exit status.
+	if state.Success() {
+		return nil
+	}
+	failure := &models.FFmpegError{ExitCode: state.ExitCode(), Stderr: p.stderr.text()}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		failure.Signal = status.Signal().String()
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return fmt.Errorf("%w: %w", failure, err)
+	}
+	return failure
+}

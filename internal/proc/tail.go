@@ -1,0 +1,75 @@
+package proc
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+)
+
+// Bounds on the kept part of standard error. A line longer than maxLine is cut;
+// ffmpeg's own are shorter unless they quote a long name.
+const (
+	maxTail = 4 << 10
+	maxLine = 1 << 10
+)
+
+// tail is an io.Writer that keeps the last whole lines written to it.
+type tail struct {
+	onLine func(string) // may be nil; called without mu
+
+	// owned by the one writer
+	partial []byte
+
+	mu    sync.Mutex // guards lines and size
+	lines []string
+	size  int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		// ffmpeg ends its progress lines with a carriage return.
+		i := bytes.IndexAny(p, "\r\n")
+		if i < 0 {
+			t.extend(p)
+			break
+		}
+		t.extend(p[:i])
+		t.endLine()
+		p = p[i+1:]
+	}
+	return n, nil
+}
+
+func (t *tail) extend(p []byte) {
+	t.partial = append(t.partial, p[:min(len(p), maxLine-len(t.partial))]...)
+}
+
+func (t *tail) endLine() {
+	line := strings.ToValidUTF8(string(t.partial), "\uFFFD")
+	t.partial = t.partial[:0]
+	if strings.TrimSpace(line) == "" {
+		return
+	}
+	t.mu.Lock()
+	t.lines = append(t.lines, line)
+	t.size += len(line) + 1
+	for t.size > maxTail && len(t.lines) > 1 {
+		t.size -= len(t.lines[0]) + 1
+		t.lines = t.lines[1:]
+	}
+	t.mu.Unlock()
+	if t.onLine != nil {
+		t.onLine(line)
+	}
+}
+
+// text is the tail, with a last line that was not ended. The writer must be done.
+func (t *tail) text() string {
+	if len(t.partial) > 0 {
+		t.endLine()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(t.lines, "\n")
+}
