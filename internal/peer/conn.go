@@ -332,7 +332,7 @@ func (c *Conn) failure() error {
 	if c.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {
 		return fmt.Errorf("%w: ice: the server answers none of our checks", models.ErrConnectionFailed)
 	}
-	return fmt.Errorf("%w: dtls: %s", models.ErrConnectionFailed, c.log.lastWarning())
+	return fmt.Errorf("%w: dtls: %s", models.ErrConnectionFailed, c.log.handshakeFailure())
 }
 
 // drain reads the RTCP of one stream, which is what drives the interceptor that

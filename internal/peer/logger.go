@@ -4,17 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/pion/logging"
 )
 
 // pionLog sends pion's log to slog at Debug level: what pion warns of is its
-// inner life, and what matters of it reaches the caller as an error. It keeps the
-// last warning, which is where pion says why a handshake failed.
+// inner life, and what matters of it reaches the caller as an error. It keeps why
+// a handshake failed, which pion says nowhere else.
 type pionLog struct {
-	logger  *slog.Logger
-	warning atomic.Pointer[string]
+	logger    *slog.Logger
+	handshake atomic.Pointer[string]
 }
 
 // NewLogger serves pion as logging.LoggerFactory.
@@ -22,8 +23,9 @@ func (l *pionLog) NewLogger(scope string) logging.LeveledLogger {
 	return &scopedLog{l, scope}
 }
 
-func (l *pionLog) lastWarning() string {
-	if s := l.warning.Load(); s != nil {
+// handshakeFailure is what went wrong after ICE was up.
+func (l *pionLog) handshakeFailure() string {
+	if s := l.handshake.Load(); s != nil {
 		return *s
 	}
 	return "no reason given"
@@ -41,9 +43,9 @@ func (s *scopedLog) debugf(format string, args ...any) {
 }
 
 func (s *scopedLog) warnf(format string, args ...any) {
-	if s.scope == "pc" || s.scope == "dtls" {
-		msg := fmt.Sprintf(format, args...)
-		s.to.warning.Store(&msg)
+	if s.scope == "pc" && strings.HasPrefix(format, "Failed to start manager") {
+		msg := fmt.Sprint(args...)
+		s.to.handshake.Store(&msg)
 	}
 	s.debugf(format, args...)
 }

@@ -1,0 +1,225 @@
+package peer_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/jsonparams"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func config() peer.Config {
+	return peer.Config{
+		Logger:       slog.New(slog.DiscardHandler),
+		OnState:      func(models.ConnState, error) {},
+		Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second,
+	}
+}
+
+// dial joins a server and connects to it.
+func dial(ctx context.Context, t *testing.T, server *sfu.SFU, cfg peer.Config) (*peer.Conn, *sfu.Participant, error) {
+	t.Helper()
+	id, err := peer.NewIdentity(nil)
+	require.NoError(t, err)
+	params, err := id.Join().Encode()
+	require.NoError(t, err)
+	answer, err := server.Join(ctx, params)
+	require.NoError(t, err)
+	response, err := jsonparams.Decode(answer)
+	require.NoError(t, err)
+	conn, err := peer.Dial(ctx, id, response, cfg)
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	}
+	return conn, server.Participant(id.AudioSSRC), err
+}
+
+func newServer(t *testing.T, cfg sfu.Config) *sfu.SFU {
+	t.Helper()
+	server, err := sfu.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	return server
+}
+
+// play writes a second of both tracks at once.
+func play(t *testing.T, conn *peer.Conn) {
+	t.Helper()
+	start := time.Now()
+	for i := range 50 {
+		due := start.Add(time.Duration(i) * 20 * time.Millisecond)
+		require.NoError(t, conn.Audio().WriteFrame([]byte{0xfc, 1, 2, 3, 4}, due))
+		require.NoError(t, conn.Video().WriteFrame(make([]byte, 3000), due))
+	}
+}
+
+func TestDialConnectsAndBreaksNoRule(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]sfu.Config{
+		"controlling server":       {ICE: sfu.Controlling},
+		"controlled server":        {ICE: sfu.Controlled},
+		"lite server":              {ICE: sfu.Lite},
+		"server waits for hello":   {DTLSRole: sfu.ServerRole},
+		"telegram's test server":   {TelegramTest: true},
+		"unroutable ipv6 first":    {UnroutableIPv6: true},
+		"no audio in the answer":   {OmitAudio: true},
+		"errors for the first 2 s": {AnswerErrorsFor: 2 * time.Second},
+		"silent for the first 2 s": {SilentFor: 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, far, err := dial(t.Context(), t, newServer(t, cfg), config())
+			require.NoError(t, err)
+			play(t, conn)
+			require.NoError(t, conn.Close())
+			<-far.Done()
+			require.Empty(t, far.Violations())
+		})
+	}
+}
+
+func TestDialRefusesAnotherCertificate(t *testing.T) {
+	t.Parallel()
+	_, far, err := dial(t.Context(), t, newServer(t, sfu.Config{WrongFingerprint: true}), config())
+	require.ErrorIs(t, err, models.ErrConnectionFailed)
+	require.ErrorContains(t, err, "fingerprint")
+	select {
+	case <-far.Connected():
+		t.Fatal("keys were derived from a certificate that is not the announced one")
+	default:
+	}
+}
+
+func TestDialGivesUpWithTheCauseOfItsContext(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("called off")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	server := newServer(t, sfu.Config{SilentFor: time.Hour})
+	time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
+	_, _, err := dial(ctx, t, server, config())
+	require.ErrorIs(t, err, cause)
+}
+
+func TestKickIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	type change struct {
+		state models.ConnState
+		err   error
+	}
+	changes := make(chan change, 8)
+	cfg := config()
+	cfg.OnState = func(s models.ConnState, err error) { changes <- change{s, err} }
+	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
+	require.NoError(t, err)
+	far.Kick()
+	got := <-changes
+	require.Equal(t, models.Failed, got.state)
+	require.ErrorIs(t, got.err, models.ErrConnectionFailed)
+	require.NoError(t, conn.Close())
+	require.Empty(t, changes)
+}
+
+// TestStreamsStayAliveAndAreReported: an idle video stream gets a padding packet
+// every 2 s, and what was sent gets sender reports whose two times agree.
+func TestStreamsStayAliveAndAreReported(t *testing.T) {
+	t.Parallel()
+	padding := make(chan sfu.Packet, 64)
+	reports := make(chan *rtcp.SenderReport, 64)
+	server := newServer(t, sfu.Config{
+		IdleVideoGC: 5 * time.Second,
+		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
+			if p.Header.Padding {
+				padding <- p
+			}
+		},
+		OnRTCP: func(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
+			for _, p := range packets {
+				if sr, ok := p.(*rtcp.SenderReport); ok {
+					reports <- sr
+				}
+			}
+		},
+	})
+	conn, far, err := dial(t.Context(), t, server, config())
+	require.NoError(t, err)
+	start := time.Now()
+	require.NoError(t, conn.Audio().WriteFrame([]byte{0xfc, 1, 2, 3, 4}, start))
+
+	first, second := <-padding, <-padding
+	require.EqualValues(t, 100, first.Header.PayloadType)
+	require.Equal(t, far.SSRC()+1, first.Header.SSRC)
+	require.Equal(t, first.Header.SequenceNumber+1, second.Header.SequenceNumber)
+	require.InDelta(t, 2.0, second.Arrival.Sub(first.Arrival).Seconds(), 1.0)
+
+	a := <-reports
+	require.Equal(t, far.SSRC(), a.SSRC)
+	for b := range reports {
+		if b.SSRC != a.SSRC {
+			continue
+		}
+		seconds := float64(b.NTPTime-a.NTPTime) / (1 << 32)
+		require.Positive(t, seconds)
+		require.InDelta(t, seconds*48000, float64(b.RTPTime-a.RTPTime), 2)
+		break
+	}
+	require.NoError(t, conn.Close())
+	<-far.Done()
+	require.Empty(t, far.Violations())
+}
+
+// TestLostPacketsAreSentAgain: NACKed video comes back on the announced RTX SSRC.
+func TestLostPacketsAreSentAgain(t *testing.T) {
+	t.Parallel()
+	again := make(chan sfu.Packet, 1024)
+	server := newServer(t, sfu.Config{
+		NACK: true,
+		Up:   sfu.Shape{Loss: 0.2},
+		Seed: 1,
+		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
+			if p.Header.PayloadType == jsonparams.PayloadTypeRTX {
+				again <- p
+			}
+		},
+	})
+	conn, far, err := dial(t.Context(), t, server, config())
+	require.NoError(t, err)
+	play(t, conn)
+	p := <-again
+	require.Equal(t, far.SSRC()+2, p.Header.SSRC)
+}
+
+func TestIdentitiesAreDistinctAndFitSignedIntegers(t *testing.T) {
+	t.Parallel()
+	pool := peer.NewCertPool(2)
+	t.Cleanup(pool.Close)
+	seen := make(map[string]bool)
+	for range 200 {
+		id, err := peer.NewIdentity(pool)
+		require.NoError(t, err)
+		require.Positive(t, int32(id.AudioSSRC))
+		require.Positive(t, int32(id.Layers[2].RTX))
+		require.Equal(t, id.AudioSSRC+6, id.Layers[2].RTX)
+		require.False(t, seen[id.Fingerprint] || seen[id.Ufrag], "used twice")
+		seen[id.Fingerprint], seen[id.Ufrag] = true, true
+	}
+}
+
+func BenchmarkNewIdentity(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := peer.NewIdentity(nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package peer
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/jsonparams"
+)
+
+func loopbackRoute(remotes ...string) route {
+	r := route{locals: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
+	for _, remote := range remotes {
+		r.candidates = append(r.candidates, jsonparams.Candidate{Addr: netip.MustParseAddrPort(remote)})
+	}
+	return r
+}
+
+func TestSocketPoolSharesOnlyAmongDifferentServers(t *testing.T) {
+	t.Parallel()
+	pool := NewSocketPool(Config{Logger: slog.New(slog.DiscardHandler)})
+	take := func(remotes ...string) *lease {
+		l, err := pool.take(loopbackRoute(remotes...))
+		require.NoError(t, err)
+		return l
+	}
+	a := take("127.0.0.1:1000")
+	b := take("127.0.0.1:1001", "127.0.0.1:1002")
+	c := take("127.0.0.1:1000")
+	d := take("127.0.0.1:1002", "127.0.0.1:1003")
+	e := take("127.0.0.1:1002")
+	require.Same(t, a.parts[0].socket, b.parts[0].socket, "different addresses share")
+	require.NotSame(t, a.parts[0].socket, c.parts[0].socket, "one address does not")
+	require.Same(t, c.parts[0].socket, d.parts[0].socket, "the first socket that is free of the address")
+	require.NotSame(t, d.parts[0].socket, e.parts[0].socket)
+	require.Len(t, pool.sockets, 3)
+
+	require.NoError(t, a.Close())
+	require.NoError(t, a.Close(), "idempotent")
+	f := take("127.0.0.1:1000")
+	require.Same(t, b.parts[0].socket, f.parts[0].socket, "what was given back can be taken")
+
+	for _, l := range []*lease{b, c, d, e, f} {
+		require.NoError(t, l.Close())
+	}
+	require.Empty(t, pool.sockets, "a pool without calls holds nothing")
+}

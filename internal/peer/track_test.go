@@ -1,0 +1,148 @@
+package peer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+)
+
+// recorder is a webrtc.TrackLocalWriter and context that keeps what is written.
+type recorder struct {
+	webrtc.TrackLocalContext
+	codec   webrtc.RTPCodecParameters
+	packets []rtp.Packet
+}
+
+func (r *recorder) CodecParameters() []webrtc.RTPCodecParameters {
+	return []webrtc.RTPCodecParameters{r.codec}
+}
+func (r *recorder) WriteStream() webrtc.TrackLocalWriter { return r }
+func (r *recorder) SSRC() webrtc.SSRC                    { return 7 }
+func (r *recorder) Write([]byte) (int, error)            { panic("not used") }
+
+func (r *recorder) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	r.packets = append(r.packets, rtp.Packet{Header: h.Clone(), Payload: append([]byte(nil), payload...)})
+	return len(payload), nil
+}
+
+func bound(t testing.TB, kind webrtc.RTPCodecType, epoch time.Time) (*Track, *recorder) {
+	t.Helper()
+	track := newTrack(kind, 7, epoch)
+	r := &recorder{codec: webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: track.mime}, PayloadType: 99}}
+	_, err := track.Bind(r)
+	require.NoError(t, err)
+	return track, r
+}
+
+func TestTimelineIsExactForAMonth(t *testing.T) {
+	t.Parallel()
+	epoch := time.Now()
+	line := timeline{epoch: epoch, base: 4_000_000_000, rate: 48000}
+	for _, d := range []time.Duration{0, 20 * time.Millisecond, time.Hour, 31 * 24 * time.Hour} {
+		want := line.base + uint32(uint64(d.Milliseconds())*48)
+		require.Equal(t, want, line.at(epoch.Add(d)), d)
+	}
+	require.Equal(t, line.base-960, line.at(epoch.Add(-20*time.Millisecond)), "an instant before the epoch")
+}
+
+func TestPictureIsCutIntoPacketsThatMakeItAgain(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, maxPayload, maxPayload + 1, 10 * maxPayload, 12345} {
+		track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
+		frame := make([]byte, size)
+		for i := range frame {
+			frame[i] = byte(i)
+		}
+		require.NoError(t, track.WriteFrame(frame, time.Now()))
+		var got []byte
+		for i, p := range r.packets {
+			var vp8 codecs.VP8Packet
+			payload, err := vp8.Unmarshal(p.Payload)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(p.Payload), 1200)
+			require.Equal(t, i == 0, vp8.S == 1)
+			require.Equal(t, i == len(r.packets)-1, p.Marker)
+			require.Equal(t, r.packets[0].Timestamp, p.Timestamp)
+			require.Equal(t, r.packets[0].SequenceNumber+uint16(i), p.SequenceNumber)
+			require.EqualValues(t, 1, vp8.I)
+			require.Equal(t, track.pictureID, vp8.PictureID)
+			got = append(got, payload...)
+		}
+		require.Equal(t, frame, got)
+	}
+}
+
+func TestAudioCarriesMarkerAndLevel(t *testing.T) {
+	t.Parallel()
+	epoch := time.Now()
+	track, r := bound(t, webrtc.RTPCodecTypeAudio, epoch)
+	loud, silent := make([]byte, 100), []byte{0xfc, 0xff, 0xfe}
+	for i, f := range []struct {
+		data []byte
+		at   time.Duration
+	}{{loud, 0}, {loud, 20}, {silent, 40}, {loud, 500}} {
+		require.NoError(t, track.WriteFrame(f.data, epoch.Add(f.at*time.Millisecond)))
+		require.Equal(t, i == 0 || i == 3, r.packets[i].Marker, "packet %d", i)
+		want := byte(levelSpeaking)
+		if i == 2 {
+			want = levelSilent
+		}
+		require.Equal(t, []byte{want}, r.packets[i].GetExtension(1))
+		require.Equal(t, []byte(midAudio), r.packets[i].GetExtension(4))
+	}
+	require.EqualValues(t, 960, r.packets[1].Timestamp-r.packets[0].Timestamp)
+	require.EqualValues(t, 22080, r.packets[3].Timestamp-r.packets[2].Timestamp)
+}
+
+func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
+	t.Parallel()
+	track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
+	now := time.Now()
+	require.NoError(t, track.keepAlive(now, time.Second))
+	require.NoError(t, track.keepAlive(now, time.Second), "not idle any more")
+	require.NoError(t, track.WriteFrame([]byte{1}, now))
+	require.NoError(t, track.keepAlive(now.Add(time.Minute), time.Second))
+	require.Len(t, r.packets, 3)
+	require.True(t, r.packets[0].Padding)
+	require.EqualValues(t, paddingSize, r.packets[0].Header.PaddingSize)
+	require.Empty(t, r.packets[0].Payload)
+	require.False(t, r.packets[1].Padding)
+	require.True(t, r.packets[2].Padding)
+	for i, p := range r.packets {
+		require.Equal(t, r.packets[0].SequenceNumber+uint16(i), p.SequenceNumber)
+	}
+}
+
+func BenchmarkWriteAudioFrame(b *testing.B) {
+	track, r := bound(b, webrtc.RTPCodecTypeAudio, time.Now())
+	track.writer = discardWriter{r}
+	frame := make([]byte, 320)
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := track.WriteFrame(frame, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWriteVideoFrame(b *testing.B) {
+	track, r := bound(b, webrtc.RTPCodecTypeVideo, time.Now())
+	track.writer = discardWriter{r}
+	frame := make([]byte, 3500)
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := track.WriteFrame(frame, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+type discardWriter struct{ webrtc.TrackLocalWriter }
+
+func (discardWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }
