@@ -1,0 +1,201 @@
+//go:build go1.25
+
+package instances
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+// script is a stream that plays frames from a slice, then ends.
+type script struct {
+	frames []media.Frame
+	tracks media.Track
+	end    error
+	closed chan struct{}
+}
+
+// newScript makes d of 20 ms audio and, if asked for, 40 ms video, in due order.
+func newScript(tracks media.Track, d time.Duration) *script {
+	s := &script{tracks: tracks, end: io.EOF, closed: make(chan struct{})}
+	for at := time.Duration(0); at < d; at += 20 * time.Millisecond {
+		if tracks.Has(media.TrackVideo) && at%(40*time.Millisecond) == 0 {
+			s.frames = append(s.frames, media.Frame{Track: media.TrackVideo, PTS: at, Duration: 40 * time.Millisecond, Key: at%(2*time.Second) == 0})
+		}
+		if tracks.Has(media.TrackAudio) {
+			s.frames = append(s.frames, media.Frame{Track: media.TrackAudio, PTS: at, Duration: 20 * time.Millisecond})
+		}
+	}
+	return s
+}
+
+func (s *script) Tracks() media.Track { return s.tracks }
+
+func (s *script) ReadFrame() (media.Frame, error) {
+	select {
+	case <-s.closed:
+		return media.Frame{}, io.ErrClosedPipe
+	default:
+	}
+	if len(s.frames) == 0 {
+		return media.Frame{}, s.end
+	}
+	f := s.frames[0]
+	s.frames = s.frames[1:]
+	return f, nil
+}
+
+func (s *script) Close() error {
+	select {
+	case <-s.closed:
+	default:
+		close(s.closed)
+	}
+	return nil
+}
+
+// sent is one frame that reached the sink.
+type sent struct {
+	media.Frame
+	due, at time.Time
+}
+
+// record runs a session to its end in virtual time and returns what it wrote.
+func record(t *testing.T, stream media.Stream, during func(*session)) ([]sent, error) {
+	t.Helper()
+	var got []sent
+	ended := make(chan error, 1)
+	s := newSession(stream,
+		func(f media.Frame, due time.Time) { got = append(got, sent{f, due, time.Now()}) },
+		func(_ *session, err error) { ended <- err })
+	go s.pump()
+	if during != nil {
+		during(s)
+	} else {
+		s.clock.run(time.Now())
+	}
+	err := <-ended
+	s.close()
+	return got, err
+}
+
+func TestHourOfPlayDoesNotDrift(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		got, err := record(t, newScript(media.TrackAudio|media.TrackVideo, time.Hour), nil)
+		require.ErrorIs(t, err, io.EOF)
+		require.Len(t, got, 3600*50+3600*25)
+		for _, f := range got {
+			require.Equal(t, start.Add(f.PTS), f.due)
+			require.Equal(t, f.due, f.at, "virtual time has no latency")
+		}
+	})
+}
+
+func TestPauseHoldsEveryFrame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		got, _ := record(t, newScript(media.TrackAudio, 2*time.Second), func(s *session) {
+			s.clock.run(time.Now())
+			time.Sleep(510 * time.Millisecond)
+			s.clock.hold(time.Now())
+			time.Sleep(10 * time.Minute)
+			s.clock.run(time.Now())
+		})
+		require.Len(t, got, 100)
+		for i, f := range got {
+			want := time.Duration(i) * 20 * time.Millisecond
+			require.Equal(t, want, f.PTS, "no frame is lost or repeated")
+			if want > 510*time.Millisecond {
+				want += 10 * time.Minute
+			}
+			require.Equal(t, want, f.at.Sub(start))
+		}
+	})
+}
+
+// stalling delays one frame of a stream.
+type stalling struct {
+	*script
+	at time.Duration
+	by time.Duration
+}
+
+func (s *stalling) ReadFrame() (media.Frame, error) {
+	f, err := s.script.ReadFrame()
+	if f.PTS == s.at && s.by > 0 {
+		time.Sleep(s.by)
+		s.by = 0
+	}
+	return f, err
+}
+
+func TestStallIsCaughtUpWithOrWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		stall time.Duration
+		moved time.Duration // how much later everything after it is
+	}{
+		{"short", 150 * time.Millisecond, 0},
+		{"long", 2 * time.Second, 2*time.Second - 20*time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				both := media.TrackAudio | media.TrackVideo
+				got, _ := record(t, &stalling{newScript(both, 4*time.Second), time.Second, c.stall}, nil)
+				burst := map[time.Time]int{}
+				for _, f := range got {
+					require.False(t, f.at.Before(f.due), "early")
+					burst[f.at]++
+					require.LessOrEqual(t, burst[f.at], 2, "a burst at %s", f.at.Sub(start))
+				}
+				last := got[len(got)-1]
+				require.Equal(t, c.moved, last.due.Sub(start.Add(last.PTS)))
+				require.Equal(t, last.due, last.at, "caught up in the end")
+			})
+		})
+	}
+}
+
+func TestCloseEndsAPumpThatWaits(t *testing.T) {
+	t.Parallel()
+	for _, running := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			stream := newScript(media.TrackAudio, time.Hour)
+			stream.frames[0].PTS = time.Hour
+			s := newSession(stream, func(media.Frame, time.Time) { t.Error("a frame was written") },
+				func(*session, error) { t.Error("an end was reported") })
+			go s.pump()
+			if running {
+				s.clock.run(time.Now())
+			}
+			synctest.Wait()
+			s.close()
+			s.close()
+		})
+	}
+}
+
+func TestEndOfStreamIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		crash := errors.New("crash")
+		stream := newScript(media.TrackAudio, time.Second)
+		stream.end = crash
+		got, err := record(t, stream, nil)
+		require.Len(t, got, 50)
+		require.ErrorIs(t, err, crash)
+	})
+}
