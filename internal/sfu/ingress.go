@@ -115,7 +115,7 @@ func (p *Participant) onRTP(in heldPacket) {
 		p.cfg.OnRTP(p, Packet{Header: pkt.Header, Payload: pkt.Payload, Size: len(in.data), Arrival: in.at})
 	}
 
-	p.peers(p, plain)
+	p.call.distribute(p, plain)
 }
 
 // account lets the oracle judge and the feedback know.

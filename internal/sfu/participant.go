@@ -26,7 +26,7 @@ type Participant struct {
 	log     *slog.Logger
 	req     *joinRequest
 	id      identity
-	peers   func(*Participant, []byte) // hands decrypted RTP to whoever listens
+	call    call // everyone else
 	gate    *stunGate
 	network *Network
 	agent   *ice.Agent
@@ -50,8 +50,14 @@ type Participant struct {
 	held    uint64 // RTP packets dropped because nobody read yet
 }
 
+// call is what a participant needs of everyone else.
+type call interface {
+	distribute(from *Participant, packet []byte)
+	gone(p *Participant)
+}
+
 // newParticipant opens the socket and the agent, and starts run.
-func newParticipant(cfg Config, req *joinRequest, seed uint64, peers func(*Participant, []byte)) (*Participant, error) {
+func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Participant, error) {
 	id, err := newIdentity(cfg.WrongFingerprint)
 	if err != nil {
 		return nil, err
@@ -62,7 +68,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, peers func(*Parti
 		log:       cfg.Logger.With("participant", req.audio),
 		req:       req,
 		id:        id,
-		peers:     peers,
+		call:      c,
 		gate:      newSTUNGate(cfg, id, time.Now()),
 		connected: make(chan struct{}),
 		done:      make(chan struct{}),
@@ -96,6 +102,8 @@ func (p *Participant) run() {
 	if cause := context.Cause(p.ctx); cause != nil {
 		p.log.Info("participant is gone", "cause", cause)
 	}
+
+	p.call.gone(p)
 }
 
 // SSRC is the audio SSRC the participant is known by.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -24,6 +25,11 @@ type SFU struct {
 	joins        uint64
 	participants map[uint32]*Participant // by audio SSRC, also those that are gone
 	order        []*Participant          // as they joined
+	featured     *Participant            // nil: no choice was made
+	listeners    map[*listener]struct{}
+
+	audience  atomic.Pointer[audience] // written under mu
+	listening sync.WaitGroup           // listeners' goroutines; Add under mu, and not once closed
 }
 
 // New makes an SFU. The caller must Close it.
@@ -33,7 +39,10 @@ func New(cfg Config) (*SFU, error) {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
 
-	return &SFU{cfg: cfg, participants: map[uint32]*Participant{}}, nil
+	s := &SFU{cfg: cfg, participants: map[uint32]*Participant{}, listeners: map[*listener]struct{}{}}
+	s.rebuild()
+
+	return s, nil
 }
 
 // Join does what phone.joinGroupCall does: it takes the join payload and gives the answer. The error for a
@@ -97,7 +106,7 @@ func (s *SFU) admit(req *joinRequest) (*Participant, error) {
 		}
 	}
 
-	p, err := newParticipant(s.cfg, req, s.cfg.Seed+s.joins, s.distribute)
+	p, err := newParticipant(s.cfg, req, s.cfg.Seed+s.joins, s)
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +115,7 @@ func (s *SFU) admit(req *joinRequest) (*Participant, error) {
 	s.participants[req.audio] = p
 	s.order = append(s.order, p)
 	s.forgetGone()
+	s.rebuild()
 
 	return p, nil
 }
@@ -158,12 +168,9 @@ func (s *SFU) Participant(audioSSRC uint32) *Participant {
 
 // Participants lists who is in the call, as they joined.
 func (s *SFU) Participants() []*Participant {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
 	var list []*Participant
 
-	for _, p := range s.order {
+	for _, p := range s.audience.Load().participants {
 		if p.alive() {
 			list = append(list, p)
 		}
@@ -177,7 +184,12 @@ func (s *SFU) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	all := append([]*Participant(nil), s.order...)
+	listeners := s.audience.Load().listeners
 	s.mu.Unlock()
+
+	for _, l := range listeners {
+		l.leave()
+	}
 
 	for _, p := range all {
 		p.stop(ErrClosed)
@@ -187,20 +199,9 @@ func (s *SFU) Close() error {
 		<-p.done
 	}
 
+	s.listening.Wait()
+
 	return nil
-}
-
-// distribute hands one participant's decrypted RTP to everyone who wants it. It never blocks.
-func (s *SFU) distribute(from *Participant, packet []byte) {
-	if !s.cfg.Forward {
-		return
-	}
-
-	for _, p := range s.Participants() {
-		if p != from {
-			p.outbox.put(packet)
-		}
-	}
 }
 
 // answer describes the participant's side of the SFU to the client.

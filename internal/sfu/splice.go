@@ -1,0 +1,134 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	vp8PT = 100
+	// layerSilence is how long the played layer may be quiet before a lower one takes over.
+	layerSilence = time.Second
+)
+
+// splice joins the streams of one participant after the other, or of one layer after the other, into one track
+// whose sequence numbers and timestamps have no seam.
+type splice struct {
+	track *webrtc.TrackLocalStaticRTP
+	clock float64
+
+	from      *Participant
+	ssrc      uint32
+	layer     int
+	at        time.Time // of the newest packet
+	seq       uint16    // newest sent
+	timestamp uint32
+	addSeq    uint16
+	addTime   uint32
+	started   bool
+}
+
+// writeLayer plays the highest layer that has traffic.
+func (s *splice) writeLayer(f feed, pkt *rtp.Packet, layer int) {
+	if pkt.PayloadType != vp8PT {
+		return // the track is VP8
+	}
+
+	if s.from == f.from && s.ssrc != pkt.SSRC {
+		up := layer > s.layer && startsKeyFrame(pkt.Payload)
+		idle := len(pkt.Payload) > 0 && f.at.Sub(s.at) > layerSilence
+
+		if !up && !idle {
+			return
+		}
+	}
+
+	s.layer = layer
+	s.write(f, pkt)
+}
+
+func (s *splice) write(f feed, pkt *rtp.Packet) {
+	if s.from != f.from || s.ssrc != pkt.SSRC {
+		if len(pkt.Payload) == 0 {
+			return // padding begins no stream
+		}
+
+		s.join(f, pkt)
+	}
+
+	out := &rtp.Packet{Header: pkt.Header, Payload: pkt.Payload}
+	// The ids of extensions are another negotiation's.
+	out.Header.Extension, out.Header.Extensions, out.Header.ExtensionProfile = false, nil, 0
+	out.SequenceNumber += s.addSeq
+	out.Timestamp += s.addTime
+
+	if int16(out.SequenceNumber-s.seq) >= 0 { //nolint:gosec // modular
+		s.seq, s.timestamp, s.at = out.SequenceNumber, out.Timestamp, f.at
+	}
+
+	// A track nobody has bound yet drops the packet, and one whose connection is gone ends with it.
+	_ = s.track.WriteRTP(out)
+}
+
+// join makes a new stream go on where the old one was.
+func (s *splice) join(f feed, pkt *rtp.Packet) {
+	s.from, s.ssrc = f.from, pkt.SSRC
+
+	if s.started {
+		gap := uint32(f.at.Sub(s.at).Seconds() * s.clock)
+		s.addSeq = s.seq + 1 - pkt.SequenceNumber
+		s.addTime = s.timestamp + gap - pkt.Timestamp
+	}
+
+	s.started = true
+	s.seq = pkt.SequenceNumber + s.addSeq
+}
+
+// startsKeyFrame reads the VP8 payload descriptor (RFC 7741 §4.2, §4.3).
+func startsKeyFrame(payload []byte) bool {
+	const (
+		extended, start = 0x80, 0x10
+		partitions      = 0x0f
+	)
+
+	if len(payload) < 1 || payload[0]&start == 0 || payload[0]&partitions != 0 {
+		return false
+	}
+
+	at := 1
+	if payload[0]&extended != 0 {
+		if len(payload) < 2 {
+			return false
+		}
+
+		at += extensionLength(payload[1:])
+	}
+
+	return at < len(payload) && payload[at]&1 == 0
+}
+
+// extensionLength is the length of the descriptor's extension: its flags and what they announce.
+func extensionLength(b []byte) int {
+	const pictureID, tl0, tid, keyIdx = 0x80, 0x40, 0x20, 0x10
+
+	n := 1
+	if b[0]&pictureID != 0 {
+		n++
+
+		if len(b) > 1 && b[1]&0x80 != 0 {
+			n++ // 15 bits
+		}
+	}
+
+	if b[0]&tl0 != 0 {
+		n++
+	}
+
+	if b[0]&(tid|keyIdx) != 0 {
+		n++
+	}
+
+	return n
+}
