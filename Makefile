@@ -1,0 +1,81 @@
+# `make test` is all there is to know: it installs what it needs, then checks
+# everything. It works with the make of macOS, GNU make 3.81.
+
+GOLANGCI_VERSION := v2.15.0
+GOFUMPT_VERSION  := v0.12.0
+
+# The version is part of the path, so a new one is built when it is asked for.
+GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+GOFUMPT  := bin/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+
+# A package that takes longer than this hangs.
+TIMEOUT := 8m
+
+# The library is pure Go. Only the race detector needs a C compiler.
+export CGO_ENABLED := 0
+
+banner = @printf '\n=== %s\n' '$(1)'
+
+.PHONY: test setup lint unit cross nested bench fuzz demo fmt
+.NOTPARALLEL:
+
+# Everything, in the order that finds mistakes soonest.
+test: setup lint unit cross nested
+	$(call banner,all passed)
+
+# Installs what is missing: ffmpeg, a C compiler and the pinned tools.
+setup: $(GOLANGCI) $(GOFUMPT)
+	$(call banner,setup)
+	@scripts/setup.sh ffmpeg cc
+
+lint: $(GOLANGCI) $(GOFUMPT)
+	$(call banner,gofumpt)
+	@scripts/format.sh $(GOFUMPT)
+	$(call banner,golangci-lint)
+	@$(GOLANGCI) run ./...
+	$(call banner,go vet)
+	@go vet ./...
+	$(call banner,go mod tidy)
+	@go mod tidy -diff
+
+unit:
+	@scripts/setup.sh ffmpeg cc
+	$(call banner,unit tests)
+	@CGO_ENABLED=1 go test -race -shuffle=on -timeout $(TIMEOUT) ./...
+
+# Builds for every platform the README promises.
+cross:
+	$(call banner,cross builds)
+	@scripts/cross.sh
+
+# Tests the modules that are kept apart so that their dependencies are not ours.
+nested:
+	@scripts/setup.sh ffmpeg cc
+	$(call banner,nested modules)
+	@scripts/nested.sh $(TIMEOUT)
+
+bench:
+	@scripts/setup.sh ffmpeg
+	@go test -run '^$$' -bench . -benchmem ./...
+
+# Runs each fuzz target for FUZZTIME.
+FUZZTIME ?= 10s
+fuzz:
+	@scripts/fuzz.sh $(FUZZTIME)
+
+# Plays FILE, or a test movie, into a call on this machine.
+demo:
+	@scripts/setup.sh ffmpeg
+	@go run ./examples/local $(if $(FILE),'$(FILE)')
+
+# Formats the code.
+fmt: $(GOFUMPT)
+	@$(GOFUMPT) -w .
+
+$(GOLANGCI):
+	$(call banner,install golangci-lint $(GOLANGCI_VERSION))
+	@GOBIN='$(CURDIR)/$(@D)' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(GOFUMPT):
+	$(call banner,install gofumpt $(GOFUMPT_VERSION))
+	@GOBIN='$(CURDIR)/$(@D)' go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
