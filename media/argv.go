@@ -1,0 +1,127 @@
+package media
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// formats are the demuxers that FromFile and FromURL may use. ffmpeg picks one
+// by the content, so a list of what is allowed is the only way to keep out those
+// that open other files (concat, image2, sdp, imf, …) or devices.
+const formats = "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,asf_o,au,av1,avi,avs2,caf,dirac,dsf,dts,dtshd,dv," +
+	"eac3,flac,flv,live_flv,gif,gsm,gxf,h261,h263,h264,hevc,ivf,libgme,libopenmpt,loas,m4v,matroska,webm," +
+	"mjpeg,mlp,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nsv,nut,obu,ogg,oma,qcp,rm," +
+	"shn,sbc,sox,spdif,swf,tak,truehd,tta,vc1,vc1test,voc,w64,wav,wtv,wv,xwma,y4m,yuv4mpegpipe"
+
+// networkFormats are formats and the playlists that may name other URLs of the
+// same protocols.
+const networkFormats = formats + ",hls,applehttp,dash"
+
+// seconds prints a time as ffmpeg reads it.
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
+
+// quietArgs are the global options of every ffmpeg: nothing is asked, and
+// standard error holds what went wrong and nothing else.
+func quietArgs() []string {
+	return []string{"-nostdin", "-hide_banner", "-loglevel", "error"}
+}
+
+// fileInput reads a local file, and nothing but that file, from a position.
+func fileInput(path string, position time.Duration) []string {
+	args := []string{"-protocol_whitelist", "file", "-format_whitelist", formats}
+	return append(seek(args, position), "-i", "file:"+path)
+}
+
+// urlInput reads a URL that parseURL accepted, from a position.
+func urlInput(u target, position time.Duration) []string {
+	p := protocols(u.scheme)
+	args := append([]string{"-protocol_whitelist", p.allowed, "-format_whitelist", networkFormats + p.formats}, p.options...)
+	return append(seek(args, position), "-i", u.url)
+}
+
+func seek(args []string, position time.Duration) []string {
+	if position == 0 {
+		return args
+	}
+	return append(args, "-ss", seconds(position))
+}
+
+// encodeArgs is the whole command line that encodes one input's tracks into one
+// live Matroska stream on standard output.
+func encodeArgs(input []string, o EncodeOptions) []string {
+	args := append(quietArgs(), input...)
+	if o.Tracks.Has(TrackVideo) {
+		// A capital V leaves cover art out.
+		args = append(args, "-map", "0:V:0?")
+	}
+	args = append(args, "-map", "0:a:0?")
+	if o.Tracks.Has(TrackVideo) {
+		args = append(args, videoArgs(o)...)
+	}
+	args = append(args, audioArgs(o)...)
+	args = append(args, liveMatroskaArgs()...)
+	return append(args, "pipe:1")
+}
+
+func audioArgs(o EncodeOptions) []string {
+	return []string{
+		"-c:a", "libopus", "-application", "audio", "-vbr", "on", "-frame_duration", "20",
+		// In-band FEC has effect only where some loss is expected.
+		"-fec", "1", "-packet_loss", "5",
+		"-b:a", kbps(o.AudioBitrateKbps), "-ar", "48000", "-ac", strconv.Itoa(o.AudioChannels),
+	}
+}
+
+func videoArgs(o EncodeOptions) []string {
+	args := []string{
+		"-filter:v", limitRate(o.VideoFPS) + "," + fitInside(o.VideoWidth, o.VideoHeight),
+		// A source's own times, to the container's millisecond, rather than
+		// times rounded to a guessed frame rate.
+		"-enc_time_base:v", "1:1000",
+		"-c:v", "libvpx", "-pix_fmt", "yuv420p",
+		"-b:v", kbps(o.VideoBitrateKbps), "-maxrate", kbps(o.VideoBitrateKbps), "-bufsize", kbps(o.VideoBitrateKbps),
+	}
+	return append(append(args, realtimeVP8Args()...), keyFrameArgs(o.VideoFPS)...)
+}
+
+func realtimeVP8Args() []string {
+	return []string{
+		"-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0",
+		"-error-resilient", "1", "-threads", "1",
+	}
+}
+
+// keyFrameArgs asks for a key frame every two seconds, in time for a source of
+// any rate and in frames for one whose rate is the bound.
+func keyFrameArgs(fps int) []string {
+	return []string{"-g", strconv.Itoa(2 * fps), "-force_key_frames", "expr:gte(t,n_forced*2)"}
+}
+
+// liveMatroskaArgs make Matroska that is written as it comes: a frame waits for
+// the next one at most.
+func liveMatroskaArgs() []string {
+	return []string{"-f", "matroska", "-live", "1", "-cluster_time_limit", "10", "-flush_packets", "1"}
+}
+
+// limitRate drops the frames that come too early for the rate and leaves the
+// others where they are. Variable 0 is when the next frame is due; a frame may
+// come three tenths of an interval early, which is more than containers round.
+func limitRate(fps int) string {
+	return fmt.Sprintf("select='if(lt(t-start_t,ld(0)-0.3/%[1]d),0,"+
+		"gt(st(0,max(ld(0),t-start_t-0.3/%[1]d)+1/%[1]d),0))'", fps)
+}
+
+// fitInside scales to square pixels inside w x h, even and never enlarged. iw,
+// ih and sar are the source's size and pixel shape.
+func fitInside(w, h int) string {
+	side := func(length string, bound int) string {
+		return fmt.Sprintf("max(2,2*min(floor(%[1]s/2+0.01),min(%[2]d,round(%[1]s*min(1,min(%[3]d/(iw*sar),%[4]d/ih))/2))))",
+			length, bound/2, w, h)
+	}
+	return fmt.Sprintf("scale=w='%s':h='%s',setsar=1", side("iw*sar", w), side("ih", h))
+}
+
+func kbps(n int) string { return strconv.Itoa(n) + "k" }

@@ -1,0 +1,275 @@
+package media
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/proc"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// exitGrace is how long a process may live on after it has closed its output.
+// ffmpeg needs milliseconds.
+const exitGrace = 3 * time.Second
+
+// readBuffer holds a few frames: the pipe behind it is the real buffer.
+const readBuffer = 16 << 10
+
+// command is a process that writes one container to its standard output.
+type command struct {
+	path   string
+	args   []string
+	want   Track                    // an output with none of these is an error
+	redact func(line string) string // takes secrets out of standard error; may be nil
+
+	// interval is the least a video frame lasts: a header may tell the rate
+	// of the source, before frames were dropped. 0 means nothing.
+	interval time.Duration
+}
+
+// demuxer takes a container apart.
+type demuxer interface {
+	// tracks reports the tracks that the header announces.
+	tracks() Track
+	// next returns the next frame, whose Data is valid until the next call,
+	// and io.EOF only where the container may end.
+	next() (Frame, error)
+}
+
+// encoder is the Stream of one process.
+type encoder struct {
+	// immutable after openEncoder
+	process *proc.Process
+	cmd     command
+	demuxer demuxer
+
+	// owned by the reader
+	first    Frame // read ahead by openEncoder
+	hasFirst bool
+	origin   time.Duration // the first frame's time in the container
+	end      error         // what ReadFrame returned last, once it has failed
+
+	closed atomic.Bool
+	close  sync.Once
+}
+
+// openEncoder starts a process and reads up to its first frame.
+func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	process, err := proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: env.onStderr(cmd.redact)})
+	if err != nil {
+		return nil, err
+	}
+	e := &encoder{process: process, cmd: cmd}
+	stop := context.AfterFunc(ctx, process.Kill)
+	err = e.readFirst()
+	stop()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// readFirst reads the header and the first frame of a wanted track.
+func (e *encoder) readFirst() error {
+	d, err := newDemuxer(bufio.NewReaderSize(e.process.Stdout(), readBuffer))
+	if err == nil {
+		e.demuxer = d
+		if d.tracks()&e.cmd.want == 0 {
+			return fmt.Errorf("%w: it has %v, want %v", models.ErrFile, d.tracks(), e.cmd.want)
+		}
+		e.first, err = e.nextWanted()
+	}
+	if err != nil {
+		return e.openError(err)
+	}
+	e.hasFirst = true
+	e.origin = e.first.PTS
+	return nil
+}
+
+func (e *encoder) nextWanted() (Frame, error) {
+	for {
+		f, err := e.demuxer.next()
+		if err != nil || e.cmd.want.Has(f.Track) {
+			return f, err
+		}
+	}
+}
+
+func (e *encoder) Tracks() Track { return e.demuxer.tracks() & e.cmd.want }
+
+func (e *encoder) ReadFrame() (Frame, error) {
+	if e.closed.Load() {
+		return Frame{}, errStreamClosed()
+	}
+	if e.end != nil {
+		return Frame{}, e.end
+	}
+	f, err := e.first, error(nil)
+	if !e.hasFirst {
+		f, err = e.nextWanted()
+	}
+	e.hasFirst, e.first = false, Frame{}
+	if err != nil {
+		e.end = e.playError(err)
+		if e.closed.Load() {
+			return Frame{}, errStreamClosed()
+		}
+		return Frame{}, e.end
+	}
+	// The other track may begin a moment before the first frame in the file.
+	f.PTS = max(0, f.PTS-e.origin)
+	if f.Track == TrackVideo && f.Duration != 0 {
+		f.Duration = max(f.Duration, e.cmd.interval)
+	}
+	return f, nil
+}
+
+func (e *encoder) Close() error {
+	e.closed.Store(true)
+	e.close.Do(func() {
+		e.process.Kill()
+		e.process.Stdout().Close()
+		_ = e.process.Wait() // it was killed: how it ended says nothing
+	})
+	_ = e.process.Wait()
+	return nil
+}
+
+// openError says why there is no first frame.
+func (e *encoder) openError(err error) error {
+	var failure *models.FFmpegError
+	if exit := e.exit(err); errors.As(exit, &failure) {
+		kind := models.ErrFile
+		if failure.Signal != "" {
+			kind = models.ErrFFmpegCrashed
+		}
+		return describe(kind, failure)
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: nothing in it to play", models.ErrFile)
+	}
+	return fmt.Errorf("%w: %w", models.ErrFile, err)
+}
+
+// playError says why there is no further frame: io.EOF when all went well.
+func (e *encoder) playError(err error) error {
+	var failure *models.FFmpegError
+	if exit := e.exit(err); errors.As(exit, &failure) {
+		return describe(models.ErrFFmpegCrashed, failure)
+	}
+	if err == io.EOF {
+		return io.EOF
+	}
+	return fmt.Errorf("%w: its output is broken: %w", models.ErrFFmpegCrashed, err)
+}
+
+// exit waits for the process and reports how it ended by itself. A process that
+// writes garbage or stays alive behind a closed output is killed, and its end
+// says nothing.
+func (e *encoder) exit(cause error) error {
+	grace := exitGrace
+	if !errors.Is(cause, io.EOF) && !errors.Is(cause, io.ErrUnexpectedEOF) {
+		grace = 0
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-e.process.Done():
+		return e.redacted(e.process.Wait())
+	case <-timer.C:
+		e.process.Kill()
+		_ = e.process.Wait()
+		return nil
+	}
+}
+
+func (e *encoder) redacted(err error) error {
+	var failure *models.FFmpegError
+	if e.cmd.redact == nil || !errors.As(err, &failure) {
+		return err
+	}
+	clean := *failure
+	clean.Stderr = e.cmd.redact(clean.Stderr)
+	return &clean
+}
+
+// describe wraps a failure, with the line that says why where it is not the last
+// one, which the failure's own text shows.
+func describe(kind error, failure *models.FFmpegError) error {
+	lines := strings.Split(failure.Stderr, "\n")
+	last := len(lines) - 1
+	if !vague(lines[last]) {
+		return fmt.Errorf("%w: %w", kind, failure)
+	}
+	for _, line := range slices.Backward(lines[:last]) {
+		if !vague(line) {
+			// What a refused format is refused for is a long list.
+			why, _, _ := strings.Cut(line, " on whitelist")
+			return fmt.Errorf("%w: %s: %w", kind, why, failure)
+		}
+	}
+	return fmt.Errorf("%w: %w", kind, failure)
+}
+
+// vague reports whether a line of ffmpeg's says only that something failed.
+func vague(line string) bool {
+	return slices.ContainsFunc([]string{
+		"Conversion failed", "Error opening input file", "Error opening output file", "Last message repeated",
+		"Invalid data found when processing input", "Invalid argument",
+	}, func(s string) bool { return strings.Contains(line, s) })
+}
+
+// newDemuxer picks a demuxer by the first bytes and reads the header.
+func newDemuxer(r *bufio.Reader) (demuxer, error) {
+	magic, err := r.Peek(4)
+	switch {
+	case len(magic) == 0 && err != nil:
+		return nil, err
+	case bytes.Equal(magic, []byte("OggS")):
+		return newOgg(r)
+	case bytes.Equal(magic, []byte("DKIF")):
+		return newIVF(r)
+	case bytes.Equal(magic, []byte{0x1A, 0x45, 0xDF, 0xA3}):
+		return newMatroska(r)
+	}
+	return nil, fmt.Errorf("output starts with %q: not Ogg, IVF or Matroska", magic)
+}
+
+func errStreamClosed() error { return fmt.Errorf("read frame: stream: %w", models.ErrClosed) }
+
+func (e Env) ffmpegPath() string {
+	if e.FFmpegPath == "" {
+		return "ffmpeg"
+	}
+	return e.FFmpegPath
+}
+
+func (e Env) onStderr(redact func(string) string) func(string) {
+	if !e.LogStderr || e.Logger == nil {
+		return nil
+	}
+	return func(line string) {
+		if redact != nil {
+			line = redact(line)
+		}
+		e.Logger.Info("ffmpeg", slog.String("stderr", line))
+	}
+}

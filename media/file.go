@@ -1,0 +1,81 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// FromFile plays a local media file. The path is only ever a file's name: no
+// protocol, option or pattern in it means anything. The file is untrusted: a
+// playlist or script that names other files is refused. FromFile itself cannot
+// fail; Open reports what is wrong with the path or the options. The result is a
+// SeekableSource.
+func FromFile(path string, opts EncodeOptions) Source {
+	return &fileSource{path: path, opts: opts.withDefaults()}
+}
+
+type fileSource struct {
+	path string
+	opts EncodeOptions
+}
+
+func (s *fileSource) Tracks() Track { return s.opts.Tracks }
+
+func (s *fileSource) Open(ctx context.Context, env Env) (Stream, error) {
+	return s.OpenAt(ctx, env, 0)
+}
+
+// OpenAt is Open from a position. A position at or behind the end is
+// models.ErrFile: there is nothing to play.
+func (s *fileSource) OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error) {
+	stream, err := s.openAt(ctx, env, position)
+	if err != nil {
+		return nil, fmt.Errorf("open file %q: %w", s.path, err)
+	}
+	return stream, nil
+}
+
+func (s *fileSource) openAt(ctx context.Context, env Env, position time.Duration) (Stream, error) {
+	if err := errors.Join(s.opts.validate(), validPosition(position)); err != nil {
+		return nil, err
+	}
+	if s.path == "" || strings.ContainsRune(s.path, 0) {
+		return nil, fmt.Errorf("%w: a file's name is not empty and has no NUL byte", models.ErrInvalidParams)
+	}
+	if err := playableFile(s.path); err != nil {
+		return nil, fmt.Errorf("%w: %w", models.ErrFile, err)
+	}
+	return openEncoder(ctx, env, command{
+		path:     env.ffmpegPath(),
+		args:     encodeArgs(fileInput(s.path, position), s.opts),
+		interval: s.opts.interval(),
+		want:     s.opts.Tracks,
+	})
+}
+
+// playableFile finds what needs no ffmpeg to be found.
+func playableFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a directory")
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return errors.New("it is empty")
+	}
+	return nil
+}
+
+func validPosition(position time.Duration) error {
+	if position < 0 {
+		return fmt.Errorf("%w: position %v is negative", models.ErrInvalidParams, position)
+	}
+	return nil
+}

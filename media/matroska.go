@@ -1,0 +1,369 @@
+package media
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// The elements of RFC 9559 that carry a stream; all others are skipped.
+const (
+	idSegment        = 0x18538067
+	idInfo           = 0x1549A966
+	idTimestampScale = 0x2AD7B1
+	idTracks         = 0x1654AE6B
+	idTrackEntry     = 0xAE
+	idTrackNumber    = 0xD7
+	idCodecID        = 0x86
+	idCodecPrivate   = 0x63A2
+	idDefaultDur     = 0x23E383
+	idCluster        = 0x1F43B675
+	idTimestamp      = 0xE7
+	idBlockGroup     = 0xA0
+	idBlock          = 0xA1
+	idSimpleBlock    = 0xA3
+)
+
+const (
+	maxHeader    = 4 << 20 // the Tracks and Info elements, which are read whole
+	unknownSize  = -1
+	audioSlack   = 10 * time.Millisecond // more than containers round, less than a packet
+	snapDistance = time.Millisecond      // both ends of a distance are rounded by half of it
+)
+
+// matroska reads Opus and VP8 in Matroska or WebM as it is written: clusters of
+// any size, known or not.
+type matroska struct {
+	r     io.Reader
+	left  int64 // bytes left of the cluster's known size, or unknownSize
+	scale time.Duration
+	head  [8]byte
+
+	audio, video mkvTrack
+	cluster      time.Duration
+	data         []byte // reused from frame to frame
+}
+
+// mkvTrack is a track that is played; its number is 0 when there is none.
+type mkvTrack struct {
+	number   uint64
+	interval time.Duration // video: the frame interval, or 0
+	started  bool
+	base     time.Duration // video: where the interval's grid begins
+	due      time.Duration // audio: where the next packet begins
+}
+
+func newMatroska(r io.Reader) (*matroska, error) {
+	m := &matroska{r: r, left: unknownSize, scale: time.Millisecond}
+	for {
+		id, size, err := m.element()
+		if err != nil {
+			return nil, fmt.Errorf("matroska: header: %w", truncated(err))
+		}
+		switch id {
+		case idSegment:
+		case idInfo, idTracks:
+			if err := m.header(id, size); err != nil {
+				return nil, fmt.Errorf("matroska: header: %w", err)
+			}
+			if id == idTracks {
+				return m, nil
+			}
+		case idCluster:
+			return nil, errors.New("matroska: no tracks before the first cluster")
+		default:
+			if err := m.skip(size); err != nil {
+				return nil, fmt.Errorf("matroska: header: %w", err)
+			}
+		}
+	}
+}
+
+func (m *matroska) tracks() (t Track) {
+	if m.audio.number != 0 {
+		t |= TrackAudio
+	}
+	if m.video.number != 0 {
+		t |= TrackVideo
+	}
+	return t
+}
+
+func (m *matroska) next() (Frame, error) {
+	for {
+		id, size, err := m.element()
+		if err == io.EOF && m.left <= 0 {
+			return Frame{}, io.EOF
+		}
+		if err != nil {
+			return Frame{}, fmt.Errorf("matroska: %w", truncated(err))
+		}
+		switch id {
+		case idCluster:
+			m.left = size
+		case idSegment, idBlockGroup:
+			// Their children are read as if they were not there.
+		case idTimestamp:
+			err = m.timestamp(size)
+		case idSimpleBlock, idBlock:
+			var f Frame
+			if f, err = m.block(size); err == nil && f.Track != 0 {
+				return f, nil
+			}
+		default:
+			err = m.skip(size)
+		}
+		if err != nil {
+			return Frame{}, fmt.Errorf("matroska: %w", err)
+		}
+	}
+}
+
+// timestamp reads the cluster's.
+func (m *matroska) timestamp(size int64) error {
+	data, err := m.read(size, 8)
+	if err != nil {
+		return err
+	}
+	ticks := number(data)
+	if ticks > uint64(maxPTS/m.scale) {
+		return errors.New("timestamp out of range")
+	}
+	m.cluster = time.Duration(ticks) * m.scale
+	return nil
+}
+
+// block reads a block. The frame has no track when the block is not played.
+func (m *matroska) block(size int64) (Frame, error) {
+	data, err := m.read(size, maxVideoFrame)
+	if err != nil {
+		return Frame{}, err
+	}
+	track, n := vint(data)
+	if n == 0 || len(data) < n+3 {
+		return Frame{}, errors.New("malformed block")
+	}
+	pts := m.cluster + time.Duration(int16(binary.BigEndian.Uint16(data[n:])))*m.scale
+	const lacing = 0x06
+	laced, payload := data[n+2]&lacing != 0, data[n+3:]
+	switch {
+	case len(payload) == 0 || track != m.audio.number && track != m.video.number:
+		return Frame{}, nil
+	case laced:
+		return Frame{}, errors.New("laced blocks are not supported")
+	case track == m.video.number:
+		return Frame{
+			Track: TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval,
+			Key: vp8Key(payload), Data: payload,
+		}, nil
+	}
+	d, err := opusDuration(payload)
+	if err != nil {
+		return Frame{}, err
+	}
+	return Frame{Track: TrackAudio, PTS: m.audio.advance(pts, d), Duration: d, Data: payload}, nil
+}
+
+// snap moves a rounded time to the grid of the frame interval.
+func (t *mkvTrack) snap(pts time.Duration) time.Duration {
+	if !t.started {
+		t.started, t.base = true, pts
+	}
+	if t.interval == 0 {
+		return pts
+	}
+	if grid := t.base + (pts - t.base).Round(t.interval); (grid - pts).Abs() <= snapDistance {
+		return grid
+	}
+	return pts
+}
+
+// advance returns when a packet begins: where the last one ended, unless the
+// container has a gap there.
+func (t *mkvTrack) advance(pts, d time.Duration) time.Duration {
+	if !t.started || (pts-t.due).Abs() > audioSlack {
+		t.started, t.due = true, pts
+	}
+	begin := t.due
+	t.due += d
+	return begin
+}
+
+// header reads the Info or Tracks element.
+func (m *matroska) header(id uint32, size int64) error {
+	data, err := m.read(size, maxHeader)
+	if err != nil {
+		return err
+	}
+	return children(data, func(child uint32, body []byte) error {
+		switch {
+		case id == idInfo && child == idTimestampScale:
+			m.scale = time.Duration(number(body))
+			if m.scale <= 0 || m.scale > time.Second {
+				return errors.New("timestamp scale out of range")
+			}
+		case id == idTracks && child == idTrackEntry:
+			return m.track(body)
+		}
+		return nil
+	})
+}
+
+// track reads a TrackEntry; the first track of a kind is played.
+func (m *matroska) track(data []byte) error {
+	var entry mkvTrack
+	var codec string
+	var private []byte
+	err := children(data, func(id uint32, body []byte) error {
+		switch id {
+		case idTrackNumber:
+			entry.number = number(body)
+		case idCodecID:
+			codec = string(body)
+		case idCodecPrivate:
+			private = body
+		case idDefaultDur:
+			if d := number(body); d <= uint64(10*time.Second) {
+				entry.interval = time.Duration(d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case entry.number == 0:
+		return errors.New("a track without a number")
+	case codec == "A_OPUS":
+		if m.audio.number == 0 {
+			m.audio = entry
+			return opusHead(private)
+		}
+	case codec == "V_VP8":
+		if m.video.number == 0 {
+			m.video = entry
+		}
+	default:
+		return fmt.Errorf("codec is %.32q, want A_OPUS or V_VP8", codec)
+	}
+	return nil
+}
+
+// element reads an element's id and size.
+func (m *matroska) element() (id uint32, size int64, err error) {
+	rawID, n, err := m.vint(4)
+	if err != nil {
+		return 0, 0, err
+	}
+	id = uint32(rawID)
+	value, n, err := m.vint(8)
+	if err != nil {
+		return 0, 0, truncated(err)
+	}
+	value &^= 1 << (7 * n) // the length marker
+	if value == 1<<(7*n)-1 {
+		if id != idSegment && id != idCluster {
+			return 0, 0, fmt.Errorf("element %#x has no size", id)
+		}
+		return id, unknownSize, nil
+	}
+	return id, int64(value), nil
+}
+
+// vint reads a variable-length integer of at most limit bytes with its length
+// marker (RFC 8794 section 4).
+func (m *matroska) vint(limit int) (value uint64, n int, err error) {
+	if _, err := io.ReadFull(m.r, m.head[:1]); err != nil {
+		return 0, 0, err
+	}
+	for n = 1; n <= limit && m.head[0]&(0x80>>(n-1)) == 0; n++ {
+	}
+	if n > limit {
+		return 0, 0, errors.New("malformed element")
+	}
+	if _, err := io.ReadFull(m.r, m.head[1:n]); err != nil {
+		return 0, 0, truncated(err)
+	}
+	m.consume(int64(n))
+	for _, b := range m.head[:n] {
+		value = value<<8 | uint64(b)
+	}
+	return value, n, nil
+}
+
+// consume counts what is left of the cluster.
+func (m *matroska) consume(n int64) {
+	if m.left >= 0 {
+		m.left = max(0, m.left-n)
+	}
+}
+
+// read reads a whole element's body into the reused buffer.
+func (m *matroska) read(size int64, limit int) ([]byte, error) {
+	if size < 0 || size > int64(limit) {
+		return nil, fmt.Errorf("an element of %d bytes, want at most %d", size, limit)
+	}
+	m.consume(size)
+	var err error
+	m.data, err = readInto(m.r, m.data, int(size))
+	return m.data, err
+}
+
+func (m *matroska) skip(size int64) error {
+	m.consume(size)
+	_, err := io.CopyN(io.Discard, m.r, size)
+	return truncated(err)
+}
+
+// children calls f with each element of a master element's body.
+func children(data []byte, f func(id uint32, body []byte) error) error {
+	for len(data) > 0 {
+		_, n := vint(data)
+		if n == 0 || n > 4 {
+			return errors.New("malformed element")
+		}
+		id := uint32(0)
+		for _, b := range data[:n] {
+			id = id<<8 | uint32(b)
+		}
+		data = data[n:]
+		size, n := vint(data)
+		if n == 0 || size > uint64(len(data)-n) {
+			return errors.New("malformed element")
+		}
+		if err := f(id, data[n:n+int(size)]); err != nil {
+			return err
+		}
+		data = data[n+int(size):]
+	}
+	return nil
+}
+
+// vint decodes a variable-length integer without its length marker. n is 0 when
+// there is none.
+func vint(data []byte) (value uint64, n int) {
+	if len(data) == 0 {
+		return 0, 0
+	}
+	for n = 1; n <= 8 && data[0]&(0x80>>(n-1)) == 0; n++ {
+	}
+	if n > 8 || len(data) < n {
+		return 0, 0
+	}
+	value = uint64(data[0]) &^ (0x80 >> (n - 1))
+	for _, b := range data[1:n] {
+		value = value<<8 | uint64(b)
+	}
+	return value, n
+}
+
+// number decodes an unsigned integer element; only its last 8 bytes count.
+func number(data []byte) (value uint64) {
+	for _, b := range data {
+		value = value<<8 | uint64(b)
+	}
+	return value
+}

@@ -1,0 +1,99 @@
+package media
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// The defaults of EncodeOptions, and the most it takes.
+const (
+	defaultVideoKbps   = 800
+	defaultVideoWidth  = 1280
+	defaultVideoHeight = 720
+	defaultVideoFPS    = 30
+	defaultAudioKbps   = 128
+	defaultChannels    = 2
+
+	maxVideoKbps = 100_000
+	maxVideoSide = 16383 // 14 bits: RFC 6386 section 9.1
+	maxVideoFPS  = 240
+	minAudioKbps = 6   // RFC 6716 section 2.1.1
+	maxAudioKbps = 510 // RFC 6716 section 2.1.1
+)
+
+// EncodeOptions says how FromFile and FromURL encode. The zero value is audio
+// alone with the defaults below. A value out of range is reported by Open, as
+// models.ErrInvalidParams.
+type EncodeOptions struct {
+	// VideoBitrateKbps is the video's bit rate in kbit/s; 0 means 800.
+	VideoBitrateKbps int
+	// VideoWidth and VideoHeight bound the picture, which is fitted inside
+	// with its aspect kept and is never enlarged; 0 means 1280 and 720.
+	VideoWidth, VideoHeight int
+	// VideoFPS bounds the frame rate; a slower source keeps its own. 0
+	// means 30.
+	VideoFPS int
+	// AudioBitrateKbps is the audio's bit rate in kbit/s, 6 to 510; 0 means
+	// 128.
+	AudioBitrateKbps int
+	// AudioChannels is 1 or 2; 0 means 2.
+	AudioChannels int
+	// Tracks are the tracks to play; 0 means TrackAudio. TrackVideo includes
+	// TrackAudio: a source plays what it has of both.
+	Tracks Track
+}
+
+// withDefaults fills in what is zero.
+func (o EncodeOptions) withDefaults() EncodeOptions {
+	for _, f := range []struct {
+		field *int
+		value int
+	}{
+		{&o.VideoBitrateKbps, defaultVideoKbps},
+		{&o.VideoWidth, defaultVideoWidth},
+		{&o.VideoHeight, defaultVideoHeight},
+		{&o.VideoFPS, defaultVideoFPS},
+		{&o.AudioBitrateKbps, defaultAudioKbps},
+		{&o.AudioChannels, defaultChannels},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	o.Tracks |= TrackAudio
+	return o
+}
+
+// validate checks options that have their defaults.
+func (o EncodeOptions) validate() error {
+	for _, f := range []struct {
+		name            string
+		value, min, max int
+	}{
+		{"VideoBitrateKbps", o.VideoBitrateKbps, 1, maxVideoKbps},
+		{"VideoWidth", o.VideoWidth, 2, maxVideoSide},
+		{"VideoHeight", o.VideoHeight, 2, maxVideoSide},
+		{"VideoFPS", o.VideoFPS, 1, maxVideoFPS},
+		{"AudioBitrateKbps", o.AudioBitrateKbps, minAudioKbps, maxAudioKbps},
+		{"AudioChannels", o.AudioChannels, 1, 2},
+	} {
+		if f.value < f.min || f.value > f.max {
+			return fmt.Errorf("%w: %s is %d, want %d to %d", models.ErrInvalidParams, f.name, f.value, f.min, f.max)
+		}
+	}
+	return validTracks(o.Tracks)
+}
+
+// interval is the least time between two frames.
+func (o EncodeOptions) interval() time.Duration {
+	return time.Second / time.Duration(o.VideoFPS)
+}
+
+func validTracks(t Track) error {
+	if t == 0 || t&^(TrackAudio|TrackVideo) != 0 {
+		return fmt.Errorf("%w: tracks are %#x, want TrackAudio, TrackVideo or both", models.ErrInvalidParams, uint8(t))
+	}
+	return nil
+}

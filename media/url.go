@@ -1,0 +1,141 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// FromURL plays what a network address serves: http, https (files, streams, HLS
+// and DASH), rtmp, rtmps, rtsp, rtsps and srt. Anything else, such as file, pipe
+// or a bare path, is models.ErrInvalidParams, and nothing the server says (a
+// playlist, a redirect) can make it read a local file. It does not keep a server
+// from naming hosts of the local network. FromURL itself cannot fail; Open
+// reports what is wrong with the URL or the options. The result is a
+// SeekableSource; whether a seek works is up to the server.
+//
+// A password or a query in the URL is not put in errors or logs.
+func FromURL(rawURL string, opts EncodeOptions) Source {
+	return &urlSource{raw: rawURL, opts: opts.withDefaults()}
+}
+
+type urlSource struct {
+	raw  string
+	opts EncodeOptions
+}
+
+func (s *urlSource) Tracks() Track { return s.opts.Tracks }
+
+func (s *urlSource) Open(ctx context.Context, env Env) (Stream, error) {
+	return s.OpenAt(ctx, env, 0)
+}
+
+func (s *urlSource) OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error) {
+	u, err := parseURL(s.raw)
+	if err := errors.Join(err, s.opts.validate(), validPosition(position)); err != nil {
+		return nil, fmt.Errorf("open URL: %w", err)
+	}
+	stream, err := openEncoder(ctx, env, command{
+		path:     env.ffmpegPath(),
+		args:     encodeArgs(urlInput(u, position), s.opts),
+		interval: s.opts.interval(),
+		want:     s.opts.Tracks,
+		redact:   u.redact,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open URL %s: %w", u.public, err)
+	}
+	return stream, nil
+}
+
+// target is a URL that may be given to ffmpeg.
+type target struct {
+	scheme string
+	url    string // as ffmpeg gets it
+	public string // without user, password, query and fragment
+	user   string // the user information as written, with its @; may be empty
+}
+
+// redact takes the URL's secrets out of a line of ffmpeg's.
+func (u target) redact(line string) string {
+	line = strings.ReplaceAll(line, u.url, u.public)
+	if u.user != "" {
+		line = strings.ReplaceAll(line, u.user, "")
+	}
+	return line
+}
+
+// parseURL accepts an absolute URL of a known network protocol. Its errors do
+// not repeat the URL, which may hold a password.
+func parseURL(raw string) (target, error) {
+	if strings.ContainsFunc(raw, unicode.IsControl) {
+		return target{}, fmt.Errorf("%w: the URL has control characters", models.ErrInvalidParams)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return target{}, fmt.Errorf("%w: the URL is malformed: %w", models.ErrInvalidParams, err)
+	}
+	if protocols(u.Scheme).allowed == "" {
+		return target{}, fmt.Errorf("%w: want a URL of http, https, rtmp, rtmps, rtsp, rtsps or srt", models.ErrInvalidParams)
+	}
+	rest, ok := strings.CutPrefix(raw[len(u.Scheme):], "://")
+	if !ok || u.Hostname() == "" {
+		return target{}, fmt.Errorf("%w: the URL has no host", models.ErrInvalidParams)
+	}
+	// ffmpeg matches schemes by case, and takes blanks for separators in some.
+	t := target{
+		scheme: u.Scheme,
+		url:    u.Scheme + "://" + strings.ReplaceAll(rest, " ", "%20"),
+		public: (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(),
+	}
+	authority, _, _ := strings.Cut(strings.TrimPrefix(t.url, u.Scheme+"://"), "/")
+	if i := strings.LastIndexByte(authority, '@'); i > 0 {
+		t.user = authority[:i+1]
+	}
+	return t, nil
+}
+
+// protocol is what a URL scheme needs of ffmpeg.
+type protocol struct {
+	allowed string   // the protocols that may be opened; empty: unknown scheme
+	formats string   // demuxers beside networkFormats, with a leading comma
+	options []string // input options
+}
+
+// protocols returns what a scheme needs. No list has file in it.
+func protocols(scheme string) protocol {
+	// 30 s without a byte is a dead server; the option is in microseconds.
+	const stall = "30000000"
+	switch scheme {
+	case "http", "https":
+		return protocol{
+			allowed: "http,https,httpproxy,tcp,tls,crypto",
+			// Not reconnect_at_eof: a file that has ended has ended.
+			options: []string{
+				"-rw_timeout", stall,
+				"-reconnect", "1", "-reconnect_streamed", "1", "-reconnect_delay_max", "5",
+			},
+		}
+	case "rtmp", "rtmps":
+		return protocol{allowed: "rtmp,rtmps,tcp,tls", options: []string{"-rw_timeout", stall}}
+	case "rtsp", "rtsps":
+		// Over TCP: UDP is lost behind most address translators.
+		return protocol{
+			allowed: "rtsp,rtsps,rtp,tcp,tls", formats: ",rtsp,sdp,rtp",
+			options: []string{"-rtsp_transport", "tcp"},
+		}
+	case "srt":
+		return protocol{allowed: "srt", options: []string{"-rw_timeout", stall}}
+	}
+	return protocol{}
+}
