@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,7 +136,7 @@ func (c *client) newPeerConnection(t *testing.T, certificate *webrtc.Certificate
 
 	engine := newMediaEngine(t)
 	registry := &interceptor.Registry{}
-	registry.Add(pinnedRTX{ssrc: c.rtx})
+	registry.Add(pinnedRTX{ssrc: c.rtx, next: &atomic.Uint32{}})
 	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry))
 	require.NoError(t, webrtc.ConfigureNack(engine, registry))
 
@@ -221,7 +222,7 @@ func (c *client) apply(t *testing.T, answer string) {
 	c.videoTrack = c.addTrack(t, vp8.RTPCodecCapability, c.video, c.rtx)
 
 	require.NoError(t, c.pc.SetRemoteDescription(webrtc.SessionDescription{
-		Type: webrtc.SDPTypeOffer, SDP: offerFrom(t, answer, c.opt.seesLite),
+		Type: webrtc.SDPTypeOffer, SDP: offerFrom(t, answer, c.opt),
 	}))
 
 	description, err := c.pc.CreateAnswer(nil)
@@ -301,7 +302,7 @@ func (c *client) send(t *testing.T, track *webrtc.TrackLocalStaticRTP, pkt *rtp.
 }
 
 // offerFrom makes the offer a Telegram client synthesises from an answer.
-func offerFrom(t *testing.T, answer string, lite bool) string {
+func offerFrom(t *testing.T, answer string, opt clientOptions) string {
 	t.Helper()
 
 	var a struct {
@@ -324,8 +325,17 @@ func offerFrom(t *testing.T, answer string, lite bool) string {
 			c.Foundation, c.Component, c.Protocol, c.Priority, c.IP, c.Port, c.Type)
 	}
 
-	session := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n"
-	if lite {
+	session := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1"
+	data := ""
+
+	if !opt.noData {
+		session += " 2"
+		data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n" +
+			"a=sctp-port:5000\r\na=max-message-size:262144\r\n" + transport
+	}
+
+	session += "\r\n"
+	if opt.seesLite {
 		session += "a=ice-lite\r\n"
 	}
 
@@ -334,9 +344,7 @@ func offerFrom(t *testing.T, answer string, lite bool) string {
 		"a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n" + extmaps(3) + transport +
 		"m=video 9 UDP/TLS/RTP/SAVPF 100 101\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n" +
 		"a=rtpmap:100 VP8/90000\r\na=rtcp-fb:100 nack\r\na=rtcp-fb:100 nack pli\r\na=rtcp-fb:100 transport-cc\r\n" +
-		"a=rtpmap:101 rtx/90000\r\na=fmtp:101 apt=100\r\n" + extmaps(3) + transport +
-		"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n" +
-		"a=sctp-port:5000\r\na=max-message-size:262144\r\n" + transport
+		"a=rtpmap:101 rtx/90000\r\na=fmtp:101 apt=100\r\n" + extmaps(3) + transport + data
 }
 
 func extmaps(transportCC int) string {
@@ -344,20 +352,30 @@ func extmaps(transportCC int) string {
 		transportCC)
 }
 
-// pinnedRTX makes pion send RTX on the SSRC that the join declared.
+// pinnedRTX makes pion send RTX on the SSRC that the join declared, and numbers it without gaps: pion's
+// responder numbers a packet when it stores it for a later repetition, and repeats it under one number.
 type pinnedRTX struct {
 	interceptor.NoOp
 	ssrc uint32
+	next *atomic.Uint32
 }
 
 func (p pinnedRTX) NewInterceptor(string) (interceptor.Interceptor, error) { return &p, nil }
 
 func (p *pinnedRTX) BindLocalStream(info *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
-	if info.SSRCRetransmission != 0 {
-		info.SSRCRetransmission = p.ssrc
+	if info.SSRCRetransmission == 0 {
+		return w
 	}
 
-	return w
+	info.SSRCRetransmission = p.ssrc
+
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		if h.SSRC == p.ssrc {
+			h.SequenceNumber = uint16(p.next.Add(1))
+		}
+
+		return w.Write(h, payload, a)
+	})
 }
 
 func token(n int) string {
@@ -369,4 +387,10 @@ func token(n int) string {
 	}
 
 	return string(b)
+}
+
+// untilConnected waits for the client's own view: it may send from then on.
+func (c *client) untilConnected(t *testing.T) {
+	t.Helper()
+	c.untilState(t, webrtc.PeerConnectionStateConnected)
 }

@@ -209,8 +209,10 @@ func (w *watchedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// cause tells a client that left from a failure. pion's clients abort the association before they close DTLS,
+// which SCTP reports as EOF too.
 func (w *watchedConn) cause(err error) error {
-	if w.left.Load() {
+	if w.left.Load() || errors.Is(err, io.EOF) {
 		return ErrLeft
 	}
 

@@ -97,6 +97,11 @@ func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 			s.stats.Kind, s.ssrc, a.unexplained, uint16(a.firstUnexplained), h.SequenceNumber) //nolint:gosec // modular
 	}
 
+	if a.duplicate && s.stats.Kind != Undeclared {
+		// The index is SRTP's nonce: used twice for different packets it gives the keys away (RFC 3711 §9.1).
+		o.violate("sequence number repeated", "%d on %s SSRC %d", h.SequenceNumber, s.stats.Kind, s.ssrc)
+	}
+
 	switch s.stats.Kind {
 	case Undeclared:
 		o.violate("undeclared SSRC", "SSRC %d, payload type %d, sequence number %d",

@@ -6,8 +6,10 @@ type sequence struct {
 	base    int64 // first number, extended
 	highest int64 // highest number, extended
 	recent  [recentNumbers]int64
-	// swallowed holds numbers that our own weather lost.
+	// swallowed holds numbers that our own weather lost; early those it lost before the first one was observed,
+	// which may already be under way.
 	swallowed map[int64]struct{}
+	early     []uint16
 
 	received, duplicates uint64
 }
@@ -17,6 +19,7 @@ const (
 	recentNumbers = 4096
 	// maxSwallowed bounds what a black-out leaves behind.
 	maxSwallowed = 1 << 14
+	maxEarly     = 1 << 10
 )
 
 // arrival is what a number says about its packet.
@@ -43,6 +46,12 @@ func (s *sequence) observe(seq uint16) arrival {
 		s.highest = s.base
 		s.received = 1
 		s.mark(s.base)
+
+		for _, lost := range s.early {
+			s.swallow(lost)
+		}
+
+		s.early = nil
 
 		return arrival{number: s.base}
 	}
@@ -88,6 +97,10 @@ func (s *sequence) explain(a *arrival) {
 // swallow notes a number our own weather lost.
 func (s *sequence) swallow(seq uint16) {
 	if !s.started {
+		if len(s.early) < maxEarly {
+			s.early = append(s.early, seq)
+		}
+
 		return
 	}
 
