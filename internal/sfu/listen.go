@@ -45,6 +45,10 @@ type feed struct {
 // participant sends. The answer holds all candidates. The listener lives until it leaves or the SFU is closed;
 // ctx bounds only the answering.
 func (s *SFU) Listen(ctx context.Context, offerSDP string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("listen: %w", err)
+	}
+
 	l, err := newListener(s)
 	if err != nil {
 		return "", fmt.Errorf("listen: %w", err)
