@@ -1,0 +1,141 @@
+package gotgcall_test
+
+import (
+	"context"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	ffmpeg = "ffmpeg"
+	chat   = int64(-1001234567890)
+)
+
+// streamEnd is one call of OnStreamEnd.
+type streamEnd struct {
+	chat   int64
+	kind   gotgcall.StreamType
+	device gotgcall.Device
+	err    error
+}
+
+// stage is a Client, the server it joins, and what both told.
+type stage struct {
+	*gotgcall.Client
+	server *sfu.SFU
+	ends   chan streamEnd
+	states chan gotgcall.ConnState
+
+	mu      sync.Mutex // guards what follows
+	packets map[uint32][]mediatest.Packet
+}
+
+// newStage starts a strict server and a Client. Both end with the test.
+func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
+	t.Helper()
+	s := &stage{
+		ends:    make(chan streamEnd, 4096),
+		states:  make(chan gotgcall.ConnState, 4096),
+		packets: make(map[uint32][]mediatest.Packet),
+	}
+	cfg.OnRTP = func(_ *sfu.Participant, p sfu.Packet) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		packet := mediatest.NewPacket(&rtp.Packet{Header: p.Header, Payload: p.Payload}, p.Arrival)
+		s.packets[p.Header.SSRC] = append(s.packets[p.Header.SSRC], packet)
+	}
+	var err error
+	s.server, err = sfu.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.server.Close()) })
+	s.Client, err = gotgcall.New(opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	s.OnStreamEnd(func(chat int64, kind gotgcall.StreamType, device gotgcall.Device, err error) {
+		s.ends <- streamEnd{chat, kind, device, err}
+	})
+	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { s.states <- info.State })
+	return s
+}
+
+// join brings a chat's call up.
+func (s *stage) join(t testing.TB, chat int64) *sfu.Participant {
+	t.Helper()
+	params, err := s.CreateCall(chat)
+	require.NoError(t, err)
+	ssrc, err := s.AudioSSRC(chat)
+	require.NoError(t, err)
+	answer, err := s.server.Join(context.Background(), params)
+	require.NoError(t, err)
+	require.NoError(t, s.Connect(chat, answer))
+	return s.server.Participant(ssrc)
+}
+
+// awaitEnds waits for n stream ends.
+func (s *stage) awaitEnds(t testing.TB, n int) []streamEnd {
+	t.Helper()
+	var ends []streamEnd
+	for range n {
+		select {
+		case end := <-s.ends:
+			ends = append(ends, end)
+		case <-t.Context().Done():
+			t.Fatalf("%d of %d stream ends", len(ends), n)
+		}
+	}
+	return ends
+}
+
+// received returns what has arrived of a stream, padding left out.
+func (s *stage) received(ssrc uint32) []mediatest.Packet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.packets[ssrc])
+}
+
+// leave stops the call and returns what arrived of its streams, once the server
+// has seen it go and found no fault.
+func (s *stage) leave(t testing.TB, chat int64, far *sfu.Participant) (audio, video []mediatest.Packet) {
+	t.Helper()
+	require.NoError(t, s.Stop(chat))
+	<-far.Done()
+	require.Empty(t, far.Violations())
+	return s.received(far.SSRC()), s.received(far.SSRC() + 1)
+}
+
+// media makes a file in a directory of the test.
+func tones(t testing.TB, name string, spec mediatest.AudioSpec) string {
+	t.Helper()
+	path := t.TempDir() + "/" + name
+	require.NoError(t, mediatest.MakeTones(t.Context(), ffmpeg, path, spec))
+	return path
+}
+
+func movie(t testing.TB, name string, spec mediatest.MovieSpec) string {
+	t.Helper()
+	path := t.TempDir() + "/" + name
+	require.NoError(t, mediatest.MakeMovie(t.Context(), ffmpeg, path, spec))
+	return path
+}
+
+func requireFFmpeg(t testing.TB) {
+	t.Helper()
+	_, err := exec.LookPath(ffmpeg)
+	require.NoError(t, err)
+}
+
+// silence lasts a moment in which nothing may happen.
+const silence = 100 * time.Millisecond

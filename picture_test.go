@@ -1,0 +1,143 @@
+package gotgcall_test
+
+import (
+	"fmt"
+	"image"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+const both = gotgcall.TrackAudio | gotgcall.TrackVideo
+
+// watched is a movie as it arrived at the server.
+type watched struct {
+	audio    []mediatest.Packet
+	video    []mediatest.Packet
+	frames   []mediatest.VideoFrame
+	pictures []mediatest.Picture
+	pcm      *mediatest.PCM
+}
+
+// watch plays a source with both tracks to its end.
+func watch(t *testing.T, src gotgcall.Source) watched {
+	t.Helper()
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, src))
+	require.Equal(t, []streamEnd{
+		{chat, gotgcall.Video, gotgcall.Camera, nil},
+		{chat, gotgcall.Audio, gotgcall.Microphone, nil},
+	}, s.awaitEnds(t, 2))
+	var w watched
+	w.audio, w.video = s.leave(t, chat, far)
+	require.NoError(t, mediatest.Inspect(w.audio).Err())
+	require.NoError(t, mediatest.Inspect(w.video).Err())
+	var broken int
+	var err error
+	w.frames, broken = mediatest.AssembleVP8(w.video)
+	require.Zero(t, broken)
+	w.pictures, err = mediatest.DecodeVP8(t.Context(), ffmpeg, w.frames)
+	require.NoError(t, err)
+	w.pcm, err = mediatest.DecodeOpus(w.audio)
+	require.NoError(t, err)
+	return w
+}
+
+// requireInSync asserts that every beep is heard with its flash, by the server's
+// clock of arrival.
+func (w watched) requireInSync(t *testing.T, seconds int) {
+	t.Helper()
+	var beeps []uint32
+	for _, at := range w.pcm.Beeps() {
+		beeps = append(beeps, w.pcm.Timestamp(at))
+	}
+	audio := mediatest.NewClock(w.audio[0].Arrival, w.audio[0].Timestamp, mediatest.SampleRate)
+	video := mediatest.NewClock(w.video[0].Arrival, w.video[0].Timestamp, mediatest.VideoClockRate)
+	offsets, err := mediatest.AVOffsets(beeps, mediatest.Flashes(w.pictures), audio, video)
+	require.NoError(t, err)
+	require.Len(t, offsets, seconds-1)
+	t.Log("first offset", offsets[0].Offset, "last", offsets[len(offsets)-1].Offset)
+	for _, o := range offsets {
+		require.Less(t, o.Offset.Abs(), 20*time.Millisecond, "at %s", o.At)
+	}
+}
+
+// TestPictureArrivesWholeAndInSync plays 10 s movies whose frames are numbered
+// and which flash and beep at the same instants.
+func TestPictureArrivesWholeAndInSync(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fps    string
+		frames int
+	}{{"24", 240}, {"25", 250}, {"30000/1001", 300}, {"30", 300}, {"60", 600}} {
+		t.Run(c.fps, func(t *testing.T) {
+			t.Parallel()
+			path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 320, Height: 180, FPS: c.fps, Duration: 10 * time.Second})
+			w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoFPS: 60, VideoBitrateKbps: 500}))
+			require.NoError(t, mediatest.CheckCounters(w.pictures, 0, c.frames-1))
+			require.NoError(t, mediatest.CheckCounterTimes(w.pictures, c.fps, 2*time.Millisecond))
+			require.Equal(t, []image.Point{{X: 320, Y: 180}}, mediatest.Sizes(w.pictures))
+			for _, interval := range mediatest.KeyIntervals(w.frames) {
+				require.LessOrEqual(t, interval, 2050*time.Millisecond)
+			}
+			w.requireInSync(t, 10)
+		})
+	}
+}
+
+func TestRTPTimeOfThirtyFramesASecondIs3000Ticks(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "30", Duration: 3 * time.Second})
+	w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both}))
+	require.InDelta(t, 3000, mediatest.Inspect(w.video).Step, 0.5)
+	require.InDelta(t, 960, mediatest.Inspect(w.audio).Step, 0.01)
+}
+
+func TestPictureIsFittedNeverStretchedNorEnlarged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		width, height int
+		bound, want   image.Point
+	}{
+		{321, 241, image.Pt(640, 480), image.Pt(320, 240)},
+		{180, 320, image.Pt(320, 180), image.Pt(100, 180)},
+		{1000, 500, image.Pt(320, 320), image.Pt(320, 160)},
+		{160, 90, image.Pt(1280, 720), image.Pt(160, 90)},
+	} {
+		t.Run(fmt.Sprintf("%dx%d", c.width, c.height), func(t *testing.T) {
+			t.Parallel()
+			path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: c.width, Height: c.height, FPS: "10", Duration: time.Second})
+			w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoWidth: c.bound.X, VideoHeight: c.bound.Y}))
+			got := w.frames[0].Size
+			require.InDelta(t, c.want.X, got.X, 2)
+			require.InDelta(t, c.want.Y, got.Y, 2)
+			require.Zero(t, got.X%2+got.Y%2, "even: %s", got)
+		})
+	}
+}
+
+// TestShellKeepsTheStreamsOwnRate: two commands, one for each track, and one for
+// both.
+func TestShellKeepsTheStreamsOwnRate(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 320, Height: 180, FPS: "25", Duration: 10 * time.Second})
+	input := fmt.Sprintf(`ffmpeg -i "%s"`, path)
+	for name, src := range map[string]gotgcall.Source{
+		"FromShells": gotgcall.FromShells(input, input),
+		"FromShell":  gotgcall.FromShell(input, both),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := watch(t, src)
+			require.NoError(t, mediatest.CheckCounters(w.pictures, 0, 249))
+			require.NoError(t, mediatest.CheckCounterTimes(w.pictures, "25", 2*time.Millisecond))
+			w.requireInSync(t, 10)
+		})
+	}
+}
