@@ -206,3 +206,5 @@ func startFFmpeg(t testing.TB, args ...string) (stop func()) {
 		_ = cmd.Wait()
 	}
 }
+
+func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
