@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ const (
 // matroska reads Opus and VP8 in Matroska or WebM as it is written: clusters of
 // any size, known or not.
 type matroska struct {
-	r     io.Reader
+	r     *bufio.Reader
 	left  int64 // bytes left of the cluster's known size, or unknownSize
 	scale time.Duration
 	head  [8]byte
@@ -55,7 +56,7 @@ type mkvTrack struct {
 	due      time.Duration // audio: where the next packet begins
 }
 
-func newMatroska(r io.Reader) (*matroska, error) {
+func newMatroska(r *bufio.Reader) (*matroska, error) {
 	m := &matroska{r: r, left: unknownSize, scale: time.Millisecond}
 	for {
 		id, size, err := m.element()
@@ -314,8 +315,13 @@ func (m *matroska) read(size int64, limit int) ([]byte, error) {
 
 func (m *matroska) skip(size int64) error {
 	m.consume(size)
-	_, err := io.CopyN(io.Discard, m.r, size)
-	return truncated(err)
+	const step = 1 << 20 // Discard takes an int
+	for ; size > 0; size -= step {
+		if _, err := m.r.Discard(int(min(size, step))); err != nil {
+			return truncated(err)
+		}
+	}
+	return nil
 }
 
 // children calls f with each element of a master element's body.

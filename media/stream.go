@@ -84,8 +84,16 @@ type Source interface {
 type SeekableSource interface {
 	Source
 
+	// Start is the position at which Open begins: 0, or what a command says
+	// with an initial -ss.
+	Start() time.Duration
+
 	// OpenAt is Open from a position, counted from the start of the media.
 	// The frames' PTS count from that position: the first is near zero.
+	//
+	// It fails with ErrSeekUnsupported when it turns out that the source cannot
+	// do it, and with an error that wraps io.EOF when the media has nothing at
+	// the position or after it.
 	OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error)
 }
 

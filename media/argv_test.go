@@ -1,0 +1,251 @@
+package media
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+const (
+	quiet    = "-nostdin -hide_banner -loglevel error"
+	opusArgs = "-c:a libopus -application audio -vbr on -frame_duration 20 -fec 1 -packet_loss 5"
+	realtime = "-deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -error-resilient 1 -threads 1"
+	gop      = "-g 60 -force_key_frames expr:gte(t,n_forced*2)"
+	live     = "-live 1 -cluster_time_limit 10 -flush_packets 1"
+)
+
+func TestEncoderArguments(t *testing.T) {
+	t.Parallel()
+	http, err := parseURL("HTTP://u:p@host/a b?c=d")
+	require.NoError(t, err)
+	rtmp, err := parseURL("rtmp://host/app/key")
+	require.NoError(t, err)
+	rtsp, err := parseURL("rtsp://host/x")
+	require.NoError(t, err)
+	const file = "-protocol_whitelist file -format_whitelist " + formats
+	for _, test := range []struct {
+		name  string
+		input []string
+		opts  EncodeOptions
+		want  string
+	}{
+		{
+			"file", fileInput("-i", 0),
+			EncodeOptions{},
+			quiet + " " + file + " -i file:-i -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+		},
+		{
+			"file at a position, mono", fileInput("x", 90*time.Second+500*time.Millisecond),
+			EncodeOptions{AudioBitrateKbps: 24, AudioChannels: 1},
+			quiet + " " + file + " -ss 90.5 -i file:x -map 0:a:0? " + opusArgs + " -b:a 24k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+		},
+		{
+			"video", fileInput("x", 0),
+			EncodeOptions{Tracks: TrackVideo, VideoWidth: 640, VideoHeight: 360},
+			quiet + " " + file + " -i file:x -map 0:V:0? -map 0:a:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) +
+				" -enc_time_base:v 1:1000 -c:v libvpx -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 800k " + realtime + " " + gop +
+				" " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+		},
+		{
+			"http", urlInput(http, time.Second),
+			EncodeOptions{},
+			quiet + " -protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
+				" -rw_timeout 30000000 -reconnect 1 -reconnect_streamed 1 -reconnect_delay_max 5 -ss 1 -i http://u:p@host/a%20b?c=d -map 0:a:0? " +
+				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+		},
+		{
+			"rtmp", urlInput(rtmp, 0),
+			EncodeOptions{},
+			quiet + " -protocol_whitelist rtmp,rtmps,tcp,tls -format_whitelist " + networkFormats +
+				" -rw_timeout 30000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+		},
+		{
+			"rtsp", urlInput(rtsp, 0),
+			EncodeOptions{},
+			quiet + " -protocol_whitelist rtsp,rtsps,rtp,tcp,tls -format_whitelist " + networkFormats + ",rtsp,sdp,rtp" +
+				" -rtsp_transport tcp -i rtsp://host/x -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			// Every blank in want is one between arguments; the input's own
+			// name has none.
+			got := encodeArgs(test.input, test.opts.withDefaults())
+			require.Equal(t, strings.Split(test.want, " "), got)
+		})
+	}
+}
+
+func TestProtocolListsHaveNoLocalFiles(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt"} {
+		p := protocols(scheme)
+		for _, name := range strings.Split(p.allowed, ",") {
+			require.NotContains(t, []string{"file", "pipe", "fd", "concat", "subfile", "unix", "cache", "async", "data", ""}, name)
+		}
+		for _, name := range strings.Split(networkFormats+p.formats, ",") {
+			require.NotContains(t, []string{"concat", "image2", "lavfi", "imf", "tty", ""}, name)
+		}
+		require.NotContains(t, p.options, "-reconnect_at_eof")
+	}
+}
+
+func TestShellArgumentsAreCompleted(t *testing.T) {
+	t.Parallel()
+	const (
+		q     = quiet + " "
+		audio = "-sn -dn -vn -map 0:a:0? -c:a libopus -b:a 128k -ar 48000 -ac 2"
+		vp8   = "-c:v libvpx -b:v 800k -pix_fmt yuv420p " + realtime
+		ogg   = " -f ogg -page_duration 20000"
+	)
+	for _, test := range []struct {
+		name, line string
+		want       Track
+		args       string
+	}{
+		{"bare", "-i x", TrackAudio, q + "-i x " + audio + ogg + " pipe:1"},
+		{"dash", "-i x -", TrackAudio, q + "-i x " + audio + ogg + " -"},
+		{"pipe with globals behind", "-i x pipe: -y -nostats", TrackAudio, q + "-i x " + audio + ogg + " pipe: -y -nostats"},
+		{"own log level", "-loglevel debug -i x", TrackAudio, "-nostdin -hide_banner -loglevel debug -i x " + audio + ogg + " pipe:1"},
+		{"own codec and rate", "-i x -c:a libopus -b:a 96k", TrackAudio, q + "-i x -c:a libopus -b:a 96k -sn -dn -vn -map 0:a:0? -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"old names", "-i x -acodec libopus -ab 96k -ac 1", TrackAudio, q + "-i x -acodec libopus -ab 96k -ac 1 -sn -dn -vn -map 0:a:0? -ar 48000" + ogg + " pipe:1"},
+		{"concat input", "-f concat -safe 0 -i l.txt", TrackAudio, q + "-f concat -safe 0 -i l.txt " + audio + ogg + " pipe:1"},
+		{"raw input", "-f s16le -ar 44100 -ac 1 -i x", TrackAudio, q + "-f s16le -ar 44100 -ac 1 -i x " + audio + ogg + " pipe:1"},
+		{"input codec", "-c:a pcm_s16le -i x", TrackAudio, q + "-c:a pcm_s16le -i x " + audio + ogg + " pipe:1"},
+		{"seek on the input", "-ss 10 -re -i x", TrackAudio, q + "-ss 10 -re -i x " + audio + ogg + " pipe:1"},
+		{"unknown options take values", "-frobnicate -5 -i x -foo bar", TrackAudio, q + "-frobnicate -5 -i x -foo bar " + audio + ogg + " pipe:1"},
+		{"copy", "-i x -c copy", TrackAudio, q + "-i x -c copy -sn -dn -vn -map 0:a:0?" + ogg + " pipe:1"},
+		{"own map", "-i x -map 0:a:1", TrackAudio, q + "-i x -map 0:a:1 -sn -dn -vn -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"two inputs", "-i x -i y", TrackAudio, q + "-i x -i y -sn -dn -vn -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"filter before the inputs", "-filter_complex amix -i x -i y", TrackAudio, q + "-filter_complex amix -i x -i y -sn -dn -vn -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"own page duration", "-i x -f opus -page_duration 5", TrackAudio, q + "-i x -f opus -page_duration 5 " + audio + " pipe:1"},
+		{"matroska", "-i x -f webm", TrackAudio, q + "-i x -f webm " + audio + " " + live + " pipe:1"},
+		{"vn given", "-i x -vn", TrackAudio, q + "-i x -vn -sn -dn -map 0:a:0? -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"screen", "-f x11grab -framerate 25 -video_size 64x48 -i :0", TrackVideo, q + "-f x11grab -framerate 25 -video_size 64x48 -i :0 -sn -dn -an -map 0:V:0? " + vp8 + " " + gop + " -f ivf pipe:1"},
+		{"camera", "-f v4l2 -i /dev/video0 -r 25 -g 50", TrackVideo, q + "-f v4l2 -i /dev/video0 -r 25 -g 50 -sn -dn -an -map 0:V:0? " + vp8 + " -force_key_frames expr:gte(t,n_forced*2) -f ivf pipe:1"},
+		{"hardware", "-i x -c:v vp8_vaapi", TrackVideo, q + "-i x -c:v vp8_vaapi -sn -dn -an -map 0:V:0? -b:v 800k " + gop + " -f ivf pipe:1"},
+		{"both", "-i x", TrackAudio | TrackVideo, q + "-i x -sn -dn -map 0:V:0? -map 0:a:0? " + vp8 + " " + gop + " -c:a libopus -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := completeArgs(strings.Fields(test.line), test.want)
+			require.NoError(t, err)
+			require.Equal(t, strings.Fields(test.args), got)
+		})
+	}
+}
+
+func TestShellArgumentsThatCannotPlayAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		line  string
+		want  Track
+		words string
+	}{
+		{"-i x out.ogg", TrackAudio, "out.ogg"},
+		{"-i x pipe:2", TrackAudio, "pipe:2"},
+		{"-i x tcp://h:1", TrackAudio, "tcp://h:1"},
+		{"-i x - -", TrackAudio, "2 outputs"},
+		{"-i x a.ogg -map 0 b.ogg", TrackAudio, "2 outputs"},
+		{"-i x -f s16le -ac 2 -", TrackAudio, "-f ogg"},
+		{"-i x -f wav -", TrackAudio, "-f ogg"},
+		{"-i x -f rawvideo -pix_fmt yuv420p -", TrackVideo, "-f ivf"},
+		{"-i x -f ogg", TrackVideo, "-f ivf"},
+		{"-i x -f ivf", TrackAudio, "-f ogg"},
+		{"-i x -f mp3", TrackAudio, "-f ogg"},
+		{"-i x -f ogg", TrackAudio | TrackVideo, "-f matroska"},
+		{"-i x -c:a pcm_s16le", TrackAudio, "libopus"},
+		{"-i x -acodec aac", TrackAudio, "libopus"},
+		{"-i x -codec:a:0 libvorbis", TrackAudio, "libopus"},
+		{"-i x -c:v libx264", TrackVideo, "libvpx"},
+		{"-i x -c:v libvpx-vp9", TrackVideo, "libvpx"},
+		{"-i x -b:a", TrackAudio, "-b:a"},
+		{"-i", TrackAudio, "-i"},
+	} {
+		_, err := completeArgs(strings.Fields(test.line), test.want)
+		require.ErrorIs(t, err, models.ErrInvalidParams, test.line)
+		require.ErrorContains(t, err, test.words, test.line)
+	}
+}
+
+func TestShellProgram(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		line, path string
+		completed  bool
+	}{
+		{"ffmpeg -i x", "/env/ffmpeg", true},
+		{"/opt/ffmpeg -i x", "/opt/ffmpeg", true},
+		{`C:\bin\ffmpeg.exe -i x`, `C:\bin\ffmpeg.exe`, true},
+		{`"C:\\Program Files\\FFmpeg.EXE" -i x`, `C:\Program Files\FFmpeg.EXE`, true},
+		{"yt-player -i x", "yt-player", false},
+		{"/opt/my-ffmpeg -i x", "/opt/my-ffmpeg", false},
+	} {
+		cmd, err := (&shellSource{line: test.line, want: TrackAudio}).command("/env/ffmpeg")
+		require.NoError(t, err)
+		require.Equal(t, test.path, cmd.path)
+		require.Equal(t, test.completed, len(cmd.args) > 2, test.line)
+	}
+}
+
+var wordTable = []struct {
+	line string
+	want []string // nil: refused
+}{
+	{"", []string{}},
+	{" \t\n", []string{}},
+	{"a b\tc\nd", []string{"a", "b", "c", "d"}},
+	{`a "b c" d`, []string{"a", "b c", "d"}},
+	{`""`, []string{""}},
+	{`a"b c"d`, []string{"ab cd"}},
+	{`\"`, []string{`"`}},
+	{`\\`, []string{`\`}},
+	{`a\b\ c`, []string{`a\b\`, "c"}},
+	{`"a\"b\\c\n"`, []string{`a"b\c\n`}},
+	{`'a b'`, []string{"'a", "b'"}},
+	{"$(id) `id` ; rm *", []string{"$(id)", "`id`", ";", "rm", "*"}},
+	{`"🎵 x"`, []string{"🎵 x"}},
+	{`"a`, nil},
+	{`a\`, []string{`a\`}},
+	{`"a\"`, nil},
+	{"a\x00b", nil},
+}
+
+func TestSplitWords(t *testing.T) {
+	t.Parallel()
+	for _, test := range wordTable {
+		got, err := splitWords(test.line)
+		if test.want == nil {
+			require.ErrorIs(t, err, models.ErrInvalidParams, test.line)
+			continue
+		}
+		require.NoError(t, err)
+		require.ElementsMatch(t, test.want, got, test.line)
+	}
+}
+
+func FuzzShell(f *testing.F) {
+	for _, test := range wordTable {
+		f.Add(test.line)
+	}
+	f.Add("ffmpeg -f concat -i x -b:a 96k -y -")
+	f.Fuzz(func(t *testing.T, line string) {
+		words, err := splitWords(line)
+		if err != nil {
+			return
+		}
+		for _, want := range []Track{TrackAudio, TrackVideo, TrackAudio | TrackVideo} {
+			args, err := completeArgs(words, want)
+			if err != nil {
+				continue
+			}
+			out, err := parseArgs(args)
+			require.NoError(t, err)
+			require.Len(t, out.urls, 1, "exactly one output")
+		}
+	})
+}
