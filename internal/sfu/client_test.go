@@ -266,39 +266,51 @@ func (c *client) addTrack(t *testing.T, codec webrtc.RTPCodecCapability, ssrc, r
 // sendAudio sends one packet of 20 ms. change may break it.
 func (c *client) sendAudio(t *testing.T, change func(*rtp.Packet)) {
 	t.Helper()
-
-	pkt := &rtp.Packet{
-		Header:  rtp.Header{Version: 2, SequenceNumber: c.audioSeq, Timestamp: c.audioAt},
-		Payload: []byte{0xfc, 1, 2, 3},
-	}
-	require.NoError(t, pkt.SetExtension(1, []byte{0x94}))
-	c.audioSeq++
-	c.audioAt += 960
-	c.send(t, c.audioTrack, pkt, change)
+	require.NoError(t, c.writeAudio(change))
 }
 
 // sendVideo sends one frame in one packet, 33 ms after the one before.
 func (c *client) sendVideo(t *testing.T, change func(*rtp.Packet)) {
 	t.Helper()
+	require.NoError(t, c.writeVideo(change))
+}
 
+func (c *client) writeAudio(change func(*rtp.Packet)) error {
+	pkt := &rtp.Packet{
+		Header:  rtp.Header{Version: 2, SequenceNumber: c.audioSeq, Timestamp: c.audioAt},
+		Payload: []byte{0xfc, 1, 2, 3},
+	}
+	c.audioSeq++
+	c.audioAt += 960
+
+	if err := pkt.SetExtension(1, []byte{0x94}); err != nil {
+		return err
+	}
+
+	return write(c.audioTrack, pkt, change)
+}
+
+func (c *client) writeVideo(change func(*rtp.Packet)) error {
 	pkt := &rtp.Packet{
 		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: c.videoSeq, Timestamp: c.videoAt},
 		Payload: append([]byte{0x10}, make([]byte, 100)...),
 	}
 	c.videoSeq++
 	c.videoAt += 2970
-	c.send(t, c.videoTrack, pkt, change)
+
+	return write(c.videoTrack, pkt, change)
 }
 
-func (c *client) send(t *testing.T, track *webrtc.TrackLocalStaticRTP, pkt *rtp.Packet, change func(*rtp.Packet)) {
-	t.Helper()
-	require.NoError(t, pkt.SetExtension(2, []byte{1, 2, 3}))
+func write(track *webrtc.TrackLocalStaticRTP, pkt *rtp.Packet, change func(*rtp.Packet)) error {
+	if err := pkt.SetExtension(2, []byte{1, 2, 3}); err != nil {
+		return err
+	}
 
 	if change != nil {
 		change(pkt)
 	}
 
-	require.NoError(t, track.WriteRTP(pkt))
+	return track.WriteRTP(pkt)
 }
 
 // offerFrom makes the offer a Telegram client synthesises from an answer.

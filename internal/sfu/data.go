@@ -80,12 +80,11 @@ func (p *Participant) SendData(text string) error {
 func (p *Participant) serveData() {
 	watched := &watchedConn{Conn: p.transport.dtls}
 
-	association, err := sctp.Server(sctp.Config{
-		NetConn:        watched,
-		LoggerFactory:  loggerFactory{p.log},
-		MaxMessageSize: maxDataMessage,
-		Name:           "sfu",
-	})
+	association, err := sctp.ServerWithOptions(
+		sctp.WithNetConn(watched),
+		sctp.WithLoggerFactory(loggerFactory{p.log}),
+		sctp.WithMaxMessageSize(maxDataMessage),
+	)
 	if err != nil {
 		p.stop(watched.cause(err))
 

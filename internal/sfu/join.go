@@ -148,7 +148,7 @@ func decodeSSRC(what string, raw json.RawMessage) (uint32, error) {
 		return 0, invalid("%s is %d, beyond a signed int32", what, n)
 	}
 
-	return uint32(int32(n)), nil //nolint:gosec // the bounds are checked above
+	return uint32(int32(n)), nil
 }
 
 func decodeString(what string, raw json.RawMessage) (string, error) {

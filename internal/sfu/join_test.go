@@ -119,7 +119,7 @@ func TestJoinRefusesSSRCOfAnotherParticipant(t *testing.T) {
 	// Its audio SSRC is the other's RTX.
 	_, err = s.Join(context.Background(), strings.NewReplacer(
 		`"ssrc":100`, `"ssrc":104`, `,"ssrc-groups":`+goodGroups, "").Replace(goodJoin))
-	assert.ErrorContains(t, err, "GROUPCALL_SSRC_DUPLICATE_MUCH")
+	require.ErrorContains(t, err, "GROUPCALL_SSRC_DUPLICATE_MUCH")
 
 	p := s.Participant(100)
 	p.Kick()
@@ -137,7 +137,7 @@ func TestJoinAfterCloseIsRefused(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	_, err := s.Join(context.Background(), goodJoin)
-	assert.ErrorIs(t, err, sfu.ErrClosed)
+	require.ErrorIs(t, err, sfu.ErrClosed)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -43,7 +43,7 @@ func TestKickedClientIsToldAtOnce(t *testing.T) {
 	assert.Less(t, time.Since(start), 5*time.Second)
 
 	until(t, "kick", p.Done())
-	assert.ErrorIs(t, p.Err(), sfu.ErrKicked)
+	require.ErrorIs(t, p.Err(), sfu.ErrKicked)
 	assert.Error(t, p.SendRTCP())
 }
 
@@ -53,7 +53,7 @@ func TestLeavingClientIsNoticed(t *testing.T) {
 	s, c, p := connected(t, sfu.Config{}, clientOptions{})
 	require.NoError(t, c.pc.Close())
 	until(t, "leave", p.Done())
-	assert.ErrorIs(t, p.Err(), sfu.ErrLeft)
+	require.ErrorIs(t, p.Err(), sfu.ErrLeft)
 	assert.Same(t, p, s.Participant(c.audio), "its statistics stay")
 	assert.Empty(t, s.Participants())
 }

@@ -94,7 +94,7 @@ func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 	a := s.seq.observe(h.SequenceNumber)
 	if a.unexplained > 0 && s.stats.Kind != Undeclared {
 		o.violate("sequence gap", "%s SSRC %d: %d numbers missing from %d on, then %d",
-			s.stats.Kind, s.ssrc, a.unexplained, uint16(a.firstUnexplained), h.SequenceNumber) //nolint:gosec // modular
+			s.stats.Kind, s.ssrc, a.unexplained, uint16(a.firstUnexplained), h.SequenceNumber)
 	}
 
 	if a.duplicate && s.stats.Kind != Undeclared {
@@ -136,7 +136,7 @@ func (o *oracle) checkTransport(h *rtp.Header) {
 
 	if a.unexplained > 0 {
 		o.violate("transport-wide gap", "%d numbers missing from %d on, then %d on SSRC %d",
-			a.unexplained, uint16(a.firstUnexplained), number, h.SSRC) //nolint:gosec // modular
+			a.unexplained, uint16(a.firstUnexplained), number, h.SSRC)
 	}
 
 	if a.duplicate {
@@ -306,7 +306,7 @@ func (o *oracle) onReport(r *rtcp.SenderReport, at time.Time) {
 
 	if last := s.stats.LastReport; last != nil {
 		ntp := ntpDuration(last.NTP, r.NTPTime)
-		media := time.Duration(float64(int32(r.RTPTime-last.RTP)) / s.clock() * float64(time.Second)) //nolint:gosec // modular
+		media := time.Duration(float64(int32(r.RTPTime-last.RTP)) / s.clock() * float64(time.Second))
 
 		if off := ntp - media; off > reportTolerance || off < -reportTolerance {
 			o.violate("sender report clock", "%s SSRC %d: %v by NTP, %v by RTP since the last one",
@@ -322,5 +322,5 @@ func (o *oracle) onReport(r *rtcp.SenderReport, at time.Time) {
 
 // ntpDuration is the time between two NTP timestamps (RFC 3550 §4: 32.32 fixed point).
 func ntpDuration(from, to uint64) time.Duration {
-	return time.Duration(float64(int64(to-from)) / math.Exp2(32) * float64(time.Second)) //nolint:gosec // modular
+	return time.Duration(float64(int64(to-from)) / math.Exp2(32) * float64(time.Second))
 }

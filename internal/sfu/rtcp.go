@@ -142,25 +142,25 @@ func receiverReport(streams []*stream, now time.Time) *rtcp.ReceiverReport {
 
 // reception is one report block (RFC 3550 §6.4.1 and appendix A.3).
 func (s *stream) reception(now time.Time) rtcp.ReceptionReport {
-	expected := uint64(s.seq.highest - s.seq.base + 1) //nolint:gosec // never negative
+	expected := uint64(s.seq.highest - s.seq.base + 1)
 	received := s.seq.received
 	newly, arrived := expected-s.reported.expected, received-s.reported.received
 	s.reported = reportBase{expected: expected, received: received}
 
 	block := rtcp.ReceptionReport{
 		SSRC:               s.ssrc,
-		TotalLost:          uint32(min(s.seq.lost(), 1<<23-1)), //nolint:gosec // bounded
-		LastSequenceNumber: uint32(s.seq.highest - 1<<16),      //nolint:gosec // modular: cycles count from 0
+		TotalLost:          uint32(min(s.seq.lost(), 1<<23-1)),
+		LastSequenceNumber: uint32(s.seq.highest - 1<<16),
 		Jitter:             uint32(s.stats.Jitter),
 	}
 
 	if newly > arrived {
-		block.FractionLost = uint8(min((newly-arrived)*256/newly, 255)) //nolint:gosec // bounded
+		block.FractionLost = uint8(min((newly-arrived)*256/newly, 255))
 	}
 
 	if r := s.stats.LastReport; r != nil {
-		block.LastSenderReport = uint32(r.NTP >> 16)               //nolint:gosec // the middle 32 bits
-		block.Delay = uint32(now.Sub(r.Arrival).Seconds() * 65536) //nolint:gosec // modular
+		block.LastSenderReport = uint32(r.NTP >> 16)
+		block.Delay = uint32(now.Sub(r.Arrival).Seconds() * 65536)
 	}
 
 	return block
@@ -222,14 +222,14 @@ func (s *stream) nack() *rtcp.TransportLayerNack {
 		}
 
 		s.wanted[n]++
-		numbers = append(numbers, uint16(n)) //nolint:gosec // modular
+		numbers = append(numbers, uint16(n))
 	}
 
 	if len(numbers) == 0 {
 		return nil
 	}
 
-	sort.Slice(numbers, func(i, j int) bool { return int16(numbers[i]-numbers[j]) < 0 }) //nolint:gosec // modular
+	sort.Slice(numbers, func(i, j int) bool { return int16(numbers[i]-numbers[j]) < 0 })
 
 	return &rtcp.TransportLayerNack{
 		SenderSSRC: reporterSSRC, MediaSSRC: s.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(numbers),

@@ -36,7 +36,7 @@ type arrival struct {
 
 // extend finds the full number nearest to the highest one (as RFC 3550 appendix A.1 counts cycles).
 func (s *sequence) extend(seq uint16) int64 {
-	return s.highest + int64(int16(seq-uint16(s.highest))) //nolint:gosec // modular arithmetic
+	return s.highest + int64(int16(seq-uint16(s.highest)))
 }
 
 func (s *sequence) observe(seq uint16) arrival {
@@ -123,7 +123,7 @@ func (s *sequence) lost() uint64 {
 		return 0
 	}
 
-	expected := uint64(s.highest - s.base + 1) //nolint:gosec // highest never falls below base
+	expected := uint64(s.highest - s.base + 1)
 	if s.received >= expected {
 		return 0
 	}

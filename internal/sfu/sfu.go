@@ -231,7 +231,7 @@ func (p *Participant) answer() (string, error) {
 		return "", fmt.Errorf("draw source: %w", err)
 	}
 
-	facts.serverSources = []int32{int32(binary.BigEndian.Uint32(source[:]) | 1<<31)} //nolint:gosec // signed on the wire
+	facts.serverSources = []int32{int32(binary.BigEndian.Uint32(source[:]) | 1<<31)}
 
 	return encodeAnswer(p.cfg, facts)
 }

@@ -67,7 +67,7 @@ func newShaper(shape Shape, seed, stream uint64, deliver, lost func(datagram)) *
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		shape:   shape,
-		rng:     rand.New(rand.NewPCG(seed, stream)), //nolint:gosec // repeatable on purpose
+		rng:     rand.New(rand.NewPCG(seed, stream)),
 	}
 	go s.run() // ends by close, which waits
 

@@ -60,11 +60,11 @@ func (s *splice) write(f feed, pkt *rtp.Packet) {
 
 	out := &rtp.Packet{Header: pkt.Header, Payload: pkt.Payload}
 	// The ids of extensions are another negotiation's.
-	out.Header.Extension, out.Header.Extensions, out.Header.ExtensionProfile = false, nil, 0
+	out.Extension, out.Extensions, out.ExtensionProfile = false, nil, 0
 	out.SequenceNumber += s.addSeq
 	out.Timestamp += s.addTime
 
-	if int16(out.SequenceNumber-s.seq) >= 0 { //nolint:gosec // modular
+	if int16(out.SequenceNumber-s.seq) >= 0 {
 		s.seq, s.timestamp, s.at = out.SequenceNumber, out.Timestamp, f.at
 	}
 

@@ -99,7 +99,7 @@ func (s *stream) record(h *rtp.Header, payload []byte, size int, at time.Time) {
 	}
 
 	st.Packets++
-	st.Bytes += uint64(size) //nolint:gosec // a length
+	st.Bytes += uint64(size)
 	st.PayloadType = h.PayloadType
 	st.LastRTP, st.LastAt = h.Timestamp, at
 
@@ -109,7 +109,7 @@ func (s *stream) record(h *rtp.Header, payload []byte, size int, at time.Time) {
 }
 
 func (s *stream) updateJitter(timestamp uint32, at time.Time) {
-	transit := at.Sub(s.stats.FirstAt).Seconds()*s.clock() - float64(int32(timestamp-s.stats.FirstRTP)) //nolint:gosec // modular
+	transit := at.Sub(s.stats.FirstAt).Seconds()*s.clock() - float64(int32(timestamp-s.stats.FirstRTP))
 	delta := transit - s.transit
 	s.transit = transit
 
