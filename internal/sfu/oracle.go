@@ -67,7 +67,7 @@ func (o *oracle) add(ssrc uint32, kind StreamKind, layer int) *stream {
 	return s
 }
 
-// violate notes the first occurrence of a kind.
+// violate notes the first occurrence of a kind. What follows the kind in a violation's text are the facts.
 func (o *oracle) violate(kind, format string, args ...any) {
 	if o.kinds[kind] {
 		return

@@ -201,10 +201,10 @@ func (s *shaper) close() {
 
 	close(s.stop)
 	<-s.done
-	s.release(s.farFuture())
+	s.release(s.newestDue())
 }
 
-func (s *shaper) farFuture() time.Time {
+func (s *shaper) newestDue() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
