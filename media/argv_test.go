@@ -165,6 +165,7 @@ func TestShellArgumentsThatCannotPlayAreRefused(t *testing.T) {
 		{"-i x -c:v libvpx-vp9", TrackVideo, "libvpx"},
 		{"-i x -b:a", TrackAudio, "-b:a"},
 		{"-i", TrackAudio, "-i"},
+		{"-i x -- -", TrackAudio, "--"},
 	} {
 		_, err := completeArgs(strings.Fields(test.line), test.want)
 		require.ErrorIs(t, err, models.ErrInvalidParams, test.line)
@@ -232,6 +233,7 @@ func FuzzShell(f *testing.F) {
 	for _, test := range wordTable {
 		f.Add(test.line)
 	}
+	f.Add("-- -")
 	f.Add("ffmpeg -f concat -i x -b:a 96k -y -")
 	f.Fuzz(func(t *testing.T, line string) {
 		words, err := splitWords(line)

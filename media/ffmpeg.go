@@ -164,7 +164,7 @@ func (e *encoder) openError(err error) error {
 		return describe(kind, failure)
 	}
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: nothing in it to play", models.ErrFile)
+		return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, io.EOF)
 	}
 	return fmt.Errorf("%w: %w", models.ErrFile, err)
 }

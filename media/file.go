@@ -27,12 +27,13 @@ type fileSource struct {
 
 func (s *fileSource) Tracks() Track { return s.opts.Tracks }
 
+func (s *fileSource) Start() time.Duration { return 0 }
+
 func (s *fileSource) Open(ctx context.Context, env Env) (Stream, error) {
 	return s.OpenAt(ctx, env, 0)
 }
 
-// OpenAt is Open from a position. A position at or behind the end is
-// models.ErrFile: there is nothing to play.
+// OpenAt is Open from a position.
 func (s *fileSource) OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error) {
 	stream, err := s.openAt(ctx, env, position)
 	if err != nil {

@@ -191,6 +191,7 @@ func TestSeekStartsAtThePosition(t *testing.T) {
 	path := fixture(t, "seek.mp4", movie("64x48", "25", "3", "-preset", "ultrafast")...)
 	source, ok := media.FromFile(path, media.EncodeOptions{Tracks: media.TrackVideo}).(media.SeekableSource)
 	require.True(t, ok)
+	require.Zero(t, source.Start())
 	stream, err := source.OpenAt(context.Background(), env(), 2200*time.Millisecond)
 	require.NoError(t, err)
 	defer stream.Close()
@@ -204,6 +205,7 @@ func TestSeekStartsAtThePosition(t *testing.T) {
 	for _, position := range []time.Duration{4 * time.Second, time.Hour} {
 		_, err = source.OpenAt(context.Background(), env(), position)
 		require.ErrorIs(t, err, models.ErrFile, "nothing to play from there")
+		require.ErrorIs(t, err, io.EOF)
 	}
 	_, err = source.OpenAt(context.Background(), env(), -1)
 	require.ErrorIs(t, err, models.ErrInvalidParams)

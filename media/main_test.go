@@ -59,7 +59,7 @@ func childless() error {
 func fixture(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(fixtures.dir, name)
-	make, _ := fixtures.made.LoadOrStore(name, sync.OnceValue(func() error {
+	once, _ := fixtures.made.LoadOrStore(name, sync.OnceValue(func() error {
 		args := append([]string{"-nostdin", "-loglevel", "error", "-y"}, args...)
 		out, err := exec.Command("ffmpeg", append(args, path)...).CombinedOutput()
 		if err != nil {
@@ -67,7 +67,7 @@ func fixture(t testing.TB, name string, args ...string) string {
 		}
 		return nil
 	}))
-	require.NoError(t, make.(func() error)())
+	require.NoError(t, once.(func() error)())
 	return path
 }
 

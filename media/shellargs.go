@@ -59,10 +59,10 @@ func parseArgs(args []string) (outputArgs, error) {
 	out := outputArgs{args: args}
 	var group []option
 	for i := 0; i < len(args); i++ {
-		if len(args[i]) < 2 || args[i][0] != '-' || args[i] == "--" {
-			if args[i] == "--" && i+1 < len(args) {
-				i++
-			}
+		if args[i] == "--" {
+			return out, fmt.Errorf("%w: the command has a --", models.ErrInvalidParams)
+		}
+		if len(args[i]) < 2 || args[i][0] != '-' {
 			out.urls = append(out.urls, i)
 			out.options = append(out.options, group...)
 			group = nil

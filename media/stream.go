@@ -35,8 +35,8 @@ func (t Track) String() string {
 type Frame struct {
 	// Track is TrackAudio or TrackVideo, never both.
 	Track Track
-	// PTS is when the frame is due, counted from the start of the stream,
-	// one timeline for both tracks.
+	// PTS is when the frame is due, counted from the stream's first frame,
+	// one timeline for both tracks. It is never negative.
 	PTS time.Duration
 	// Duration is how long the frame lasts. For audio it is exact, from the
 	// Opus TOC byte (RFC 6716 section 3.1); for video it is the nominal
@@ -58,8 +58,10 @@ type Stream interface {
 	// ReadFrame returns the next frame, in the order the frames are due (PTS
 	// never decreases by more than the interleaving of the container). It
 	// blocks until the encoder has one. At the natural end it returns
-	// io.EOF; when the encoder died, an error that wraps ErrFFmpegCrashed;
-	// after Close, an error.
+	// io.EOF; when the encoder died or its output is broken, after all
+	// frames that arrived whole, an error that wraps
+	// models.ErrFFmpegCrashed; after Close, one that wraps
+	// models.ErrClosed.
 	ReadFrame() (Frame, error)
 
 	// Close kills the processes behind the stream, waits for them and

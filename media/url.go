@@ -32,6 +32,8 @@ type urlSource struct {
 
 func (s *urlSource) Tracks() Track { return s.opts.Tracks }
 
+func (s *urlSource) Start() time.Duration { return 0 }
+
 func (s *urlSource) Open(ctx context.Context, env Env) (Stream, error) {
 	return s.OpenAt(ctx, env, 0)
 }
