@@ -2,7 +2,6 @@ package media_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -219,7 +218,7 @@ func TestStderrIsLoggedOnRequest(t *testing.T) {
 	e.LogStderr = true
 	_, err = source.Open(context.Background(), e)
 	var failure *models.FFmpegError
-	require.True(t, errors.As(err, &failure))
+	require.ErrorAs(t, err, &failure)
 	require.Contains(t, log.String(), "hello there")
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os/exec"
 	"testing"
@@ -250,7 +251,7 @@ func TestMatroskaAgreesWithAnotherReader(t *testing.T) {
 	count := 0
 	for {
 		f, err := d.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

@@ -32,6 +32,11 @@ type command struct {
 	want   Track                    // an output with none of these is an error
 	redact func(line string) string // takes secrets out of standard error; may be nil
 
+	// lost reports whether a line of standard error says that the input was
+	// lost, which ffmpeg takes for its end and exits with status 0; may be
+	// nil.
+	lost func(line string) bool
+
 	// interval is the least a video frame lasts: a header may tell the rate
 	// of the source, before frames were dropped. 0 means nothing.
 	interval time.Duration
@@ -53,6 +58,8 @@ type encoder struct {
 	cmd     command
 	demuxer demuxer
 
+	lost string // why the input was lost; owned by the process until it is done
+
 	// owned by the reader
 	first    Frame // read ahead by openEncoder
 	hasFirst bool
@@ -68,12 +75,13 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	process, err := proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: env.onStderr(cmd.redact)})
+	e := &encoder{cmd: cmd}
+	var err error
+	e.process, err = proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: e.onStderr(env)})
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{process: process, cmd: cmd}
-	stop := context.AfterFunc(ctx, process.Kill)
+	stop := context.AfterFunc(ctx, e.process.Kill)
 	err = e.readFirst()
 	stop()
 	if ctx.Err() != nil {
@@ -175,7 +183,11 @@ func (e *encoder) playError(err error) error {
 	if exit := e.exit(err); errors.As(exit, &failure) {
 		return describe(models.ErrFFmpegCrashed, failure)
 	}
-	if err == io.EOF {
+	switch {
+	case !errors.Is(err, io.EOF):
+	case e.lost != "":
+		return fmt.Errorf("%w: %s", models.ErrFile, e.lost)
+	default:
 		return io.EOF
 	}
 	return fmt.Errorf("%w: its output is broken: %w", models.ErrFFmpegCrashed, err)
@@ -262,14 +274,18 @@ func (e Env) ffmpegPath() string {
 	return e.FFmpegPath
 }
 
-func (e Env) onStderr(redact func(string) string) func(string) {
-	if !e.LogStderr || e.Logger == nil {
-		return nil
-	}
+// onStderr is what is done with each line of standard error.
+func (e *encoder) onStderr(env Env) func(string) {
 	return func(line string) {
-		if redact != nil {
-			line = redact(line)
+		lost := e.cmd.lost != nil && e.cmd.lost(line)
+		if e.cmd.redact != nil {
+			line = e.cmd.redact(line)
 		}
-		e.Logger.Info("ffmpeg", slog.String("stderr", line))
+		if lost {
+			e.lost = line
+		}
+		if env.LogStderr && env.Logger != nil {
+			env.Logger.Info("ffmpeg", slog.String("stderr", line))
+		}
 	}
 }

@@ -127,7 +127,7 @@ func readInto(r io.Reader, buf []byte, n int) ([]byte, error) {
 
 // truncated makes an end where there may be none an error.
 func truncated(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

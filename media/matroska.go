@@ -95,7 +95,7 @@ func (m *matroska) tracks() (t Track) {
 func (m *matroska) next() (Frame, error) {
 	for {
 		id, size, err := m.element()
-		if err == io.EOF && m.left <= 0 {
+		if errors.Is(err, io.EOF) && m.left <= 0 {
 			return Frame{}, io.EOF
 		}
 		if err != nil {
@@ -255,7 +255,7 @@ func (m *matroska) track(data []byte) error {
 
 // element reads an element's id and size.
 func (m *matroska) element() (id uint32, size int64, err error) {
-	rawID, n, err := m.vint(4)
+	rawID, _, err := m.vint(4)
 	if err != nil {
 		return 0, 0, err
 	}

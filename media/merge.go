@@ -205,7 +205,7 @@ func (l *leg) source() <-chan head {
 func (l *leg) take(h head) error {
 	l.late = false
 	switch {
-	case h.err == io.EOF:
+	case errors.Is(h.err, io.EOF):
 		l.ended = true
 	case h.err != nil:
 		return h.err

@@ -97,7 +97,7 @@ func (o *ogg) nextPacket() ([]byte, error) {
 			return o.packet, nil
 		}
 		if err := o.page(); err != nil {
-			if err == io.EOF && o.partial {
+			if errors.Is(err, io.EOF) && o.partial {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err

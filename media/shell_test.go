@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,8 +73,8 @@ func TestShellVideoKeepsItsTimes(t *testing.T) {
 				t.Parallel()
 				path := fixture(t, "shell"+rate+"."+ext, movie("64x48", rate, "2", "-preset", "ultrafast")...)
 				frames := play(t, media.FromShell("ffmpeg -i "+path, media.TrackVideo))
-				var fps int
-				fmt.Sscan(rate, &fps)
+				fps, err := strconv.Atoi(rate)
+				require.NoError(t, err)
 				require.Len(t, frames, 2*fps)
 				for i, f := range frames {
 					require.InDelta(t, float64(i)/float64(fps), f.PTS.Seconds(), 0.002)

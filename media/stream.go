@@ -60,8 +60,8 @@ type Stream interface {
 	// blocks until the encoder has one. At the natural end it returns
 	// io.EOF; when the encoder died or its output is broken, after all
 	// frames that arrived whole, an error that wraps
-	// models.ErrFFmpegCrashed; after Close, one that wraps
-	// models.ErrClosed.
+	// models.ErrFFmpegCrashed; when the server went away, models.ErrFile;
+	// after Close, one that wraps models.ErrClosed.
 	ReadFrame() (Frame, error)
 
 	// Close kills the processes behind the stream, waits for them and

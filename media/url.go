@@ -49,6 +49,7 @@ func (s *urlSource) OpenAt(ctx context.Context, env Env, position time.Duration)
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
 		redact:   u.redact,
+		lost:     u.lost,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open URL %s: %w", u.public, err)
@@ -71,6 +72,12 @@ func (u target) redact(line string) string {
 		line = strings.ReplaceAll(line, u.user, "")
 	}
 	return line
+}
+
+// lost reports whether ffmpeg says that reading the URL ended with an error. It
+// names the input and the error, or the stage since version 6.
+func (u target) lost(line string) bool {
+	return strings.HasPrefix(line, u.url+": ") || strings.Contains(line, "Error during demuxing")
 }
 
 // parseURL accepts an absolute URL of a known network protocol. Its errors do

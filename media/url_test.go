@@ -66,7 +66,6 @@ func TestURLSurvivesABrokenConnection(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1) == 1 {
 			w.Header().Set("Accept-Ranges", "bytes")
-			w.Header().Set("Content-Length", "12540")
 			data, _ := os.ReadFile(path)
 			w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 			_, _ = w.Write(data[:len(data)/2])
@@ -76,6 +75,32 @@ func TestURLSurvivesABrokenConnection(t *testing.T) {
 	})
 	requireContiguous(t, play(t, media.FromURL(url+"/x.mp3", media.EncodeOptions{})), 1500*time.Millisecond)
 	require.Greater(t, requests.Load(), int32(1))
+}
+
+func TestServerThatIsLostIsNoNaturalEnd(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(fixture(t, "ten.mp3", tone("10", "-b:a", "64k")...))
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			served <- err
+			return
+		}
+		listener.Close() // nobody answers the next try
+		_, _ = conn.Read(make([]byte, 4096))
+		_, err = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(data), data[:len(data)/2])
+		conn.Close()
+		served <- err
+	}()
+	frames, end := readAll(t, open(t, media.FromURL("http://"+listener.Addr().String()+"/?s3cret", media.EncodeOptions{})))
+	require.NoError(t, <-served)
+	require.Greater(t, len(frames), 100)
+	require.ErrorIs(t, end, models.ErrFile)
+	require.NotContains(t, end.Error(), "s3cret")
 }
 
 func TestURLPlaysAnHLSList(t *testing.T) {
@@ -123,7 +148,7 @@ func TestURLErrorsArePrompt(t *testing.T) {
 			require.ErrorContains(t, err, test.words)
 			require.Less(t, time.Since(begin), 10*time.Second)
 			var failure *models.FFmpegError
-			require.True(t, errors.As(err, &failure))
+			require.ErrorAs(t, err, &failure)
 		})
 	}
 }
