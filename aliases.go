@@ -29,6 +29,14 @@ type (
 	Device = models.Device
 	// CallInfo is one entry of Client.Calls.
 	CallInfo = models.CallInfo
+	// Stats is what Client.Stats counts.
+	Stats = models.Stats
+	// StreamStats is what Stats counts of one stream.
+	StreamStats = models.StreamStats
+	// ICEServer is a STUN or TURN server for WithICEServers.
+	ICEServer = models.ICEServer
+	// NetworkType is an address family for WithNetworkTypes.
+	NetworkType = models.NetworkType
 	// FFmpegError is how an ffmpeg process ended, in its own words; get it
 	// with errors.As.
 	FFmpegError = models.FFmpegError
@@ -46,6 +54,12 @@ const (
 	Video      = models.Video
 	Microphone = models.Microphone
 	Camera     = models.Camera
+)
+
+// The address families of WithNetworkTypes.
+const (
+	UDP4 = models.UDP4
+	UDP6 = models.UDP6
 )
 
 // The states of a connection.
@@ -73,6 +87,9 @@ var (
 	ErrClosed              = models.ErrClosed
 	ErrStopped             = models.ErrStopped
 	ErrSourceReplaced      = models.ErrSourceReplaced
+	ErrStalled             = models.ErrStalled
+	ErrSeekUnsupported     = models.ErrSeekUnsupported
+	ErrNoSource            = models.ErrNoSource
 	ErrInternal            = models.ErrInternal
 	ErrNotConnected        = models.ErrNotConnected
 	ErrWrongMode           = models.ErrWrongMode

@@ -20,11 +20,9 @@ import (
 // be called from inside a callback, Close too.
 type Client struct {
 	// immutable after New
-	calls    instances.Config
-	events   *dispatcher
-	lifetime context.Context // of what waits without a context of its own
-	cancel   context.CancelCauseFunc
-	ending   sync.WaitGroup // one for each call that is not quite gone
+	calls  instances.Config
+	events *dispatcher
+	ending sync.WaitGroup // one for each call that is not quite gone
 
 	mu     sync.Mutex // guards what follows; held for map operations only
 	byChat map[int64]*instances.Group
@@ -44,17 +42,20 @@ func New(opts ...Option) (*Client, error) {
 			"Windows: winget install ffmpeg), or give its path with WithFFmpegPath", ErrFFmpegSpawn, err)
 	}
 	c := &Client{byChat: make(map[int64]*instances.Group), events: newDispatcher(cfg.logger, cfg.dispatchBuffer)}
-	c.lifetime, c.cancel = context.WithCancelCause(context.Background())
 	c.calls = instances.Config{
 		Logger:         cfg.logger,
 		Media:          media.Env{FFmpegPath: cfg.ffmpegPath, Logger: cfg.logger, LogStderr: cfg.ffmpegStderrLog},
 		Certs:          peer.NewCertPool(cfg.certPool),
-		ConnectTimeout: connectTimeout,
+		ConnectTimeout: cfg.connectTimeout,
+		StallTimeout:   cfg.stallTimeout,
 		Peer: peer.Config{
 			Logger:       cfg.logger,
-			Disconnected: disconnectedAfter,
-			Failed:       failedAfter,
-			Keepalive:    keepaliveEvery,
+			DebugLogs:    cfg.debugLogs,
+			ICEServers:   cfg.iceServers,
+			NetworkTypes: cfg.networkTypes,
+			Disconnected: cfg.disconnected,
+			Failed:       cfg.failed,
+			Keepalive:    cfg.keepalive,
 		},
 	}
 	if cfg.sharedSockets {
@@ -74,6 +75,7 @@ func (c *Client) CreateCall(chatID int64) (string, error) {
 	g, err := instances.NewGroup(c.calls, instances.Events{
 		Ended:      func() { c.forget(chatID, g) },
 		StreamEnd:  func(t StreamType, d Device, err error) { c.events.streamEnd(chatID, t, d, err) },
+		Upgrade:    func(state MediaState) { c.events.upgrade(chatID, state) },
 		Connection: func(info NetworkInfo) { c.events.connection(chatID, info) },
 		Gone:       c.ending.Done,
 	})
@@ -91,7 +93,8 @@ func (c *Client) CreateCall(chatID int64) (string, error) {
 }
 
 // Connect takes the answer to phone.joinGroupCall (the data of
-// updateGroupCallConnection) and blocks until media can flow, at most 10 s.
+// updateGroupCallConnection) and blocks until media can flow, at most the connect
+// timeout.
 //
 // A failure ends the call, so that CreateCall can be tried again:
 // ErrInvalidParams for a malformed answer, ErrUnsupportedCallMode for a broadcast,
@@ -99,11 +102,17 @@ func (c *Client) CreateCall(chatID int64) (string, error) {
 // Close came in between. On a call that is connecting or connected already,
 // ErrConnectionExists harms nothing.
 func (c *Client) Connect(chatID int64, telegramParams string) error {
+	return c.ConnectContext(context.Background(), chatID, telegramParams)
+}
+
+// ConnectContext is Connect until ctx ends, which leaves the call as it was:
+// another Connect may follow.
+func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParams string) error {
 	g, err := c.call(chatID)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	return g.Connect(c.lifetime, telegramParams)
+	return g.Connect(ctx, telegramParams)
 }
 
 // SetStreamSources opens a source and lets it replace what the call is playing,
@@ -111,17 +120,66 @@ func (c *Client) Connect(chatID int64, telegramParams string) error {
 // source then plays from its start when the connection is up. It blocks until the
 // source has its first frame, never for the connection.
 //
-// When the source cannot be opened (ErrFile, ErrFFmpegSpawn, ErrInvalidParams)
-// the old one goes on playing. ErrSourceReplaced: a later SetStreamSources won.
+// When the source cannot be opened (ErrFile, ErrStalled, ErrFFmpegSpawn,
+// ErrInvalidParams) the old one goes on playing. ErrSourceReplaced: a later
+// SetStreamSources won.
 func (c *Client) SetStreamSources(chatID int64, src Source) error {
+	return c.SetStreamSourcesContext(context.Background(), chatID, src)
+}
+
+// SetStreamSourcesContext is SetStreamSources until ctx ends, which leaves the old
+// source playing. Once it has returned, ctx has no effect.
+func (c *Client) SetStreamSourcesContext(ctx context.Context, chatID int64, src Source) error {
 	g, err := c.call(chatID)
 	if err != nil {
 		return fmt.Errorf("set stream sources: %w", err)
 	}
-	if err := g.SetSource(c.lifetime, src); err != nil {
+	if err := g.SetSource(ctx, src); err != nil {
 		return fmt.Errorf("set stream sources: %w", err)
 	}
 	return nil
+}
+
+// SeekBy moves the position of the current source by deltaMs milliseconds; see
+// SeekTo.
+func (c *Client) SeekBy(chatID int64, deltaMs int64) error {
+	return c.seek(context.Background(), chatID, func(at time.Duration) time.Duration {
+		return at + time.Duration(deltaMs)*time.Millisecond
+	})
+}
+
+// SeekTo plays the current source from a position. The old position goes on
+// playing until the new one is ready; a paused call stays paused, at the new
+// position. Before the start is the start; past the end is the natural end, which
+// OnStreamEnd hears of.
+//
+// ErrNoSource: nothing is playing. ErrSeekUnsupported: the source is live, or its
+// server cannot. ErrSourceReplaced: a later seek or source won.
+func (c *Client) SeekTo(chatID int64, position time.Duration) error {
+	return c.SeekToContext(context.Background(), chatID, position)
+}
+
+// SeekToContext is SeekTo until ctx ends, which leaves the old position playing.
+func (c *Client) SeekToContext(ctx context.Context, chatID int64, position time.Duration) error {
+	return c.seek(ctx, chatID, func(time.Duration) time.Duration { return position })
+}
+
+func (c *Client) seek(ctx context.Context, chatID int64, target func(time.Duration) time.Duration) error {
+	g, err := c.call(chatID)
+	if err != nil {
+		return fmt.Errorf("seek: %w", err)
+	}
+	return g.Seek(ctx, target)
+}
+
+// Position returns where in the current source playback is, or where the last one
+// ended.
+func (c *Client) Position(chatID int64) (time.Duration, error) {
+	g, err := c.call(chatID)
+	if err != nil {
+		return 0, fmt.Errorf("position: %w", err)
+	}
+	return g.Position(), nil
 }
 
 // StartRTMP is to push the call to Telegram's RTMP ingest instead. This version
@@ -178,8 +236,7 @@ func (c *Client) GetState(chatID int64) (MediaState, error) {
 	return g.State(), nil
 }
 
-// Time returns how many milliseconds of the current source were handed to the
-// wire; after its end, how many it had.
+// Time returns Position in milliseconds.
 func (c *Client) Time(chatID int64) (uint64, error) {
 	g, err := c.call(chatID)
 	if err != nil {
@@ -228,6 +285,38 @@ func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 	c.events.onConnection(fn)
 }
 
+// OnUpgrade sets the callback that hears what the bot has to mirror in Telegram:
+// each change by Pause, Resume, Mute and Unmute, and when a picture begins or ends,
+// but nothing that changes nothing. A later callback replaces an earlier one; nil
+// removes it. With gogram:
+//
+//	client.OnUpgrade(func(chatID int64, s gotgcall.MediaState) {
+//		tg.PhoneEditGroupCallParticipant(&telegram.PhoneEditGroupCallParticipantParams{
+//			Call: call, Participant: self,
+//			Muted: s.Muted, VideoStopped: s.VideoStopped, VideoPaused: s.Paused,
+//		})
+//	})
+func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) { c.events.onUpgrade(fn) }
+
+// Stats returns what a call has done so far. It is cheap enough to be called for
+// each scrape of a metrics system:
+//
+//	for chatID := range client.Calls() {
+//		s, err := client.Stats(chatID)
+//		if err != nil {
+//			continue // it ended meanwhile
+//		}
+//		packetsSent.WithLabelValues("audio").Set(float64(s.Audio.Packets))
+//		roundTrip.Observe(s.Audio.RoundTrip.Seconds())
+//	}
+func (c *Client) Stats(chatID int64) (Stats, error) {
+	g, err := c.call(chatID)
+	if err != nil {
+		return Stats{}, fmt.Errorf("stats: %w", err)
+	}
+	return g.Stats(), nil
+}
+
 // Stop ends the chat's call, whatever it is busy with. The chat can have another
 // call at once.
 func (c *Client) Stop(chatID int64) error {
@@ -247,7 +336,6 @@ func (c *Client) Stop(chatID int64) error {
 // every method returns ErrClosed. It is idempotent.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	first := !c.closed
 	c.closed = true
 	calls := make([]*instances.Group, 0, len(c.byChat))
 	for _, g := range c.byChat {
@@ -255,9 +343,6 @@ func (c *Client) Close() error {
 	}
 	clear(c.byChat)
 	c.mu.Unlock()
-	if first {
-		c.cancel(models.ErrClosed)
-	}
 	for _, g := range calls {
 		go g.Stop(models.ErrClosed) // ends with the call; ending waits for it
 	}

@@ -12,8 +12,13 @@ import (
 // Close is called from a callback, they can never come.
 const drainWait = 500 * time.Millisecond
 
+// slowCallback is how long a callback may take before it is named in a warning.
+const slowCallback = time.Second
+
 // dispatcher brings events to the user's callbacks, in order, one at a time.
-// Nothing is dropped: a slow callback delays, and is warned of.
+// Nothing is dropped: a slow callback delays what comes after it, that of other
+// chats too, and is warned of by name. One line for all chats is what lets a bot
+// keep its state without locks; a bot that has slow work to do starts a goroutine.
 type dispatcher struct {
 	logger *slog.Logger
 	limit  int // events waiting before a warning
@@ -22,6 +27,7 @@ type dispatcher struct {
 	mu           sync.Mutex // guards what follows; not held while a callback runs
 	onEnd        func(int64, StreamType, Device, error)
 	onConnChange func(int64, NetworkInfo)
+	onUpgraded   func(int64, MediaState)
 }
 
 func newDispatcher(logger *slog.Logger, limit int) *dispatcher {
@@ -40,32 +46,58 @@ func (d *dispatcher) onConnection(fn func(int64, NetworkInfo)) {
 	d.onConnChange = fn
 }
 
+func (d *dispatcher) onUpgrade(fn func(int64, MediaState)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.onUpgraded = fn
+}
+
 func (d *dispatcher) streamEnd(chatID int64, t StreamType, dev Device, err error) {
-	d.post(func() {
-		d.mu.Lock()
-		fn := d.onEnd
-		d.mu.Unlock()
-		if fn != nil {
-			fn(chatID, t, dev, err)
+	d.post("OnStreamEnd", chatID, func() func() {
+		if fn := d.onEnd; fn != nil {
+			return func() { fn(chatID, t, dev, err) }
 		}
+		return nil
 	})
 }
 
 func (d *dispatcher) connection(chatID int64, info NetworkInfo) {
-	d.post(func() {
-		d.mu.Lock()
-		fn := d.onConnChange
-		d.mu.Unlock()
-		if fn != nil {
-			fn(chatID, info)
+	d.post("OnConnectionChange", chatID, func() func() {
+		if fn := d.onConnChange; fn != nil {
+			return func() { fn(chatID, info) }
 		}
+		return nil
 	})
 }
 
-func (d *dispatcher) post(event func()) {
+func (d *dispatcher) upgrade(chatID int64, state MediaState) {
+	d.post("OnUpgrade", chatID, func() func() {
+		if fn := d.onUpgraded; fn != nil {
+			return func() { fn(chatID, state) }
+		}
+		return nil
+	})
+}
+
+// post queues an event. Callback looks up what to call, with mu held, when its
+// turn has come.
+func (d *dispatcher) post(name string, chatID int64, callback func() func()) {
+	waiting := d.queue.Post(func() {
+		d.mu.Lock()
+		call := callback()
+		d.mu.Unlock()
+		if call == nil {
+			return
+		}
+		slow := time.AfterFunc(slowCallback, func() {
+			d.logger.Warn("a callback is slow or blocks", "callback", name, "chat", chatID)
+		})
+		defer slow.Stop()
+		call()
+	})
 	// Once for each time the limit is passed, not for each event beyond it.
-	if waiting := d.queue.Post(event); waiting == d.limit+1 {
-		d.logger.Warn("events are waiting: a callback is slow or blocks", "waiting", waiting)
+	if waiting == d.limit+1 {
+		d.logger.Warn("events are waiting for the callbacks", "waiting", waiting)
 	}
 }
 

@@ -3,24 +3,27 @@ package gotgcall
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 )
 
-// The defaults, and the figures that no option changes yet.
+// The defaults.
 const (
 	defaultFFmpeg         = "ffmpeg"
 	defaultDispatchBuffer = 256
 	defaultCertPool       = 8
 
-	// connectTimeout is the gate Telegram's clients use between the join and
-	// the first media.
-	connectTimeout = 10 * time.Second
-	// disconnectedAfter, failedAfter and keepaliveEvery are ICE's. A minute
-	// outlasts what mobile carriers and Wi-Fi handovers take; Telegram drops
-	// a silent participant after 40 to 50 s.
-	disconnectedAfter = 7 * time.Second
-	failedAfter       = 60 * time.Second
-	keepaliveEvery    = 2 * time.Second
+	// defaultConnectTimeout is the gate Telegram's clients use between the join
+	// and the first media.
+	defaultConnectTimeout = 10 * time.Second
+	// defaultStallTimeout outlasts the reconnects of a live source.
+	defaultStallTimeout = 30 * time.Second
+
+	// The ICE timeouts. A minute outlasts what mobile carriers and Wi-Fi
+	// handovers take; Telegram drops a silent participant after 40 to 50 s.
+	defaultDisconnected = 7 * time.Second
+	defaultFailed       = 60 * time.Second
+	defaultKeepalive    = 2 * time.Second
 )
 
 // Option configures a Client; see the With functions.
@@ -29,19 +32,32 @@ type Option func(*config)
 type config struct {
 	ffmpegPath      string
 	logger          *slog.Logger
+	debugLogs       bool
+	ffmpegStderrLog bool
 	dispatchBuffer  int
 	certPool        int
+	connectTimeout  time.Duration
+	stallTimeout    time.Duration
 	sharedSockets   bool
-	ffmpegStderrLog bool
+	iceServers      []ICEServer
+	networkTypes    []NetworkType
+
+	disconnected, failed, keepalive time.Duration
 }
 
 // newConfig applies the options to the defaults and checks the result.
 func newConfig(opts []Option) (config, error) {
+	silent := slog.New(slog.DiscardHandler)
 	cfg := config{
 		ffmpegPath:     defaultFFmpeg,
-		logger:         slog.New(slog.DiscardHandler),
+		logger:         silent,
 		dispatchBuffer: defaultDispatchBuffer,
 		certPool:       defaultCertPool,
+		connectTimeout: defaultConnectTimeout,
+		stallTimeout:   defaultStallTimeout,
+		disconnected:   defaultDisconnected,
+		failed:         defaultFailed,
+		keepalive:      defaultKeepalive,
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -49,17 +65,40 @@ func newConfig(opts []Option) (config, error) {
 		}
 		opt(&cfg)
 	}
-	switch {
-	case cfg.ffmpegPath == "":
-		return cfg, fmt.Errorf("%w: WithFFmpegPath: empty path", ErrInvalidParams)
-	case cfg.logger == nil:
-		return cfg, fmt.Errorf("%w: WithLogger: nil logger", ErrInvalidParams)
-	case cfg.dispatchBuffer < 1:
-		return cfg, fmt.Errorf("%w: WithDispatchBuffer: %d", ErrInvalidParams, cfg.dispatchBuffer)
-	case cfg.certPool < 0:
-		return cfg, fmt.Errorf("%w: WithDTLSCertPool: %d", ErrInvalidParams, cfg.certPool)
+	if cfg.debugLogs && cfg.logger == silent {
+		cfg.logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	return cfg, nil
+	return cfg, cfg.check()
+}
+
+func (c *config) check() error {
+	switch {
+	case c.ffmpegPath == "":
+		return fmt.Errorf("%w: WithFFmpegPath: empty path", ErrInvalidParams)
+	case c.logger == nil:
+		return fmt.Errorf("%w: WithLogger: nil logger", ErrInvalidParams)
+	case c.dispatchBuffer < 1:
+		return fmt.Errorf("%w: WithDispatchBuffer: %d", ErrInvalidParams, c.dispatchBuffer)
+	case c.certPool < 0:
+		return fmt.Errorf("%w: WithDTLSCertPool: %d", ErrInvalidParams, c.certPool)
+	case c.connectTimeout <= 0:
+		return fmt.Errorf("%w: WithConnectTimeout: %s", ErrInvalidParams, c.connectTimeout)
+	case c.stallTimeout <= 0:
+		return fmt.Errorf("%w: WithStallTimeout: %s", ErrInvalidParams, c.stallTimeout)
+	case c.disconnected <= 0 || c.failed <= 0 || c.keepalive <= 0:
+		return fmt.Errorf("%w: WithICETimeouts: %s, %s, %s", ErrInvalidParams, c.disconnected, c.failed, c.keepalive)
+	}
+	for _, t := range c.networkTypes {
+		if t != UDP4 && t != UDP6 {
+			return fmt.Errorf("%w: WithNetworkTypes: %q", ErrInvalidParams, t)
+		}
+	}
+	for _, s := range c.iceServers {
+		if err := s.Check(); err != nil {
+			return fmt.Errorf("%w: WithICEServers: %w", ErrInvalidParams, err)
+		}
+	}
+	return nil
 }
 
 // WithFFmpegPath sets the ffmpeg binary: a path, or a name to look up in PATH.
@@ -95,4 +134,45 @@ func WithDTLSCertPool(n int) Option {
 // socket of its own.
 func WithSharedUDPMux() Option {
 	return func(c *config) { c.sharedSockets = true }
+}
+
+// WithConnectTimeout bounds Connect. The default is 10 s.
+func WithConnectTimeout(d time.Duration) Option {
+	return func(c *config) { c.connectTimeout = d }
+}
+
+// WithStallTimeout sets how long a source may give nothing, while it is opened or
+// while it plays, before it ends with ErrStalled. The default is 30 s.
+func WithStallTimeout(d time.Duration) Option {
+	return func(c *config) { c.stallTimeout = d }
+}
+
+// WithICETimeouts sets how long the server may be silent before the connection is
+// Disconnected (default 7 s), how much longer before it is Failed (60 s), and how
+// often it is asked (2 s).
+func WithICETimeouts(disconnected, failed, keepalive time.Duration) Option {
+	return func(c *config) { c.disconnected, c.failed, c.keepalive = disconnected, failed, keepalive }
+}
+
+// WithICEServers adds STUN and TURN servers. Telegram's servers need none: they
+// have public addresses. A TURN server helps where UDP goes nowhere else.
+func WithICEServers(servers []ICEServer) Option {
+	return func(c *config) { c.iceServers = servers }
+}
+
+// WithNetworkTypes limits connections to UDP4 or UDP6. The default is both.
+func WithNetworkTypes(types ...NetworkType) Option {
+	return func(c *config) { c.networkTypes = types }
+}
+
+// WithDebugLogs adds the log of pion, the WebRTC stack, to the Client's logger, at
+// Debug level. Without WithLogger it logs everything to standard error.
+func WithDebugLogs() Option {
+	return func(c *config) { c.debugLogs = true }
+}
+
+// WithFFmpegStderrLog logs what ffmpeg writes to its standard error, line by line,
+// at Info level.
+func WithFFmpegStderrLog() Option {
+	return func(c *config) { c.ffmpegStderrLog = true }
 }

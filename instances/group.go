@@ -21,6 +21,7 @@ type Config struct {
 	Peer           peer.Config // without OnState
 	Certs          *peer.CertPool
 	ConnectTimeout time.Duration
+	StallTimeout   time.Duration
 }
 
 // Events is how a call tells of itself. The functions are called in order, from
@@ -31,6 +32,8 @@ type Events struct {
 	Ended func()
 	// StreamEnd: a source ended, for one of its tracks.
 	StreamEnd func(models.StreamType, models.Device, error)
+	// Upgrade: what the bot shows in Telegram changed.
+	Upgrade func(models.MediaState)
 	// Connection: the connection changed.
 	Connection func(models.NetworkInfo)
 	// Gone: nothing of the call is left. It comes last and once.
@@ -58,6 +61,9 @@ type Group struct {
 	conn  *peer.Conn
 	abort context.CancelCauseFunc // calls off the connecting; nil otherwise
 	dial  sync.WaitGroup          // one while connecting
+	state models.ConnState        // what events.Connection heard last
+	began time.Time               // when Connect was called
+	since time.Time               // when the connection was up
 
 	over chan struct{} // closed when the call has ended and nothing of it is left
 }
@@ -69,7 +75,7 @@ func NewGroup(cfg Config, events Events) (*Group, error) {
 		return nil, fmt.Errorf("%w: %w", models.ErrInternal, err)
 	}
 	g := &Group{cfg: cfg, events: events, id: id, over: make(chan struct{})}
-	g.player = newPlayer(cfg.Media, g.streamEnded)
+	g.player = newPlayer(cfg.Media, cfg.StallTimeout, audience{ended: g.streamEnded, changed: events.Upgrade})
 	return g, nil
 }
 
@@ -79,28 +85,32 @@ func (g *Group) Params() (string, error) { return g.id.Join().Encode() }
 // AudioSSRC identifies the participant.
 func (g *Group) AudioSSRC() uint32 { return g.id.AudioSSRC }
 
-// Connect takes the join answer and returns when media can flow. A failure other
-// than ErrConnectionExists ends the call.
+// Connect takes the join answer and returns when media can flow. A failure ends
+// the call, but for ErrConnectionExists and for the end of ctx, which leaves the
+// call as it was, ready for another Connect.
 func (g *Group) Connect(ctx context.Context, answer string) error {
-	ctx, abort := context.WithCancelCause(ctx)
+	attempt, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.ConnectTimeout,
-		fmt.Errorf("%w after %s", models.ErrConnectionTimeout, g.cfg.ConnectTimeout))
+	attempt, cancel := context.WithTimeoutCause(attempt, g.cfg.ConnectTimeout,
+		fmt.Errorf("%w: not up after %s", models.ErrConnectionTimeout, g.cfg.ConnectTimeout))
 	defer cancel()
 
 	if err := g.begin(abort); err != nil {
-		return err
-	}
-	conn, err := g.open(ctx, answer)
-	if err == nil {
-		err = g.up(ctx, conn)
-	}
-	g.dial.Done()
-	if err != nil {
-		g.end(err)
 		return fmt.Errorf("connect: %w", err)
 	}
-	return nil
+	conn, err := g.open(attempt, answer)
+	if err == nil {
+		err = g.up(attempt, conn)
+	}
+	if err == nil {
+		g.dial.Done()
+		return nil
+	}
+	if ctx.Err() == nil || !g.revert() {
+		g.dial.Done()
+		g.end(err)
+	}
+	return fmt.Errorf("connect: %w", err)
 }
 
 func (g *Group) begin(abort context.CancelCauseFunc) error {
@@ -109,13 +119,13 @@ func (g *Group) begin(abort context.CancelCauseFunc) error {
 	switch g.phase {
 	case created:
 	case ended:
-		return fmt.Errorf("connect: %w", models.ErrConnectionNotFound)
+		return models.ErrConnectionNotFound
 	default:
-		return fmt.Errorf("connect: %w", models.ErrConnectionExists)
+		return models.ErrConnectionExists
 	}
-	g.phase, g.abort = connecting, abort
+	g.phase, g.abort, g.began = connecting, abort, time.Now()
 	g.dial.Add(1)
-	g.events.Connection(models.NetworkInfo{State: models.Connecting})
+	g.tell(models.Connecting)
 	return nil
 }
 
@@ -136,8 +146,8 @@ func (g *Group) up(ctx context.Context, conn *peer.Conn) error {
 		g.mu.Unlock()
 		return errors.Join(context.Cause(ctx), conn.Close())
 	}
-	g.phase, g.conn, g.abort = connected, conn, nil
-	g.events.Connection(models.NetworkInfo{State: models.Connected})
+	g.phase, g.conn, g.abort, g.since = connected, conn, nil, time.Now()
+	g.tell(models.Connected)
 	g.mu.Unlock()
 	g.player.connect(func(f media.Frame, due time.Time) {
 		track := conn.Audio()
@@ -150,6 +160,20 @@ func (g *Group) up(ctx context.Context, conn *peer.Conn) error {
 	return nil
 }
 
+// revert undoes begin after a Connect that its caller called off. It reports
+// whether the call is still there.
+func (g *Group) revert() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.phase != connecting {
+		return false
+	}
+	g.phase, g.abort = created, nil
+	g.tell(models.Disconnected)
+	g.dial.Done()
+	return true
+}
+
 // connectionChanged hears from the connection after it was up. It must not wait
 // for the connection, so a failure is cleaned up on a goroutine of its own.
 func (g *Group) connectionChanged(state models.ConnState, reason error) {
@@ -157,12 +181,28 @@ func (g *Group) connectionChanged(state models.ConnState, reason error) {
 		go g.end(reason) // ends by itself; Stop waits for the same end
 		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.phase == connected {
+		g.tell(state)
+	}
+}
+
+// tell reports a state of the connection. The caller holds mu, which keeps the
+// reports in order.
+func (g *Group) tell(state models.ConnState) {
+	g.state = state
 	g.events.Connection(models.NetworkInfo{State: state})
 }
 
 // SetSource opens a source and lets it replace what is playing.
 func (g *Group) SetSource(ctx context.Context, src media.Source) error {
 	return g.player.setSource(ctx, src)
+}
+
+// Seek plays the current source from what target makes of its position.
+func (g *Group) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
+	return g.player.seek(ctx, target)
 }
 
 // SetPaused stops or resumes the source where it is. It reports whether that
@@ -176,8 +216,26 @@ func (g *Group) SetMuted(on bool) (bool, error) { return g.player.setMuted(on) }
 // State returns the mute, pause and video flags.
 func (g *Group) State() models.MediaState { return g.player.state() }
 
-// Position is how much of the source was handed to the wire.
+// Position is where in the source what was last handed to the wire ends.
 func (g *Group) Position() time.Duration { return g.player.position() }
+
+// Stats returns what the call has done so far.
+func (g *Group) Stats() models.Stats {
+	g.mu.Lock()
+	stats := models.Stats{State: g.state, ConnectedAt: g.since}
+	conn := g.conn
+	if !g.since.IsZero() {
+		stats.ConnectTime = g.since.Sub(g.began)
+	}
+	g.mu.Unlock()
+	stats.Audio.SSRC, stats.Video.SSRC = g.id.AudioSSRC, g.id.Layers[0].SSRC
+	if conn != nil {
+		stats.Audio, stats.Video = conn.Stats()
+	}
+	count := g.player.counts()
+	stats.FramesLate, stats.ClockMoves, stats.SourceRestarts = count.late, count.moves, count.restarts
+	return stats
+}
 
 // Stop ends the call for a reason and waits until nothing of it is left. It may
 // be called in any phase, any number of times.
@@ -191,7 +249,6 @@ func (g *Group) end(reason error) {
 		<-g.over
 		return
 	}
-	was := g.phase
 	g.phase = ended
 	conn, abort := g.conn, g.abort
 	g.mu.Unlock()
@@ -209,9 +266,9 @@ func (g *Group) end(reason error) {
 			g.cfg.Logger.Debug("close connection", "err", err)
 		}
 	}
-	if state := finalState(reason); was != created || state == models.Closed {
-		g.events.Connection(models.NetworkInfo{State: state})
-	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.tell(finalState(reason))
 }
 
 // finalState is the last word on a connection that ended for a reason.

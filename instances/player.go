@@ -1,9 +1,7 @@
 package instances
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -16,110 +14,42 @@ import (
 // of a track never decrease. The frame's data is not retained.
 type sink func(f media.Frame, due time.Time)
 
+// audience hears from a player. Its functions must not block; changed may not
+// call back.
+type audience struct {
+	ended   func(tracks media.Track, err error)
+	changed func(models.MediaState)
+}
+
 // player plays sources into a sink, one after another. A source is opened beside
-// what is playing, on the goroutine of who asked for it; the latest wins.
+// what is playing, on the goroutine of who asked for it (opening.go); the latest
+// wins.
 type player struct {
 	env   media.Env
-	ended func(tracks media.Track, err error) // must not block
+	stall time.Duration // silence after which a source is given up
+	tell  audience
 
 	mu      sync.Mutex // guards what follows; held while nothing waits
 	out     sink       // nil until there is a connection
 	current *session   // nil when nothing plays
-	opening *opening   // the latest source being opened, or nil
+	opening *opening   // the latest that is being opened, or nil
 	paused  bool
 	muted   bool
-	needKey bool          // pictures were withheld: the next one sent is a key frame
-	heard   time.Time     // when the end of the last frame is due
-	played  time.Duration // where the last session ended
-	closed  error         // why the player takes no more sources, or nil
+	needKey bool              // pictures were withheld: the next one sent is a key frame
+	heard   time.Time         // when the end of the last frame is due
+	played  time.Duration     // where the last session ended
+	told    models.MediaState // what changed heard last
+	closed  error             // why the player takes no more sources, or nil
+	count   playerCount
 }
 
-// opening is one setSource that has not come to an end.
-type opening struct{ cancel context.CancelCauseFunc }
+// playerCount is what Stats says of sessions that are over, and of restarts.
+type playerCount struct{ late, moves, restarts uint64 }
 
-func newPlayer(env media.Env, ended func(media.Track, error)) *player {
-	return &player{env: env, ended: ended}
-}
-
-// setSource opens src and lets it replace what is playing. When it fails, what
-// was playing goes on. It never waits for a connection.
-func (p *player) setSource(ctx context.Context, src media.Source) error {
-	if src == nil {
-		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	o := &opening{cancel}
-	if err := p.begin(o); err != nil {
-		return err
-	}
-	stream, err := src.Open(ctx, p.env)
-	if err != nil {
-		p.abandon(o)
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return fmt.Errorf("open source: %w", err)
-	}
-	if want, have := src.Tracks(), stream.Tracks(); !have.Has(want) {
-		p.env.Logger.Warn("the source lacks a track that was asked for", "asked", want, "has", have)
-	}
-	if err := p.install(ctx, o, stream); err != nil {
-		return errors.Join(fmt.Errorf("open source: %w", err), stream.Close())
-	}
-	return nil
-}
-
-func (p *player) begin(o *opening) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed != nil {
-		return p.closed
-	}
-	if p.opening != nil {
-		p.opening.cancel(models.ErrSourceReplaced)
-	}
-	p.opening = o
-	return nil
-}
-
-func (p *player) abandon(o *opening) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.opening == o {
-		p.opening = nil
-	}
-}
-
-// install makes an opened stream the current session, unless the opening was
-// called off. The new pump ends the old session before it reads.
-func (p *player) install(ctx context.Context, o *opening, stream media.Stream) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.opening == o {
-		p.opening = nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	old, s := p.current, newSession(stream, p.write, p.sessionEnded)
-	p.current = s
-	go func() { // ends with the stream or on s.close, which waits for it
-		if old != nil {
-			old.close()
-		}
-		p.start(s)
-		s.pump()
-	}()
-	return nil
-}
-
-// start lets the session's clock run, if nothing stands against it.
-func (p *player) start(s *session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.ready = true
-	p.tick(s)
+func newPlayer(env media.Env, stall time.Duration, tell audience) *player {
+	p := &player{env: env, stall: stall, tell: tell}
+	p.told = p.describe()
+	return p
 }
 
 // tick brings a session's clock in line with the state of the player. A session
@@ -157,20 +87,37 @@ func (p *player) write(f media.Frame, due time.Time) {
 }
 
 // sessionEnded is called by the pump of a session whose stream ended by itself.
+// While a seek is opening the same source again, the end is kept back: the source
+// has not ended if the seek succeeds.
 func (p *player) sessionEnded(s *session, err error) {
-	p.mu.Lock()
-	current := p.current == s
-	if current {
-		p.current, p.played = nil, s.at()
-	}
-	p.mu.Unlock()
-	if !current {
-		return
-	}
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	p.ended(s.stream.Tracks(), err)
+	p.mu.Lock()
+	report := nothing
+	if p.opening != nil && p.opening.again == s {
+		p.opening.ended, p.opening.end = true, err
+	} else {
+		report = p.retire(s, err)
+	}
+	p.mu.Unlock()
+	report()
+}
+
+// nothing is a report of no event.
+func nothing() {}
+
+// retire takes a session that is over out of the player, unless it is no longer
+// current. The caller holds mu and calls the report it gets without.
+func (p *player) retire(s *session, err error) (report func()) {
+	if s == nil || p.current != s {
+		return nothing
+	}
+	p.current, p.played = nil, s.position()
+	p.count.late += s.late.Load()
+	p.count.moves += s.moves.Load()
+	p.announce()
+	return func() { p.tell.ended(s.stream.Tracks(), err) }
 }
 
 // connect gives the player its sink: what is armed begins to play.
@@ -182,33 +129,33 @@ func (p *player) connect(out sink) {
 }
 
 // setPaused reports whether it changed anything.
-func (p *player) setPaused(on bool) (bool, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed != nil {
-		return false, p.closed
-	}
-	changed := p.paused != on
-	p.paused = on
-	p.tick(p.current)
-	return changed, nil
-}
+func (p *player) setPaused(on bool) (bool, error) { return p.set(&p.paused, on) }
 
 // setMuted reports whether it changed anything.
-func (p *player) setMuted(on bool) (bool, error) {
+func (p *player) setMuted(on bool) (bool, error) { return p.set(&p.muted, on) }
+
+func (p *player) set(flag *bool, on bool) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
 		return false, p.closed
 	}
-	changed := p.muted != on
-	p.muted = on
+	changed := *flag != on
+	*flag = on
+	p.tick(p.current)
+	p.announce()
 	return changed, nil
 }
 
-func (p *player) state() models.MediaState {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// announce tells of the state when it is another than before.
+func (p *player) announce() {
+	if now := p.describe(); now != p.told {
+		p.told = now
+		p.tell.changed(now)
+	}
+}
+
+func (p *player) describe() models.MediaState {
 	return models.MediaState{
 		Muted:              p.muted,
 		Paused:             p.paused,
@@ -217,34 +164,54 @@ func (p *player) state() models.MediaState {
 	}
 }
 
-// position is how much of the current source, or of the last one, was played.
+func (p *player) state() models.MediaState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.describe()
+}
+
+// position is where the current source is, or where the last one ended.
 func (p *player) position() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.at()
+}
+
+func (p *player) at() time.Duration {
 	if p.current != nil {
-		return p.current.at()
+		return p.current.position()
 	}
 	return p.played
+}
+
+// counts is the total over all sessions.
+func (p *player) counts() playerCount {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.count
+	if p.current != nil {
+		c.late += p.current.late.Load()
+		c.moves += p.current.moves.Load()
+	}
+	return c
 }
 
 // close ends everything for a reason, which is what a playing source ends with,
 // and waits for it. It is idempotent.
 func (p *player) close(reason error) {
 	p.mu.Lock()
-	s := p.current
-	p.current = nil
 	if p.closed == nil {
 		p.closed = reason
 	}
 	if p.opening != nil {
 		p.opening.cancel(reason)
+		p.opening = nil
 	}
-	if s != nil {
-		p.played = s.at()
-	}
+	s := p.current
+	report := p.retire(s, reason)
 	p.mu.Unlock()
 	if s != nil {
 		s.close()
-		p.ended(s.stream.Tracks(), reason)
 	}
+	report()
 }

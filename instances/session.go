@@ -1,17 +1,21 @@
 package instances
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
 )
 
 const (
 	// maxLate is how late a frame may be before the clock is moved. Less is
 	// caught up with; more would fill the viewers' jitter buffers, which drop it.
 	maxLate = 200 * time.Millisecond
+	// lateAfter is how late a frame is before Stats counts it: a frame of audio.
+	lateAfter = 20 * time.Millisecond
 	// catchUp is how much faster than it sounds a late track is sent.
 	catchUp = 4
 )
@@ -20,7 +24,11 @@ const (
 // pump, that reads the stream and writes each frame when it is due. There is no
 // queue: what the pump has not read waits in the encoder's pipe.
 type session struct {
+	// immutable after newSession
+	source media.Source
 	stream media.Stream
+	base   time.Duration // where in the media the stream begins
+	stall  time.Duration
 	clock  *clock
 	write  func(f media.Frame, due time.Time)
 	ended  func(s *session, err error)
@@ -29,18 +37,26 @@ type session struct {
 	closing sync.Once
 	done    chan struct{} // closed when the pump has ended
 
-	position atomic.Int64 // nanoseconds of media handed to write
+	handed      atomic.Int64  // nanoseconds of media handed to write
+	late, moves atomic.Uint64 // frames written late; moves of the clock
+	stalled     atomic.Bool   // the stream was closed because it gave nothing
 
 	ready bool // the pump is about to read; guarded by the player's mu
 
 	sent map[media.Track]time.Time // when a track's last frame was written; owned by the pump
 }
 
-// newSession takes the stream over. Write and ended are called by the pump; ended
-// when the stream has ended by itself, never after close.
-func newSession(stream media.Stream, write func(media.Frame, time.Time), ended func(*session, error)) *session {
+// newSession takes the stream over, which begins at base. Write and ended are
+// called by the pump; ended when the stream has ended by itself, never after close.
+func newSession(
+	source media.Source, stream media.Stream, base, stall time.Duration,
+	write func(media.Frame, time.Time), ended func(*session, error),
+) *session {
 	return &session{
+		source: source,
 		stream: stream,
+		base:   base,
+		stall:  stall,
 		clock:  newClock(),
 		write:  write,
 		ended:  ended,
@@ -50,16 +66,23 @@ func newSession(stream media.Stream, write func(media.Frame, time.Time), ended f
 	}
 }
 
-// at is how much of the media has been handed over.
-func (s *session) at() time.Duration { return time.Duration(s.position.Load()) }
+// at is how much of the stream has been handed over.
+func (s *session) at() time.Duration { return time.Duration(s.handed.Load()) }
+
+// position is at, counted from the start of the media.
+func (s *session) position() time.Duration { return s.base + s.at() }
 
 // pump runs until the stream ends or close is called.
 func (s *session) pump() {
 	defer close(s.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	watch := time.AfterFunc(s.stall, s.giveUp)
+	defer watch.Stop()
 	for {
+		watch.Reset(s.stall)
 		f, err := s.stream.ReadFrame()
+		watch.Stop()
 		if err != nil {
 			s.finish(err)
 			return
@@ -72,12 +95,21 @@ func (s *session) pump() {
 	}
 }
 
+// giveUp ends a stream that gives nothing. It interrupts the pump's read.
+func (s *session) giveUp() {
+	s.stalled.Store(true)
+	_ = s.stream.Close() // what was killed has nothing to say
+}
+
 // finish reports the end of the stream, unless close brought it about.
 func (s *session) finish(err error) {
 	if s.isClosed() {
 		return
 	}
 	_ = s.stream.Close() // how it ended, the stream has said
+	if s.stalled.Load() {
+		err = fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
+	}
 	s.ended(s, err)
 }
 
@@ -116,14 +148,19 @@ func (s *session) notBefore(f media.Frame, due time.Time) time.Time {
 
 func (s *session) play(f media.Frame, due time.Time) {
 	now := time.Now()
-	if late := now.Sub(due); late > maxLate {
+	late := now.Sub(due)
+	if late > lateAfter {
+		s.late.Add(1)
+	}
+	if late > maxLate {
 		s.clock.move(late)
+		s.moves.Add(1)
 		due = now
 	}
 	s.write(f, due)
 	s.sent[f.Track] = now
-	if end := int64(f.PTS + f.Duration); end > s.position.Load() {
-		s.position.Store(end)
+	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
+		s.handed.Store(end)
 	}
 }
 

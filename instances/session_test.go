@@ -72,7 +72,7 @@ func record(t *testing.T, stream media.Stream, during func(*session)) ([]sent, e
 	t.Helper()
 	var got []sent
 	ended := make(chan error, 1)
-	s := newSession(stream,
+	s := newSession(nil, stream, 0, time.Hour,
 		func(f media.Frame, due time.Time) { got = append(got, sent{f, due, time.Now()}) },
 		func(_ *session, err error) { ended <- err })
 	go s.pump()
@@ -175,7 +175,7 @@ func TestCloseEndsAPumpThatWaits(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			stream := newScript(media.TrackAudio, time.Hour)
 			stream.frames[0].PTS = time.Hour
-			s := newSession(stream, func(media.Frame, time.Time) { t.Error("a frame was written") },
+			s := newSession(nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
 				func(*session, error) { t.Error("an end was reported") })
 			go s.pump()
 			if running {

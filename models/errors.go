@@ -54,6 +54,17 @@ var (
 	// was still opening its source.
 	ErrSourceReplaced = errors.New("source replaced by a later one")
 
+	// ErrStalled: the source gave nothing for the stall timeout, while it was
+	// opened or while it played.
+	ErrStalled = errors.New("source stalled")
+
+	// ErrSeekUnsupported: the source cannot start in the middle: it is live,
+	// its server cannot, or it is not a SeekableSource.
+	ErrSeekUnsupported = errors.New("seek not supported by the source")
+
+	// ErrNoSource: nothing is playing.
+	ErrNoSource = errors.New("no source")
+
 	// ErrInternal: a defect of this library.
 	ErrInternal = errors.New("internal error")
 

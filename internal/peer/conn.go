@@ -2,15 +2,13 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/jsonparams"
@@ -33,26 +31,11 @@ const (
 	channelWait = 500 * time.Millisecond
 )
 
-// Config is what a connection needs besides identity and answer.
-type Config struct {
-	// Logger is never nil.
-	Logger *slog.Logger
-	// Sockets shares UDP sockets with other connections; nil for own ones.
-	Sockets *SocketPool
-	// OnState hears of what happens after Dial returned: Disconnected,
-	// Connected again, Failed with the reason. It is called in order on one
-	// goroutine of the connection and must not block; it may not call Close.
-	OnState func(models.ConnState, error)
-	// Disconnected, Failed and Keepalive are ICE's: silence until the state is
-	// Disconnected, silence after that until it is Failed, and the interval of
-	// the checks that keep the consent fresh (RFC 7675).
-	Disconnected, Failed, Keepalive time.Duration
-}
-
 // Conn is a connection to the server that is up.
 type Conn struct {
 	// immutable after dialAs
 	cfg          Config
+	announced    string // the server's certificate, by its fingerprint
 	epoch        time.Time
 	pc           *webrtc.PeerConnection
 	log          *pionLog
@@ -81,7 +64,7 @@ var errNoNomination = errors.New("the server nominates no candidate pair")
 // is ICE-lite leaves the nomination to us: then the connection is built again as
 // the controlling agent, with the same identity.
 func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config) (*Conn, error) {
-	way, err := routeTo(ctx, r.Transport.Candidates)
+	way, err := routeTo(ctx, cfg.usable(r.Transport.Candidates))
 	if err != nil {
 		return nil, err
 	}
@@ -99,15 +82,16 @@ func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config)
 func dialAs(ctx context.Context, id *Identity, r *jsonparams.Response, way route, cfg Config, controlling bool) (*Conn, error) {
 	c := &Conn{
 		cfg:       cfg,
+		announced: r.Transport.Fingerprint,
 		epoch:     time.Now(),
-		log:       &pionLog{logger: cfg.Logger},
+		log:       &pionLog{logger: cfg.Logger, on: cfg.DebugLogs},
 		poke:      make(chan struct{}, 1),
 		connected: make(chan struct{}),
 		failed:    make(chan struct{}),
 		stop:      make(chan struct{}),
 	}
-	c.audio = newTrack(webrtc.RTPCodecTypeAudio, id.AudioSSRC, c.epoch)
-	c.video = newTrack(webrtc.RTPCodecTypeVideo, id.Layers[0].SSRC, c.epoch)
+	c.audio = newAudioTrack(id.AudioSSRC, c.epoch)
+	c.video = newVideoTrack(id.Layers[0], c.epoch)
 	if cfg.Sockets != nil {
 		var err error
 		if c.lease, err = cfg.Sockets.take(way); err != nil {
@@ -133,7 +117,10 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 	if err != nil {
 		return nil, err
 	}
-	c.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{id.certificate}})
+	c.pc, err = api.NewPeerConnection(webrtc.Configuration{
+		Certificates: []webrtc.Certificate{id.certificate},
+		ICEServers:   iceServers(c.cfg.ICEServers),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("peer connection: %w", err)
 	}
@@ -159,7 +146,7 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 			return nil, fmt.Errorf("%s track: %w", t.kind, err)
 		}
 		c.done.Add(1)
-		go c.drain(transceiver.Sender()) // ends when the connection closes; Close waits on done
+		go c.drain(t, transceiver.Sender()) // ends when the connection closes; Close waits on done
 	}
 
 	// Telegram's clients open stream 0 whatever the DTLS role would assign.
@@ -183,51 +170,6 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	return opened, nil
-}
-
-// newAPI configures pion: the pinned identity, two codecs, and the interceptors
-// on the way out.
-func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.API, error) {
-	settings := webrtc.SettingEngine{LoggerFactory: c.log, BufferFactory: id.inboundBuffer}
-	settings.SetICECredentials(id.Ufrag, id.Pwd)
-	settings.SetICETimeouts(c.cfg.Disconnected, c.cfg.Failed, c.cfg.Keepalive)
-	settings.SetICEMaxBindingRequests(bindingRequests)
-	settings.SetHostAcceptanceMinWait(0)
-	settings.SetPrflxAcceptanceMinWait(0)
-	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	settings.SetIncludeLoopbackCandidate(true) // the IP filter keeps it only when it is the way
-	settings.SetIPFilter(way.from)
-	if c.lease != nil {
-		settings.SetICEUDPMux(c.lease.mux())
-	}
-	role := webrtc.DTLSRoleServer
-	if r.Transport.Passive {
-		role = webrtc.DTLSRoleClient
-	}
-	if err := settings.SetAnsweringDTLSRole(role); err != nil {
-		return nil, fmt.Errorf("dtls role: %w", err)
-	}
-	settings.SetSRTPProtectionProfiles(srtpProfiles()...)
-
-	var codecs webrtc.MediaEngine
-	if err := registerCodecs(&codecs, r); err != nil {
-		return nil, err
-	}
-
-	// The first registered is next to the socket.
-	var interceptors interceptor.Registry
-	interceptors.Add(&wire{rtx: map[uint32]uint32{id.Layers[0].SSRC: id.Layers[0].RTX}})
-	responder, err := nack.NewResponderInterceptor()
-	if err != nil {
-		return nil, fmt.Errorf("nack responder: %w", err)
-	}
-	interceptors.Add(responder)
-	return webrtc.NewAPI(
-		webrtc.WithSettingEngine(settings),
-		webrtc.WithMediaEngine(&codecs),
-		webrtc.WithInterceptorRegistry(&interceptors),
-	), nil
 }
 
 // await waits until media can flow.
@@ -332,17 +274,27 @@ func (c *Conn) failure() error {
 	if c.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {
 		return fmt.Errorf("%w: ice: the server answers none of our checks", models.ErrConnectionFailed)
 	}
-	return fmt.Errorf("%w: dtls: %s", models.ErrConnectionFailed, c.log.handshakeFailure())
+	cert := c.pc.SCTP().Transport().GetRemoteCertificate()
+	if sum := sha256.Sum256(cert); cert != nil && fingerprint(sum) != c.announced {
+		return fmt.Errorf("%w: dtls: the server's certificate has the fingerprint %s, announced was %s",
+			models.ErrConnectionFailed, fingerprint(sum), c.announced)
+	}
+	return fmt.Errorf("%w: dtls: the handshake failed", models.ErrConnectionFailed)
 }
 
-// drain reads the RTCP of one stream, which is what drives the interceptor that
-// answers NACKs.
-func (c *Conn) drain(sender *webrtc.RTPSender) {
+// drain hears what the server says of one stream.
+func (c *Conn) drain(t *Track, sender *webrtc.RTPSender) {
 	defer c.done.Done()
-	buf := make([]byte, 1500)
 	for {
-		if _, _, err := sender.Read(buf); err != nil {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
 			return
+		}
+		t.feedback.hear(packets, t.ssrc, t.line.rate)
+		for _, p := range packets {
+			if nack, ok := p.(*rtcp.TransportLayerNack); ok && nack.MediaSSRC == t.ssrc {
+				_ = t.resend(nack) // fails when the connection goes away, which is reported
+			}
 		}
 	}
 }

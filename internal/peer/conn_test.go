@@ -194,8 +194,15 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	conn, far, err := dial(t.Context(), t, server, config())
 	require.NoError(t, err)
 	play(t, conn)
-	p := <-again
-	require.Equal(t, far.SSRC()+2, p.Header.SSRC)
+	for range 5 {
+		p := <-again
+		require.Equal(t, far.SSRC()+2, p.Header.SSRC)
+	}
+	_, video := conn.Stats()
+	require.GreaterOrEqual(t, video.Retransmitted, uint64(5))
+	require.NoError(t, conn.Close())
+	<-far.Done()
+	require.Empty(t, far.Violations())
 }
 
 func TestIdentitiesAreDistinctAndFitSignedIntegers(t *testing.T) {

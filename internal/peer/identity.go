@@ -2,6 +2,7 @@ package peer
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -88,6 +89,15 @@ func randomICEString(n int) string {
 		b[i] = alphabet[b[i]%64]
 	}
 	return string(b)
+}
+
+// fingerprint writes a digest as the join payload does.
+func fingerprint(sum [sha256.Size]byte) string {
+	octets := make([]string, len(sum))
+	for i, b := range sum {
+		octets[i] = fmt.Sprintf("%02X", b)
+	}
+	return strings.Join(octets, ":")
 }
 
 // mustRandom fills b. crypto/rand.Read never fails: it ends the program rather

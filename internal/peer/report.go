@@ -1,9 +1,12 @@
 package peer
 
 import (
+	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"github.com/gotgcall/gotgcall/models"
 )
 
 const (
@@ -58,8 +61,8 @@ func (c *Conn) senderReports() []rtcp.Packet {
 			SSRC:        t.ssrc,
 			NTPTime:     ntpTime(wall),
 			RTPTime:     t.line.at(now),
-			PacketCount: sent.packets,
-			OctetCount:  sent.octets,
+			PacketCount: uint32(sent.packets), // modulo 2^32
+			OctetCount:  uint32(sent.octets),
 		})
 		chunks = append(chunks, rtcp.SourceDescriptionChunk{
 			Source: t.ssrc,
@@ -70,4 +73,63 @@ func (c *Conn) senderReports() []rtcp.Packet {
 		packets = append(packets, &rtcp.SourceDescription{Chunks: chunks})
 	}
 	return packets
+}
+
+// feedback is what the server's receiver reports say of a stream.
+type feedback struct {
+	mu sync.Mutex // guards what follows
+	models.StreamStats
+}
+
+// hear takes the report blocks of one stream out of the RTCP that came for it.
+func (f *feedback) hear(packets []rtcp.Packet, ssrc uint32, rate int64) {
+	for _, p := range packets {
+		var blocks []rtcp.ReceptionReport
+		switch p := p.(type) {
+		case *rtcp.ReceiverReport:
+			blocks = p.Reports
+		case *rtcp.SenderReport:
+			blocks = p.Reports
+		}
+		for _, b := range blocks {
+			if b.SSRC == ssrc {
+				f.take(b, rate, time.Now())
+			}
+		}
+	}
+}
+
+// take reads one report block (RFC 3550 section 6.4.1). The round trip is what has
+// passed since the sender report it answers, less the time the server kept it.
+func (f *feedback) take(b rtcp.ReceptionReport, rate int64, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.FractionLost = float64(b.FractionLost) / 256
+	f.Lost = int64(int32(b.TotalLost<<8) >> 8) // 24 bits, signed
+	f.Jitter = time.Duration(int64(b.Jitter) * int64(time.Second) / rate)
+	if b.LastSenderReport != 0 {
+		trip := uint32(ntpTime(now)>>16) - b.LastSenderReport - b.Delay
+		if int32(trip) >= 0 {
+			f.RoundTrip = time.Duration(trip) * time.Second >> 16
+		}
+	}
+}
+
+// Stats returns what was sent on each stream, and what the server says of it.
+func (c *Conn) Stats() (audio, video models.StreamStats) {
+	return c.audio.stats(), c.video.stats()
+}
+
+func (t *Track) stats() models.StreamStats {
+	t.feedback.mu.Lock()
+	s := t.feedback.StreamStats
+	t.feedback.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sent := t.count
+	if t.history != nil {
+		s.Retransmitted = t.history.count
+	}
+	s.SSRC, s.Packets, s.Bytes = t.ssrc, sent.packets, sent.octets
+	return s
 }

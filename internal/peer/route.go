@@ -41,7 +41,10 @@ func routeTo(ctx context.Context, candidates []jsonparams.Candidate) (route, err
 			r.locals = append(r.locals, local)
 		}
 	}
-	if len(r.candidates) == 0 {
+	switch {
+	case len(candidates) == 0:
+		return r, fmt.Errorf("%w: the server has no address of the allowed network types", models.ErrConnectionFailed)
+	case len(r.candidates) == 0:
 		return r, fmt.Errorf("%w: no route to the server: %w", models.ErrConnectionFailed, lastErr)
 	}
 	return r, nil

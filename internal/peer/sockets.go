@@ -44,7 +44,7 @@ type part struct {
 
 // NewSocketPool returns an empty pool. It holds nothing while no call does.
 func NewSocketPool(cfg Config) *SocketPool {
-	return &SocketPool{log: &pionLog{logger: cfg.Logger}}
+	return &SocketPool{log: &pionLog{logger: cfg.Logger, on: cfg.DebugLogs}}
 }
 
 // take leases a socket for each local address of the route.

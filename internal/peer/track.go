@@ -65,48 +65,62 @@ type Track struct {
 	ssrc uint32
 	line timeline
 
+	feedback feedback
+
 	mu        sync.Mutex // guards what follows; held while a frame is written
 	writer    webrtc.TrackLocalWriter
 	header    rtp.Header
 	level     []byte // payload of the audio-level extension, audio only
 	pictureID uint16
-	buf       []byte // video payload: descriptor and fragment
+	buf       []byte   // video payload: descriptor and fragment
+	history   *history // video only
 	lastDue   time.Time
 	count     count
 }
 
-// count is what a sender report says of a stream.
+// count is what was sent on a stream.
 type count struct {
-	packets, octets uint32
+	packets, octets uint64
 	last            time.Time // when the last packet was written
 }
 
-func newTrack(kind webrtc.RTPCodecType, ssrc uint32, epoch time.Time) *Track {
-	t := &Track{kind: kind, ssrc: ssrc}
-	t.line = timeline{epoch: epoch, base: rand.Uint32(), rate: 90000}
-	t.mid, t.mime = midVideo, webrtc.MimeTypeVP8
-	if kind == webrtc.RTPCodecTypeAudio {
-		t.mid, t.mime = midAudio, webrtc.MimeTypeOpus
-		t.line.rate = 48000
-		t.level = make([]byte, 1)
-	} else {
-		t.buf = make([]byte, vp8DescriptorSize+maxPayload)
-		t.pictureID = uint16(rand.N(1 << 15))
+func newAudioTrack(ssrc uint32, epoch time.Time) *Track {
+	t := &Track{
+		kind: webrtc.RTPCodecTypeAudio, mid: midAudio, mime: webrtc.MimeTypeOpus, ssrc: ssrc,
+		line:  timeline{epoch: epoch, base: rand.Uint32(), rate: 48000},
+		level: make([]byte, 1),
 	}
-	t.header = rtp.Header{Version: 2, SequenceNumber: uint16(rand.N(1 << 15))}
-	t.setExtension(jsonparams.ExtAbsSendTime, make([]byte, 3))
-	t.setExtension(jsonparams.ExtTransportWide, make([]byte, 2))
-	t.setExtension(jsonparams.ExtMID, []byte(t.mid))
-	if t.level != nil {
-		t.setExtension(jsonparams.ExtAudioLevel, t.level)
-	}
+	t.header = newHeader(t.mid)
+	setExtension(&t.header, jsonparams.ExtAudioLevel, t.level)
 	return t
 }
 
-// setExtension reserves room in the header. The payload stays ours: what is
-// written to it later goes out with the next packet.
-func (t *Track) setExtension(id uint8, payload []byte) {
-	if err := t.header.SetExtension(id, payload); err != nil {
+func newVideoTrack(layer jsonparams.Layer, epoch time.Time) *Track {
+	t := &Track{
+		kind: webrtc.RTPCodecTypeVideo, mid: midVideo, mime: webrtc.MimeTypeVP8, ssrc: layer.SSRC,
+		line:      timeline{epoch: epoch, base: rand.Uint32(), rate: 90000},
+		pictureID: uint16(rand.N(1 << 15)),
+		buf:       make([]byte, vp8DescriptorSize+maxPayload),
+		history:   &history{header: newHeader(midVideo)},
+	}
+	t.header = newHeader(t.mid)
+	t.history.header.SSRC = layer.RTX
+	return t
+}
+
+// newHeader reserves room for the extensions that every packet has.
+func newHeader(mid string) rtp.Header {
+	h := rtp.Header{Version: 2, SequenceNumber: uint16(rand.N(1 << 15))}
+	setExtension(&h, jsonparams.ExtAbsSendTime, make([]byte, 3))
+	setExtension(&h, jsonparams.ExtTransportWide, make([]byte, 2))
+	setExtension(&h, jsonparams.ExtMID, []byte(mid))
+	return h
+}
+
+// setExtension reserves room in a header. The payload stays ours: what is written
+// to it later goes out with the next packet.
+func setExtension(h *rtp.Header, id uint8, payload []byte) {
+	if err := h.SetExtension(id, payload); err != nil {
 		panic(err) // ids and sizes are constants of this file
 	}
 }
@@ -133,11 +147,24 @@ func (t *Track) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 			defer t.mu.Unlock()
 			t.writer = ctx.WriteStream()
 			t.header.PayloadType = uint8(codec.PayloadType)
-			t.header.SSRC = uint32(ctx.SSRC())
+			t.header.SSRC = t.ssrc
+			if t.history != nil {
+				t.history.header.PayloadType = rtxPayloadType(codec.PayloadType, ctx.CodecParameters())
+			}
 			return codec, nil
 		}
 	}
 	return webrtc.RTPCodecParameters{}, fmt.Errorf("%s: %w", t.mime, webrtc.ErrUnsupportedCodec)
+}
+
+// rtxPayloadType finds the codec that retransmits another one.
+func rtxPayloadType(of webrtc.PayloadType, codecs []webrtc.RTPCodecParameters) uint8 {
+	for _, c := range codecs {
+		if c.MimeType == webrtc.MimeTypeRTX && c.SDPFmtpLine == fmt.Sprintf("apt=%d", of) {
+			return uint8(c.PayloadType)
+		}
+	}
+	return uint8(of + 1)
 }
 
 // Unbind forgets the writer.
@@ -218,9 +245,12 @@ func (t *Track) write(payload []byte) error {
 	if _, err := t.writer.WriteRTP(&t.header, payload); err != nil {
 		return fmt.Errorf("write rtp: %w", err)
 	}
+	if t.history != nil {
+		t.history.keep(&t.header, payload)
+	}
 	t.header.SequenceNumber++
 	t.count.packets++
-	t.count.octets += uint32(len(payload))
+	t.count.octets += uint64(len(payload))
 	t.count.last = time.Now()
 	return nil
 }

@@ -1,13 +1,17 @@
 package peer
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/jsonparams"
 )
 
 // recorder is a webrtc.TrackLocalWriter and context that keeps what is written.
@@ -31,7 +35,10 @@ func (r *recorder) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 
 func bound(t testing.TB, kind webrtc.RTPCodecType, epoch time.Time) (*Track, *recorder) {
 	t.Helper()
-	track := newTrack(kind, 7, epoch)
+	track := newAudioTrack(7, epoch)
+	if kind == webrtc.RTPCodecTypeVideo {
+		track = newVideoTrack(jsonparams.Layer{SSRC: 7, RTX: 8}, epoch)
+	}
 	r := &recorder{codec: webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: track.mime}, PayloadType: 99}}
 	_, err := track.Bind(r)
 	require.NoError(t, err)
@@ -115,6 +122,32 @@ func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
 	for i, p := range r.packets {
 		require.Equal(t, r.packets[0].SequenceNumber+uint16(i), p.SequenceNumber)
 	}
+}
+
+func TestLostPacketGoesOutAgainWithItsNumber(t *testing.T) {
+	t.Parallel()
+	track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
+	for range 2 * historySize {
+		require.NoError(t, track.WriteFrame([]byte{1, 2, 3}, time.Now()))
+	}
+	first, last := r.packets[0], r.packets[len(r.packets)-1]
+	r.packets = nil
+	nack := &rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{first.SequenceNumber, last.SequenceNumber, last.SequenceNumber + 1})}
+	require.NoError(t, track.resend(nack))
+	require.NoError(t, track.resend(nack), "at once again: not sent")
+	require.Len(t, r.packets, 1, "what is too old or was never sent cannot be")
+	again := r.packets[0]
+	require.EqualValues(t, 8, again.SSRC)
+	require.EqualValues(t, 100, again.PayloadType, "the one after the video's")
+	require.Equal(t, last.Timestamp, again.Timestamp)
+	require.Equal(t, last.Marker, again.Marker)
+	require.Equal(t, last.SequenceNumber, binary.BigEndian.Uint16(again.Payload))
+	require.Equal(t, last.Payload, again.Payload[2:])
+
+	track.history.slots[last.SequenceNumber%historySize].again = time.Time{}
+	require.NoError(t, track.resend(nack))
+	require.Equal(t, again.SequenceNumber+1, r.packets[1].SequenceNumber, "a number is used once")
+	require.EqualValues(t, 2, track.stats().Retransmitted)
 }
 
 func BenchmarkWriteAudioFrame(b *testing.B) {

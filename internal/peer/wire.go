@@ -18,19 +18,14 @@ import (
 // that Track reserved in the header.
 type wire struct {
 	interceptor.NoOp
-	rtx  map[uint32]uint32 // media SSRC -> the RTX SSRC that was announced
-	next atomic.Uint32     // transport-wide sequence number
+	next atomic.Uint32 // transport-wide sequence number
 }
 
 // NewInterceptor makes wire its own factory: it serves one connection.
 func (w *wire) NewInterceptor(string) (interceptor.Interceptor, error) { return w, nil }
 
-// BindLocalStream pins the RTX SSRC, for which pion draws a number of its own.
-// It has to come before the interceptor that answers NACKs.
-func (w *wire) BindLocalStream(info *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
-	if rtx, ok := w.rtx[info.SSRC]; ok {
-		info.SSRCRetransmission = rtx
-	}
+// BindLocalStream stamps what is written.
+func (w *wire) BindLocalStream(_ *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
 		if ext := h.GetExtension(jsonparams.ExtTransportWide); len(ext) == 2 {
 			binary.BigEndian.PutUint16(ext, uint16(w.next.Add(1)))

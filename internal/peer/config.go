@@ -1,0 +1,103 @@
+package peer
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/gotgcall/gotgcall/jsonparams"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// Config is what a connection needs besides identity and answer.
+type Config struct {
+	// Logger is never nil.
+	Logger *slog.Logger
+	// DebugLogs passes pion's own log to Logger, at Debug level.
+	DebugLogs bool
+	// ICEServers are STUN and TURN servers, none as a rule: the server has a
+	// public address and learns ours from our checks.
+	ICEServers []models.ICEServer
+	// NetworkTypes are the address families to use; empty for both.
+	NetworkTypes []models.NetworkType
+	// Sockets shares UDP sockets with other connections; nil for own ones.
+	Sockets *SocketPool
+	// OnState hears of what happens after Dial returned: Disconnected,
+	// Connected again, Failed with the reason. It is called in order on one
+	// goroutine of the connection and must not block; it may not call Close.
+	OnState func(models.ConnState, error)
+	// Disconnected, Failed and Keepalive are ICE's: silence until the state is
+	// Disconnected, silence after that until it is Failed, and the interval of
+	// the checks that keep the consent fresh (RFC 7675).
+	Disconnected, Failed, Keepalive time.Duration
+}
+
+// usable returns the candidates of the address families that may be used.
+func (cfg Config) usable(candidates []jsonparams.Candidate) []jsonparams.Candidate {
+	if len(cfg.NetworkTypes) == 0 {
+		return candidates
+	}
+	var some []jsonparams.Candidate
+	for _, c := range candidates {
+		family := models.UDP6
+		if c.Addr.Addr().Is4() {
+			family = models.UDP4
+		}
+		if slices.Contains(cfg.NetworkTypes, family) {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+func iceServers(servers []models.ICEServer) []webrtc.ICEServer {
+	out := make([]webrtc.ICEServer, len(servers))
+	for i, s := range servers {
+		out[i] = webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential}
+	}
+	return out
+}
+
+// newAPI configures pion: the pinned identity, two codecs, and the interceptors
+// on the way out.
+func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.API, error) {
+	settings := webrtc.SettingEngine{LoggerFactory: c.log, BufferFactory: id.inboundBuffer}
+	settings.SetICECredentials(id.Ufrag, id.Pwd)
+	settings.SetICETimeouts(c.cfg.Disconnected, c.cfg.Failed, c.cfg.Keepalive)
+	settings.SetICEMaxBindingRequests(bindingRequests)
+	settings.SetHostAcceptanceMinWait(0)
+	settings.SetPrflxAcceptanceMinWait(0)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}) // the route keeps to cfg's
+	settings.SetIncludeLoopbackCandidate(true)                                                     // the IP filter keeps it only when it is the way
+	settings.SetIPFilter(way.from)
+	if c.lease != nil {
+		settings.SetICEUDPMux(c.lease.mux())
+	}
+	role := webrtc.DTLSRoleServer
+	if r.Transport.Passive {
+		role = webrtc.DTLSRoleClient
+	}
+	if err := settings.SetAnsweringDTLSRole(role); err != nil {
+		return nil, fmt.Errorf("dtls role: %w", err)
+	}
+	settings.SetSRTPProtectionProfiles(srtpProfiles()...)
+
+	var codecs webrtc.MediaEngine
+	if err := registerCodecs(&codecs, r); err != nil {
+		return nil, err
+	}
+
+	var interceptors interceptor.Registry
+	interceptors.Add(&wire{})
+	return webrtc.NewAPI(
+		webrtc.WithSettingEngine(settings),
+		webrtc.WithMediaEngine(&codecs),
+		webrtc.WithInterceptorRegistry(&interceptors),
+	), nil
+}

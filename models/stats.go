@@ -1,0 +1,43 @@
+package models
+
+import "time"
+
+// Stats is what a call has done so far. Counters start with the call and never
+// go back, except that a new connection starts the streams' anew.
+type Stats struct {
+	// State is where the connection stands; Connecting before Connect too.
+	State ConnState
+	// ConnectedAt is when media could first flow, zero before. ConnectTime is
+	// how long Connect took.
+	ConnectedAt time.Time
+	ConnectTime time.Duration
+
+	Audio, Video StreamStats
+
+	// FramesLate counts frames written more than 20 ms after they were due.
+	FramesLate uint64
+	// ClockMoves counts how often playback was put off because a frame came
+	// more than 200 ms late: the source or the machine was too slow.
+	ClockMoves uint64
+	// SourceRestarts counts how often a source was opened again: for a seek,
+	// or because its server had hung up during a pause.
+	SourceRestarts uint64
+}
+
+// StreamStats is what was sent on one SSRC, and what the server says of it.
+type StreamStats struct {
+	SSRC uint32
+	// Packets and Bytes are RTP sent, retransmissions not included. Bytes are
+	// payload.
+	Packets, Bytes uint64
+	// Retransmitted is how many packets were sent again.
+	Retransmitted uint64
+	// Lost is the server's count of packets that never came, FractionLost their
+	// share since the report before, from 0 to 1, and Jitter how unevenly they
+	// come (RFC 3550 section 6.4.1). Zero before the first report.
+	Lost         int64
+	FractionLost float64
+	Jitter       time.Duration
+	// RoundTrip is the time to the server and back, zero before it is known.
+	RoundTrip time.Duration
+}
