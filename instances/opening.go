@@ -101,6 +101,7 @@ func (p *player) open(ctx context.Context, o *opening, prepare func() error, sta
 		p.env.Logger.Warn("the source lacks a track that was asked for", "asked", want, "has", have)
 	}
 	if err := p.install(ctx, o, stream); err != nil {
+		p.abandon(o, err)
 		return errors.Join(err, stream.Close())
 	}
 	return nil
@@ -162,7 +163,7 @@ func (p *player) abandon(o *opening, err error) {
 func (p *player) install(ctx context.Context, o *opening, stream media.Stream) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.opening != o {
+	if p.opening != o || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	p.opening = nil

@@ -14,53 +14,6 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// script is a stream that plays frames from a slice, then ends.
-type script struct {
-	frames []media.Frame
-	tracks media.Track
-	end    error
-	closed chan struct{}
-}
-
-// newScript makes d of 20 ms audio and, if asked for, 40 ms video, in due order.
-func newScript(tracks media.Track, d time.Duration) *script {
-	s := &script{tracks: tracks, end: io.EOF, closed: make(chan struct{})}
-	for at := time.Duration(0); at < d; at += 20 * time.Millisecond {
-		if tracks.Has(media.TrackVideo) && at%(40*time.Millisecond) == 0 {
-			s.frames = append(s.frames, media.Frame{Track: media.TrackVideo, PTS: at, Duration: 40 * time.Millisecond, Key: at%(2*time.Second) == 0})
-		}
-		if tracks.Has(media.TrackAudio) {
-			s.frames = append(s.frames, media.Frame{Track: media.TrackAudio, PTS: at, Duration: 20 * time.Millisecond})
-		}
-	}
-	return s
-}
-
-func (s *script) Tracks() media.Track { return s.tracks }
-
-func (s *script) ReadFrame() (media.Frame, error) {
-	select {
-	case <-s.closed:
-		return media.Frame{}, io.ErrClosedPipe
-	default:
-	}
-	if len(s.frames) == 0 {
-		return media.Frame{}, s.end
-	}
-	f := s.frames[0]
-	s.frames = s.frames[1:]
-	return f, nil
-}
-
-func (s *script) Close() error {
-	select {
-	case <-s.closed:
-	default:
-		close(s.closed)
-	}
-	return nil
-}
-
 // sent is one frame that reached the sink.
 type sent struct {
 	media.Frame
@@ -90,7 +43,7 @@ func TestHourOfPlayDoesNotDrift(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		got, err := record(t, newScript(media.TrackAudio|media.TrackVideo, time.Hour), nil)
+		got, err := record(t, newScript(media.TrackAudio|media.TrackVideo, 0, time.Hour), nil)
 		require.ErrorIs(t, err, io.EOF)
 		require.Len(t, got, 3600*50+3600*25)
 		for _, f := range got {
@@ -104,7 +57,7 @@ func TestPauseHoldsEveryFrame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		got, _ := record(t, newScript(media.TrackAudio, 2*time.Second), func(s *session) {
+		got, _ := record(t, newScript(media.TrackAudio, 0, 2*time.Second), func(s *session) {
 			s.clock.run(time.Now())
 			time.Sleep(510 * time.Millisecond)
 			s.clock.hold(time.Now())
@@ -154,7 +107,7 @@ func TestStallIsCaughtUpWithOrWaitedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				both := media.TrackAudio | media.TrackVideo
-				got, _ := record(t, &stalling{newScript(both, 4*time.Second), time.Second, c.stall}, nil)
+				got, _ := record(t, &stalling{newScript(both, 0, 4*time.Second), time.Second, c.stall}, nil)
 				burst := map[time.Time]int{}
 				for _, f := range got {
 					require.False(t, f.at.Before(f.due), "early")
@@ -173,7 +126,7 @@ func TestCloseEndsAPumpThatWaits(t *testing.T) {
 	t.Parallel()
 	for _, running := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			stream := newScript(media.TrackAudio, time.Hour)
+			stream := newScript(media.TrackAudio, 0, time.Hour)
 			stream.frames[0].PTS = time.Hour
 			s := newSession(nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
 				func(*session, error) { t.Error("an end was reported") })
@@ -192,7 +145,7 @@ func TestEndOfStreamIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		crash := errors.New("crash")
-		stream := newScript(media.TrackAudio, time.Second)
+		stream := newScript(media.TrackAudio, 0, time.Second)
 		stream.end = crash
 		got, err := record(t, stream, nil)
 		require.Len(t, got, 50)

@@ -1,0 +1,454 @@
+//go:build go1.25
+
+package instances
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+const (
+	a  = media.TrackAudio
+	v  = media.TrackVideo
+	av = media.TrackAudio | media.TrackVideo
+
+	ms = time.Millisecond
+)
+
+// virtual runs a test in a bubble of virtual time with a player that is plugged.
+func virtual(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(30 * time.Second)
+		r.plug()
+		test(t, r)
+		r.close(models.ErrClosed)
+	})
+}
+
+// sleep lets virtual time pass, and everything happen that is due by then.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// requireSmooth asserts that frames of each track are due in order, never overlap,
+// and are written when they are due.
+func requireSmooth(t *testing.T, r *rig) {
+	t.Helper()
+	for _, track := range []media.Track{a, v} {
+		var free time.Time
+		for _, w := range r.got(track) {
+			require.False(t, w.due.Before(free), "%v at %s overlaps by %s", track, w.media, free.Sub(w.due))
+			require.Equal(t, w.due, w.at)
+			free = w.due.Add(w.Duration)
+		}
+	}
+}
+
+// requireWhole asserts that audio positions follow each other without a hole.
+func requireWhole(t *testing.T, got []written, from, to time.Duration) {
+	t.Helper()
+	require.Len(t, got, int((to-from)/(20*ms)))
+	for i, w := range got {
+		require.Equal(t, from+time.Duration(i)*20*ms, w.media)
+	}
+}
+
+func TestPauseAndResumeAreFrameExact(t *testing.T) {
+	t.Parallel()
+	for _, tracks := range []media.Track{a, av} {
+		virtual(t, func(t *testing.T, r *rig) {
+			require.NoError(t, r.setSource(t.Context(), newFake(tracks, 10*time.Second)))
+			sleep(3005 * ms)
+			for range 2 {
+				changed, err := r.setPaused(true)
+				require.NoError(t, err)
+				require.True(t, changed)
+				changed, err = r.setPaused(true)
+				require.NoError(t, err)
+				require.False(t, changed, "paused already")
+				before, at := len(r.got(a)), r.position()
+				sleep(10 * time.Minute)
+				require.Len(t, r.got(a), before, "nothing is sent while paused")
+				require.Equal(t, at, r.position())
+				changed, err = r.setPaused(false)
+				require.NoError(t, err)
+				require.True(t, changed)
+				changed, _ = r.setPaused(false)
+				require.False(t, changed)
+				sleep(time.Second)
+			}
+			sleep(10 * time.Second)
+			requireWhole(t, r.got(a), 0, 10*time.Second)
+			requireSmooth(t, r)
+			require.Equal(t, []endOf{{tracks, nil}}, r.ended())
+			require.Equal(t, 10*time.Second, r.position())
+		})
+	}
+}
+
+func TestMuteLetsTheSourceRunOn(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		require.NoError(t, r.setSource(t.Context(), newFake(av, 10*time.Second)))
+		sleep(990 * ms)
+		changed, err := r.setMuted(true)
+		require.NoError(t, err)
+		require.True(t, changed)
+		changed, _ = r.setMuted(true)
+		require.False(t, changed)
+		sleep(2 * time.Second)
+		require.Len(t, r.got(a), 50)
+		require.Equal(t, 3*time.Second, r.position())
+		_, _ = r.setMuted(false)
+		sleep(10 * time.Second)
+		require.Len(t, r.got(a), 500-100)
+		require.Equal(t, 3*time.Second, r.got(a)[50].media)
+		for i, w := range r.got(v) {
+			if w.media >= time.Second {
+				require.Equal(t, 25, i)
+				require.Equal(t, 4*time.Second, w.media, "the picture returns with a key frame")
+				break
+			}
+		}
+		requireSmooth(t, r)
+	})
+}
+
+func TestVerbsAreLegalWithoutSourceAndSurviveIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(time.Minute)
+		changed, err := r.setPaused(true)
+		require.True(t, changed)
+		require.NoError(t, err)
+		changed, err = r.setMuted(true)
+		require.True(t, changed)
+		require.NoError(t, err)
+		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Second)))
+		r.plug()
+		sleep(time.Minute)
+		require.Empty(t, r.ended(), "it is paused")
+		_, _ = r.setPaused(false)
+		sleep(time.Minute)
+		require.Equal(t, []endOf{{a, nil}}, r.ended())
+		require.Empty(t, r.got(a), "it was muted")
+		require.True(t, r.state().Muted)
+		r.close(models.ErrStopped)
+		_, err = r.setPaused(true)
+		require.ErrorIs(t, err, models.ErrStopped)
+	})
+}
+
+func TestSourceIsArmedBeforeTheConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(time.Minute)
+		require.NoError(t, r.setSource(t.Context(), newFake(av, time.Second)))
+		sleep(time.Hour)
+		r.plug()
+		sleep(2 * time.Second)
+		requireWhole(t, r.got(a), 0, time.Second)
+		require.Equal(t, []endOf{{av, nil}}, r.ended())
+		r.close(models.ErrClosed)
+	})
+}
+
+func TestSwitchLeavesNoHoleAndReportsNoEnd(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Minute)))
+		sleep(1005 * ms)
+		next := newFake(a, time.Second)
+		next.opens = 300 * ms
+		require.NoError(t, r.setSource(t.Context(), next))
+		sleep(5 * time.Second)
+		require.Equal(t, []endOf{{a, nil}}, r.ended(), "of the second only")
+		got := r.got(a)
+		for i := 1; i < len(got); i++ {
+			require.LessOrEqual(t, got[i].due.Sub(got[i-1].due), 20*ms, "the old plays until the new is ready")
+		}
+		requireSmooth(t, r)
+		requireWhole(t, got[len(got)-50:], 0, time.Second)
+	})
+}
+
+func TestFailedSwitchChangesNothing(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		require.NoError(t, r.setSource(t.Context(), newFake(a, 2*time.Second)))
+		bad := newFake(a, time.Second)
+		bad.fails = models.ErrFile
+		require.ErrorIs(t, r.setSource(t.Context(), bad), models.ErrFile)
+		hung := newFake(a, time.Second)
+		hung.opens = time.Hour
+		ctx, cancel := context.WithTimeout(t.Context(), 500*ms)
+		defer cancel()
+		require.ErrorIs(t, r.setSource(ctx, hung), context.DeadlineExceeded)
+		require.ErrorIs(t, r.setSource(t.Context(), nil), models.ErrInvalidParams)
+		require.ErrorIs(t, r.seek(ctx, to(0)), context.DeadlineExceeded)
+		sleep(5 * time.Second)
+		requireWhole(t, r.got(a), 0, 2*time.Second)
+		require.ErrorIs(t, r.setSource(t.Context(), hung), models.ErrStalled, "an opening that stalls")
+	})
+}
+
+func TestLatestSourceWins(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		slow := newFake(a, time.Second)
+		slow.opens = 10 * time.Second
+		lost := make(chan error)
+		go func() { lost <- r.setSource(t.Context(), slow) }()
+		synctest.Wait()
+		require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrSourceReplaced, "a seek does not call off a source")
+		require.NoError(t, r.setSource(t.Context(), newFake(v, time.Second)))
+		require.ErrorIs(t, <-lost, models.ErrSourceReplaced)
+		sleep(20 * time.Second)
+		require.Equal(t, []endOf{{v, nil}}, r.ended())
+	})
+}
+
+// TestEndsAreReportedOnceWithTheirReason runs every way a source can end, for
+// every set of tracks, in every state.
+func TestEndsAreReportedOnceWithTheirReason(t *testing.T) {
+	t.Parallel()
+	lost := fmt.Errorf("%w: silence", models.ErrConnectionFailed)
+	for name, c := range map[string]struct {
+		end  error // of the stream; nil: it hangs
+		with error // the player is closed with this instead; nil: it is not
+		want error
+	}{
+		"natural end":     {end: errEOF, want: nil},
+		"crash":           {end: errCrash, want: errCrash},
+		"stall":           {end: nil, want: models.ErrStalled},
+		"stop":            {with: models.ErrStopped, want: models.ErrStopped},
+		"close":           {with: models.ErrClosed, want: models.ErrClosed},
+		"connection lost": {with: lost, want: models.ErrConnectionFailed},
+	} {
+		for _, tracks := range []media.Track{a, v, av} {
+			for _, state := range []string{"playing", "paused", "muted", "opening"} {
+				t.Run(fmt.Sprintf("%s/%s/%s", name, tracks, state), func(t *testing.T) {
+					t.Parallel()
+					virtual(t, func(t *testing.T, r *rig) {
+						src := newFake(tracks, time.Second)
+						src.end = c.end
+						require.NoError(t, r.setSource(t.Context(), src))
+						sleep(500 * ms)
+						switch state {
+						case "paused":
+							_, _ = r.setPaused(true)
+						case "muted":
+							_, _ = r.setMuted(true)
+						case "opening":
+							slow := newFake(tracks, time.Second)
+							slow.opens = 25 * time.Second
+							go func() { _ = r.setSource(t.Context(), slow) }()
+						}
+						sleep(100 * ms)
+						if c.with != nil {
+							r.close(c.with)
+							r.close(c.with)
+						}
+						sleep(time.Minute)
+						if state == "paused" && c.with == nil {
+							require.Empty(t, r.ended(), "it waits")
+							_, _ = r.setPaused(false)
+							sleep(time.Minute)
+						}
+						ends := r.ended()
+						if state == "opening" && c.with == nil {
+							// The second source came, and ended too, unless
+							// it took the place of one that hung.
+							require.NotEmpty(t, ends)
+							require.NoError(t, ends[len(ends)-1].err)
+							ends = ends[:len(ends)-1]
+							if c.end == nil {
+								require.Empty(t, ends)
+								return
+							}
+						}
+						require.Len(t, ends, 1)
+						require.Equal(t, tracks, ends[0].tracks)
+						if c.want == nil {
+							require.NoError(t, ends[0].err)
+						} else {
+							require.ErrorIs(t, ends[0].err, c.want)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+func to(position time.Duration) func(time.Duration) time.Duration {
+	return func(time.Duration) time.Duration { return position }
+}
+
+func by(d time.Duration) func(time.Duration) time.Duration {
+	return func(at time.Duration) time.Duration { return at + d }
+}
+
+func TestSeekPlaysTheOldPositionUntilTheNewIsReady(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		src := newFake(a, time.Minute)
+		src.opens = 200 * ms
+		require.NoError(t, r.setSource(t.Context(), src))
+		sleep(2010 * ms)
+		require.NoError(t, r.seek(t.Context(), to(30*time.Second)))
+		sleep(10 * ms)
+		require.InDelta(t, 30*time.Second, r.position(), float64(20*ms))
+		require.NoError(t, r.seek(t.Context(), by(-10*time.Second)))
+		sleep(10 * ms)
+		require.InDelta(t, 20020*ms, r.position(), float64(40*ms))
+		require.NoError(t, r.seek(t.Context(), by(-time.Hour)))
+		sleep(time.Minute + time.Second)
+		require.Equal(t, []endOf{{a, nil}}, r.ended(), "once for the source")
+		got := r.got(a)
+		requireWhole(t, got[len(got)-3000:], 0, time.Minute)
+		for i := 1; i < len(got); i++ {
+			require.LessOrEqual(t, got[i].due.Sub(got[i-1].due), 20*ms)
+		}
+		requireSmooth(t, r)
+		require.EqualValues(t, 3, r.counts().restarts)
+	})
+}
+
+func TestSeekWhilePausedMovesAndStaysPaused(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Minute)))
+		sleep(time.Second)
+		_, _ = r.setPaused(true)
+		before := len(r.got(a))
+		require.NoError(t, r.seek(t.Context(), to(50*time.Second)))
+		sleep(time.Hour)
+		require.Equal(t, 50*time.Second, r.position())
+		require.Len(t, r.got(a), before)
+		_, _ = r.setPaused(false)
+		sleep(time.Minute)
+		requireWhole(t, r.got(a)[before:], 50*time.Second, time.Minute)
+	})
+}
+
+func TestSeekPastTheEndIsTheNaturalEndOnce(t *testing.T) {
+	t.Parallel()
+	for _, paused := range []bool{false, true} {
+		virtual(t, func(t *testing.T, r *rig) {
+			require.NoError(t, r.setSource(t.Context(), newFake(av, time.Minute)))
+			sleep(time.Second)
+			_, _ = r.setPaused(paused)
+			require.NoError(t, r.seek(t.Context(), by(time.Hour)))
+			sleep(time.Hour)
+			require.Equal(t, []endOf{{av, nil}}, r.ended())
+			require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrNoSource)
+		})
+	}
+}
+
+// TestSeekSavesASourceFromItsEnd: the old position runs out while the new one is
+// being opened.
+func TestSeekSavesASourceFromItsEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fails error
+		ends  int // while the seek was opening
+	}{
+		"seek succeeds": {nil, 0},
+		"seek fails":    {models.ErrFile, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(t *testing.T, r *rig) {
+				src := newFake(a, 2*time.Second)
+				require.NoError(t, r.setSource(t.Context(), src))
+				sleep(1500 * ms)
+				src.opens, src.fails = 5*time.Second, c.fails
+				require.ErrorIs(t, r.seek(t.Context(), to(time.Second)), c.fails)
+				require.Len(t, r.ended(), c.ends)
+				sleep(5 * time.Second)
+				require.Equal(t, []endOf{{a, nil}}, r.ended())
+			})
+		})
+	}
+}
+
+func TestSeekSaysWhenItCannot(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrNoSource)
+		require.NoError(t, r.setSource(t.Context(), plain{newFake(a, time.Minute)}))
+		require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrSeekUnsupported)
+	})
+}
+
+func TestPositionCountsFromWhereTheSourceStarts(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		src := newFake(a, time.Minute)
+		src.start = 30 * time.Second
+		require.NoError(t, r.setSource(t.Context(), src))
+		sleep(990 * ms)
+		require.Equal(t, 31*time.Second, r.position())
+		require.NoError(t, r.seek(t.Context(), by(-10*time.Second)))
+		sleep(0)
+		require.InDelta(t, 21*time.Second, r.position(), float64(20*ms))
+	})
+}
+
+func TestStateIsToldWhenItChanges(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		_, _ = r.setPaused(false)
+		_, _ = r.setMuted(false)
+		require.Empty(t, r.states, "nothing changed")
+		require.NoError(t, r.setSource(t.Context(), newFake(av, time.Second)))
+		require.NoError(t, r.setSource(t.Context(), newFake(av, time.Second)))
+		_, _ = r.setPaused(true)
+		_, _ = r.setPaused(true)
+		_, _ = r.setMuted(true)
+		_, _ = r.setPaused(false)
+		_, _ = r.setMuted(false)
+		sleep(5 * time.Second)
+		require.Equal(t, []models.MediaState{
+			{PresentationPaused: true},
+			{PresentationPaused: true, Paused: true},
+			{PresentationPaused: true, Paused: true, Muted: true},
+			{PresentationPaused: true, Muted: true},
+			{PresentationPaused: true},
+			{PresentationPaused: true, VideoStopped: true},
+		}, r.states)
+	})
+}
+
+// TestPlaylistOf500 sets each track from the end of the one before.
+func TestPlaylistOf500(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		next := make(chan struct{}, 1)
+		r.onEnd = func() { next <- struct{}{} }
+		for range 500 {
+			require.NoError(t, r.setSource(t.Context(), newFake(a, 200*ms)))
+			<-next
+		}
+		require.Len(t, r.ended(), 500)
+		requireSmooth(t, r)
+		got := r.got(a)
+		require.Len(t, got, 5000)
+		require.Equal(t, 100*time.Second-20*ms, got[4999].due.Sub(got[0].due), "gapless")
+	})
+}
+
+var errEOF = io.EOF
