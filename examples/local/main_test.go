@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func tones(t *testing.T, seconds int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tones.mp3")
+	require.NoError(t, mediatest.MakeTones(t.Context(), "", path, mediatest.AudioSpec{Seconds: seconds}))
+	return path
+}
+
+func movie(t *testing.T, spec mediatest.MovieSpec) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "movie.mp4")
+	spec.Width, spec.Height, spec.FPS, spec.Duration = 320, 180, "25", 2*time.Second
+	require.NoError(t, mediatest.MakeMovie(t.Context(), "", path, spec))
+	return path
+}
+
+// lastLine is the final line of what the program printed.
+func lastLine(out *bytes.Buffer) string {
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	return lines[len(lines)-1]
+}
+
+func TestProgramTellsWhatArrived(t *testing.T) {
+	t.Parallel()
+	// An encoder of MP3 may add a packet.
+	const sound = `received 2\.\d s of audio in 10\d packets`
+	for name, c := range map[string]struct{ path, want string }{
+		"sound":    {tones(t, 2), `^` + sound + `, nothing lost, no rule broken$`},
+		"movie":    {movie(t, mediatest.MovieSpec{}), `^` + sound + ` and 50 pictures of 320x180, nothing lost, no rule broken$`},
+		"silent":   {movie(t, mediatest.MovieSpec{NoAudio: true}), `^received 50 pictures of 320x180, nothing lost, no rule broken$`},
+		"built in": {"", `^` + sound + ` and 50 pictures of 640x360, nothing lost, every tone and picture in its place$`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			if c.path != "" {
+				args = []string{c.path}
+			}
+			var out bytes.Buffer
+			require.NoError(t, run(t.Context(), args, &out, sfu.Config{}, 2*time.Second))
+			require.Regexp(t, c.want, lastLine(&out))
+			require.Contains(t, out.String(), "hear it at http://127.0.0.1:")
+			require.Regexp(t, `(?m)^ +0:01 +\d+ kbit/s +\d+ packets  0 lost$`, out.String())
+		})
+	}
+}
+
+func TestProgramFailsWhenPacketsAreLost(t *testing.T) {
+	t.Parallel()
+	lossy := sfu.Config{Up: sfu.Shape{MediaLoss: 0.3}, Seed: 1}
+	var out bytes.Buffer
+	err := run(t.Context(), []string{movie(t, mediatest.MovieSpec{})}, &out, lossy, 0)
+	require.ErrorContains(t, err, "packets were lost")
+	require.Regexp(t, `^received .*, \d+ of \d+ packets lost$`, lastLine(&out))
+}
+
+func TestProgramFailsWithoutAFile(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	err := run(t.Context(), []string{filepath.Join(t.TempDir(), "song.mp3")}, &out, sfu.Config{}, 0)
+	require.ErrorIs(t, err, gotgcall.ErrFile)
+	require.Empty(t, out.String())
+	require.Error(t, run(t.Context(), []string{"a", "b"}, &out, sfu.Config{}, 0))
+}
+
+// watch runs the program and gives each line it prints to fn.
+func watch(t *testing.T, ctx context.Context, args []string, fn func(line string)) error {
+	t.Helper()
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() { // ends with the program, which is awaited below
+		err := run(ctx, args, w, sfu.Config{}, 0)
+		w.Close()
+		done <- err
+	}()
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		fn(lines.Text())
+	}
+	return <-done
+}
+
+func TestInterruptedProgramStopsCleanly(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var last string
+	err := watch(t, ctx, []string{tones(t, 60)}, func(line string) {
+		if strings.Contains(line, "kbit/s") {
+			interrupt()
+		}
+		last = line
+	})
+	require.NoError(t, err)
+	require.Regexp(t, `^received \d\.\d s of audio in \d+ packets, nothing lost$`, last)
+}
+
+func TestInterruptBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	require.NoError(t, run(ctx, nil, io.Discard, sfu.Config{}, time.Second))
+	require.NoError(t, run(ctx, []string{tones(t, 1)}, io.Discard, sfu.Config{}, 0))
+}
+
+func TestPageLetsABrowserListen(t *testing.T) {
+	t.Parallel()
+	call, err := webrtc.NewPeerConnection(webrtc.Configuration{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, call.GracefulClose()) })
+	heard := make(chan *rtp.Packet, 1)
+	call.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		if packet, _, err := track.ReadRTP(); err == nil && track.Kind() == webrtc.RTPCodecTypeAudio {
+			heard <- packet
+		}
+	})
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		_, err := call.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		require.NoError(t, err)
+	}
+
+	err = watch(t, t.Context(), []string{movie(t, mediatest.MovieSpec{})}, func(line string) {
+		if url, ok := strings.CutPrefix(line, "hear it at "); ok {
+			require.Contains(t, request(t, http.MethodGet, url, ""), "RTCPeerConnection")
+			listen(t, call, url)
+		}
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, (<-heard).Payload)
+}
+
+func listen(t *testing.T, call *webrtc.PeerConnection, url string) {
+	t.Helper()
+	offer, err := call.CreateOffer(nil)
+	require.NoError(t, err)
+	gathered := webrtc.GatheringCompletePromise(call)
+	require.NoError(t, call.SetLocalDescription(offer))
+	<-gathered
+	answer := request(t, http.MethodPost, url+"/offer", call.LocalDescription().SDP)
+	require.NoError(t, call.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
+}
+
+func request(t *testing.T, method, url, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Close = true // leaves no goroutine
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, string(answer))
+	return string(answer)
+}
+
+// TestReceiverNoticesDamage plays packets that no decoder takes.
+func TestReceiverNoticesDamage(t *testing.T) {
+	t.Parallel()
+	far, err := newReceiver(sfu.Config{}, nil)
+	require.NoError(t, err)
+	far.packets <- arrival{mediatest.Packet{Payload: []byte{0xff, 0x3f}, Arrival: time.Now()}, gotgcall.Audio}
+	far.close()
+	err = far.check(t.Context(), played{length: time.Second, ends: map[gotgcall.StreamType]error{
+		gotgcall.Video: nil, gotgcall.Audio: gotgcall.ErrFFmpegCrashed,
+	}})
+	require.ErrorContains(t, err, "the sound is damaged")
+	require.ErrorContains(t, err, "no video arrived")
+	require.ErrorContains(t, err, "it lasted 0s at the far end, 1s here")
+	require.ErrorIs(t, err, gotgcall.ErrFFmpegCrashed)
+}
