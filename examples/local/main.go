@@ -41,8 +41,9 @@ type joinFunc func(ctx context.Context, params string) (answer string, err error
 
 // played is what a bot knows of a source that has ended.
 type played struct {
-	length time.Duration
-	ends   map[gotgcall.StreamType]error // one for each of its tracks
+	length  time.Duration
+	packets uint64
+	ends    map[gotgcall.StreamType]error // one for each of its tracks
 }
 
 // play plays a source into a call until it ends or ctx is done. It closes the
@@ -61,42 +62,46 @@ func play(ctx context.Context, client *gotgcall.Client, join joinFunc, src gotgc
 	if err != nil {
 		return played{}, err
 	}
-	// Stop interrupts whatever the call is busy with.
-	defer context.AfterFunc(ctx, func() { _ = client.Stop(chat) })()
-
 	answer, err := join(ctx, params)
 	if err != nil {
 		return played{}, err
 	}
-	if err := client.Connect(chat, answer); err != nil {
+	if err := client.ConnectContext(ctx, chat, answer); err != nil {
 		return played{}, err
 	}
-	if err := client.SetStreamSources(chat, src); err != nil {
+	if err := client.SetStreamSourcesContext(ctx, chat, src); err != nil {
 		return played{}, err
 	}
 
 	p := played{ends: make(map[gotgcall.StreamType]error)}
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
-	for {
-		if ms, err := client.Time(chat); err == nil { // else it was stopped
-			p.length = time.Duration(ms) * time.Millisecond
-		}
+	for len(p.ends) == 0 && ctx.Err() == nil { // a source's tracks end together
+		p.observe(client)
 		show(p.length)
-		if len(p.ends) > 0 { // a source's tracks end together
-			break
-		}
 		select {
 		case end := <-ends:
 			p.ends[end.track] = end.err
 		case <-ticker.C:
+		case <-ctx.Done():
 		}
 	}
-	_ = client.Stop(chat) // to be told that there is no such call is fine
-	client.Close()
-	close(ends) // after Close no callback runs
+	p.observe(client)
+	show(p.length)
+	client.Close() // leaves the call; after it no callback runs
+	close(ends)
 	for end := range ends {
 		p.ends[end.track] = end.err
 	}
 	return p, nil
+}
+
+// observe notes how far the call is. One that was lost stays where it was.
+func (p *played) observe(client *gotgcall.Client) {
+	if at, err := client.Position(chat); err == nil {
+		p.length = at
+	}
+	if stats, err := client.Stats(chat); err == nil {
+		p.packets = stats.Audio.Packets + stats.Video.Packets
+	}
 }

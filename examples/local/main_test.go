@@ -184,11 +184,12 @@ func TestReceiverNoticesDamage(t *testing.T) {
 	require.NoError(t, err)
 	far.packets <- arrival{mediatest.Packet{Payload: []byte{0xff, 0x3f}, Arrival: time.Now()}, gotgcall.Audio}
 	far.close()
-	err = far.check(t.Context(), played{length: time.Second, ends: map[gotgcall.StreamType]error{
+	err = far.check(t.Context(), played{length: time.Second, packets: 5, ends: map[gotgcall.StreamType]error{
 		gotgcall.Video: nil, gotgcall.Audio: gotgcall.ErrFFmpegCrashed,
 	}})
 	require.ErrorContains(t, err, "the sound is damaged")
 	require.ErrorContains(t, err, "no video arrived")
+	require.ErrorContains(t, err, "5 packets were lost", "none came after them")
 	require.ErrorContains(t, err, "it lasted 0s at the far end, 1s here")
 	require.ErrorIs(t, err, gotgcall.ErrFFmpegCrashed)
 }

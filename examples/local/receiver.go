@@ -198,6 +198,14 @@ func (r *receiver) totals() totals {
 	return t
 }
 
+// missing is how many packets are lost. The last ones leave no gap.
+func (t totals) missing(p played) uint64 {
+	if p.packets > t.packets+t.lost {
+		return p.packets - t.packets
+	}
+	return t.lost
+}
+
 // report says in one line what arrived, once who played has left. Its error is
 // that of check.
 func (r *receiver) report(ctx context.Context, p played, out io.Writer) error {
@@ -206,7 +214,7 @@ func (r *receiver) report(ctx context.Context, p played, out io.Writer) error {
 	}
 	r.close()
 	err := r.check(ctx, p)
-	line := r.summary()
+	line := r.summary(p)
 	switch {
 	case err != nil || ctx.Err() != nil:
 	case r.sample != nil:
@@ -218,7 +226,7 @@ func (r *receiver) report(ctx context.Context, p played, out io.Writer) error {
 	return err
 }
 
-func (r *receiver) summary() string {
+func (r *receiver) summary(p played) string {
 	t := r.totals()
 	var got []string
 	if t.sound > 0 {
@@ -231,8 +239,8 @@ func (r *receiver) summary() string {
 		return "received nothing"
 	}
 	lost := "nothing"
-	if t.lost > 0 {
-		lost = fmt.Sprintf("%d of %d packets", t.lost, t.lost+t.packets)
+	if n := t.missing(p); n > 0 {
+		lost = fmt.Sprintf("%d of %d packets", n, n+t.packets)
 	}
 	return fmt.Sprintf("received %s, %s lost", strings.Join(got, " and "), lost)
 }
@@ -247,7 +255,7 @@ func (r *receiver) check(ctx context.Context, p played) error {
 			fail("a server would object: %s", v)
 		}
 	}
-	if n := r.totals().lost; n > 0 {
+	if n := r.totals().missing(p); n > 0 {
 		fail("%d packets were lost", n)
 	}
 	if r.broken > 0 {
@@ -272,8 +280,11 @@ func (r *receiver) check(ctx context.Context, p played) error {
 		}
 	}
 	const tolerance = 100 * time.Millisecond
-	if got := r.length(); (got - p.length).Abs() > tolerance {
-		fail("it lasted %v at the far end, %v here", got.Round(time.Millisecond), p.length)
+	switch got := r.length().Round(time.Millisecond); {
+	case got > p.length+tolerance:
+		fail("it lasted %v at the far end, %v here: the source or this machine could not keep up", got, p.length)
+	case got < p.length-tolerance:
+		fail("it lasted %v at the far end, %v here", got, p.length)
 	}
 	if r.sample != nil && r.pcm != nil && r.complete > 0 {
 		errs = append(errs, r.sample.check(ctx, r.pcm, r.frames))
