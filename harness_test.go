@@ -2,11 +2,9 @@ package gotgcall_test
 
 import (
 	"context"
-	"os/exec"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
@@ -23,6 +21,16 @@ const (
 	ffmpeg = "ffmpeg"
 	chat   = int64(-1001234567890)
 )
+
+// desk lets one test at a time make or judge media. That keeps a processor busy,
+// and those that play meanwhile need another at the right moment.
+var desk sync.Mutex
+
+func atDesk(work func()) {
+	desk.Lock()
+	defer desk.Unlock()
+	work()
+}
 
 // streamEnd is one call of OnStreamEnd.
 type streamEnd struct {
@@ -84,6 +92,13 @@ func (s *stage) join(t testing.TB, chat int64) *sfu.Participant {
 	return s.server.Participant(ssrc)
 }
 
+// play plays a source to its end.
+func (s *stage) play(t testing.TB, chat int64, src gotgcall.Source, ends int) []streamEnd {
+	t.Helper()
+	require.NoError(t, s.SetStreamSources(chat, src))
+	return s.awaitEnds(t, ends)
+}
+
 // awaitEnds waits for n stream ends.
 func (s *stage) awaitEnds(t testing.TB, n int) []streamEnd {
 	t.Helper()
@@ -116,26 +131,17 @@ func (s *stage) leave(t testing.TB, chat int64, far *sfu.Participant) (audio, vi
 	return s.received(far.SSRC()), s.received(far.SSRC() + 1)
 }
 
-// media makes a file in a directory of the test.
+// tones and movie make a file in a directory of the test.
 func tones(t testing.TB, name string, spec mediatest.AudioSpec) string {
 	t.Helper()
 	path := t.TempDir() + "/" + name
-	require.NoError(t, mediatest.MakeTones(t.Context(), ffmpeg, path, spec))
+	atDesk(func() { require.NoError(t, mediatest.MakeTones(t.Context(), ffmpeg, path, spec)) })
 	return path
 }
 
 func movie(t testing.TB, name string, spec mediatest.MovieSpec) string {
 	t.Helper()
 	path := t.TempDir() + "/" + name
-	require.NoError(t, mediatest.MakeMovie(t.Context(), ffmpeg, path, spec))
+	atDesk(func() { require.NoError(t, mediatest.MakeMovie(t.Context(), ffmpeg, path, spec)) })
 	return path
 }
-
-func requireFFmpeg(t testing.TB) {
-	t.Helper()
-	_, err := exec.LookPath(ffmpeg)
-	require.NoError(t, err)
-}
-
-// silence lasts a moment in which nothing may happen.
-const silence = 100 * time.Millisecond

@@ -46,8 +46,8 @@ func TestSecondConnectHarmsNothing(t *testing.T) {
 	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrConnectionExists)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 1}), gotgcall.EncodeOptions{})))
-	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 1})
+	require.NoError(t, s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)[0].err)
 	s.leave(t, chat, far)
 }
 

@@ -29,11 +29,10 @@ func watch(t *testing.T, src gotgcall.Source) watched {
 	t.Helper()
 	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, src))
 	require.Equal(t, []streamEnd{
 		{chat, gotgcall.Video, gotgcall.Camera, nil},
 		{chat, gotgcall.Audio, gotgcall.Microphone, nil},
-	}, s.awaitEnds(t, 2))
+	}, s.play(t, chat, src, 2))
 	var w watched
 	w.audio, w.video = s.leave(t, chat, far)
 	require.NoError(t, mediatest.Inspect(w.audio).Err())
@@ -42,10 +41,12 @@ func watch(t *testing.T, src gotgcall.Source) watched {
 	var err error
 	w.frames, broken = mediatest.AssembleVP8(w.video)
 	require.Zero(t, broken)
-	w.pictures, err = mediatest.DecodeVP8(t.Context(), ffmpeg, w.frames)
-	require.NoError(t, err)
-	w.pcm, err = mediatest.DecodeOpus(w.audio)
-	require.NoError(t, err)
+	atDesk(func() {
+		w.pictures, err = mediatest.DecodeVP8(t.Context(), ffmpeg, w.frames)
+		require.NoError(t, err)
+		w.pcm, err = mediatest.DecodeOpus(w.audio)
+		require.NoError(t, err)
+	})
 	return w
 }
 

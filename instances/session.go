@@ -16,8 +16,10 @@ const (
 	maxLate = 200 * time.Millisecond
 	// lateAfter is how late a frame is before Stats counts it: a frame of audio.
 	lateAfter = 20 * time.Millisecond
-	// catchUp is how much faster than it sounds a late track is sent.
-	catchUp = 4
+	// pairGap is the least time in which more than two frames are sent when they
+	// are late: half of what two frames of audio last. Two at a time, because on
+	// a busy machine each wake-up costs as much as a frame lasts.
+	pairGap = 10 * time.Millisecond
 )
 
 // session is one run of one source: a stream, a clock and the one goroutine, the
@@ -43,7 +45,7 @@ type session struct {
 
 	ready bool // the pump is about to read; guarded by the player's mu
 
-	sent map[media.Track]time.Time // when a track's last frame was written; owned by the pump
+	sent [2]time.Time // when the last two frames were written; owned by the pump
 }
 
 // newSession takes the stream over, which begins at base. Write and ended are
@@ -62,7 +64,6 @@ func newSession(
 		ended:  ended,
 		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
-		sent:   make(map[media.Track]time.Time),
 	}
 }
 
@@ -136,11 +137,10 @@ func (s *session) await(f media.Frame, timer *time.Timer) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// notBefore is when a frame may be sent: when it is due, or, when it is late, a
-// fraction of its duration after the one before. A short stall is caught up with,
-// but not in one burst.
+// notBefore is when a frame may be sent: when it is due, or, when it is late, not
+// in one burst with the two before it. So a short stall is caught up with.
 func (s *session) notBefore(f media.Frame, due time.Time) time.Time {
-	if spaced := s.sent[f.Track].Add(f.Duration / catchUp); spaced.After(due) {
+	if spaced := s.sent[0].Add(min(pairGap, f.Duration/2)); spaced.After(due) {
 		return spaced
 	}
 	return due
@@ -158,7 +158,7 @@ func (s *session) play(f media.Frame, due time.Time) {
 		due = now
 	}
 	s.write(f, due)
-	s.sent[f.Track] = now
+	s.sent[0], s.sent[1] = s.sent[1], now
 	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
 		s.handed.Store(end)
 	}

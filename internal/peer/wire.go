@@ -2,7 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -18,7 +18,11 @@ import (
 // that Track reserved in the header.
 type wire struct {
 	interceptor.NoOp
-	next atomic.Uint32 // transport-wide sequence number
+
+	// mu guards next, and is held until the packet is in the socket, so that
+	// packets leave in the order of their numbers. A UDP socket does not wait.
+	mu   sync.Mutex
+	next uint16 // transport-wide sequence number
 }
 
 // NewInterceptor makes wire its own factory: it serves one connection.
@@ -27,8 +31,11 @@ func (w *wire) NewInterceptor(string) (interceptor.Interceptor, error) { return 
 // BindLocalStream stamps what is written.
 func (w *wire) BindLocalStream(_ *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if ext := h.GetExtension(jsonparams.ExtTransportWide); len(ext) == 2 {
-			binary.BigEndian.PutUint16(ext, uint16(w.next.Add(1)))
+			w.next++
+			binary.BigEndian.PutUint16(ext, w.next)
 		}
 		if ext := h.GetExtension(jsonparams.ExtAbsSendTime); len(ext) == 3 {
 			putAbsSendTime(ext, time.Now())
