@@ -11,6 +11,10 @@ GOFUMPT  := bin/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 # A package that takes longer than this hangs.
 TIMEOUT := 8m
 
+# Many tests play in real time: side by side within a package, as they mostly wait,
+# but one package after another, so that a compiler does not make them late.
+REALTIME := -p 1 -parallel 8
+
 # The library is pure Go. Only the race detector needs a C compiler.
 export CGO_ENABLED := 0
 
@@ -41,7 +45,7 @@ lint: $(GOLANGCI) $(GOFUMPT)
 unit:
 	@scripts/setup.sh ffmpeg cc
 	$(call banner,unit tests)
-	@CGO_ENABLED=1 go test -race -shuffle=on -timeout $(TIMEOUT) ./...
+	@CGO_ENABLED=1 go test -race -shuffle=on $(REALTIME) -timeout $(TIMEOUT) ./...
 
 # Builds for every platform the README promises.
 cross:

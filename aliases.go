@@ -12,6 +12,12 @@ type (
 	Source = media.Source
 	// SeekableSource is a Source that can start in the middle.
 	SeekableSource = media.SeekableSource
+	// Stream is one run of a Source, for programs that bring their own.
+	Stream = media.Stream
+	// Frame is what a Stream gives.
+	Frame = media.Frame
+	// Env is what a Source is opened with.
+	Env = media.Env
 	// Track is a set of tracks.
 	Track = media.Track
 	// EncodeOptions tunes what FromFile and FromURL encode.

@@ -271,8 +271,9 @@ func (c *Client) AudioSSRC(chatID int64) (uint32, error) {
 // OnStreamEnd sets the callback that hears when a source has ended, once for each
 // of its tracks, video first: with nil at its natural end, ErrFFmpegCrashed,
 // ErrConnectionFailed when the connection is lost, ErrStopped or ErrClosed when
-// Stop or Close ended it. It hears nothing of a source that was replaced. A later
-// callback replaces an earlier one; nil removes it.
+// Stop or Close ended it. It hears nothing of a source that was replaced. It is
+// called when the last frame has been sent, which a viewer sees a moment later. A
+// later callback replaces an earlier one; nil removes it.
 func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err error)) {
 	c.events.onStreamEnd(fn)
 }

@@ -3,7 +3,6 @@ package gotgcall_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -409,15 +408,4 @@ func BenchmarkConnect(b *testing.B) {
 		require.NoError(b, client.Stop(chat))
 		b.StartTimer()
 	}
-}
-
-func ExampleNew() {
-	client, err := gotgcall.New()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer client.Close()
-	fmt.Println(len(client.Calls()), "calls")
-	// Output: 0 calls
 }

@@ -50,7 +50,7 @@ func TestEnumsKeepTheirValuesAndNames(t *testing.T) {
 	for i, want := range []string{"connecting", "connected", "failed", "closed", "timeout", "disconnected", "ConnState(6)"} {
 		require.Equal(t, want, gotgcall.ConnState(i).String())
 	}
-	require.EqualValues(t, []gotgcall.ConnState{0, 1, 2, 3, 4, 5}, []gotgcall.ConnState{
+	require.Equal(t, []gotgcall.ConnState{0, 1, 2, 3, 4, 5}, []gotgcall.ConnState{
 		gotgcall.Connecting, gotgcall.Connected, gotgcall.Failed, gotgcall.Closed, gotgcall.Timeout, gotgcall.Disconnected,
 	})
 	require.EqualValues(t, 0, gotgcall.Audio)

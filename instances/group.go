@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"sync"
 	"time"
@@ -232,6 +233,9 @@ func (g *Group) Stats() models.Stats {
 	if conn != nil {
 		stats.Audio, stats.Video = conn.Stats()
 	}
+	for t := range kinds(g.player.tracks()) {
+		stats.Tracks = append(stats.Tracks, t)
+	}
 	count := g.player.counts()
 	stats.FramesLate, stats.ClockMoves, stats.SourceRestarts = count.late, count.moves, count.restarts
 	return stats
@@ -282,12 +286,21 @@ func finalState(reason error) models.ConnState {
 	return models.Failed
 }
 
-// streamEnded tells of both tracks of a source, video first.
+// streamEnded tells of each track of a source.
 func (g *Group) streamEnded(tracks media.Track, err error) {
-	if tracks.Has(media.TrackVideo) {
-		g.events.StreamEnd(models.Video, models.Camera, err)
+	for t, device := range kinds(tracks) {
+		g.events.StreamEnd(t, device, err)
 	}
-	if tracks.Has(media.TrackAudio) {
-		g.events.StreamEnd(models.Audio, models.Microphone, err)
+}
+
+// kinds are the public names of tracks, video first.
+func kinds(tracks media.Track) iter.Seq2[models.StreamType, models.Device] {
+	return func(yield func(models.StreamType, models.Device) bool) {
+		if tracks.Has(media.TrackVideo) && !yield(models.Video, models.Camera) {
+			return
+		}
+		if tracks.Has(media.TrackAudio) {
+			yield(models.Audio, models.Microphone)
+		}
 	}
 }

@@ -98,7 +98,7 @@ func (p *player) open(ctx context.Context, o *opening, prepare func() error, sta
 		return err
 	}
 	if want, have := o.source.Tracks(), stream.Tracks(); !have.Has(want) {
-		p.env.Logger.Warn("the source lacks a track that was asked for", "asked", want, "has", have)
+		p.env.Logger.Info("the source lacks a track that was asked for", "asked", want, "has", have)
 	}
 	if err := p.install(ctx, o, stream); err != nil {
 		p.abandon(o, err)

@@ -184,6 +184,16 @@ func (p *player) at() time.Duration {
 	return p.played
 }
 
+// tracks are those of the current source.
+func (p *player) tracks() media.Track {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil {
+		return 0
+	}
+	return p.current.stream.Tracks()
+}
+
 // counts is the total over all sessions.
 func (p *player) counts() playerCount {
 	p.mu.Lock()

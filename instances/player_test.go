@@ -37,7 +37,7 @@ func virtual(t *testing.T, test func(t *testing.T, r *rig)) {
 
 // sleep lets virtual time pass, and everything happen that is due by then.
 func sleep(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

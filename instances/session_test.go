@@ -59,9 +59,9 @@ func TestPauseHoldsEveryFrame(t *testing.T) {
 		start := time.Now()
 		got, _ := record(t, newScript(media.TrackAudio, 0, 2*time.Second), func(s *session) {
 			s.clock.run(time.Now())
-			time.Sleep(510 * time.Millisecond)
+			<-time.After(510 * time.Millisecond)
 			s.clock.hold(time.Now())
-			time.Sleep(10 * time.Minute)
+			<-time.After(10 * time.Minute)
 			s.clock.run(time.Now())
 		})
 		require.Len(t, got, 100)
@@ -86,7 +86,7 @@ type stalling struct {
 func (s *stalling) ReadFrame() (media.Frame, error) {
 	f, err := s.script.ReadFrame()
 	if f.PTS == s.at && s.by > 0 {
-		time.Sleep(s.by)
+		<-time.After(s.by)
 		s.by = 0
 	}
 	return f, err

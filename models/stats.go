@@ -12,6 +12,10 @@ type Stats struct {
 	ConnectedAt time.Time
 	ConnectTime time.Duration
 
+	// Tracks are those of the current source, none when nothing plays:
+	// OnStreamEnd will come once for each.
+	Tracks []StreamType
+
 	Audio, Video StreamStats
 
 	// FramesLate counts frames written more than 20 ms after they were due.

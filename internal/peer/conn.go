@@ -65,6 +65,9 @@ var errNoNomination = errors.New("the server nominates no candidate pair")
 // the controlling agent, with the same identity.
 func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config) (*Conn, error) {
 	way, err := routeTo(ctx, cfg.usable(r.Transport.Candidates))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

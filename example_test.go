@@ -1,0 +1,84 @@
+package gotgcall_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/gotgcall/gotgcall"
+)
+
+// join stands for phone.joinGroupCall by the bot's Telegram client.
+func join(context.Context, string) (string, error) { return "", errors.New("not in an example") }
+
+// The whole way of a song into a call.
+func Example() {
+	play := func(ctx context.Context, chatID int64) error {
+		client, err := gotgcall.New()
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		params, err := client.CreateCall(chatID)
+		if err != nil {
+			return err
+		}
+		answer, err := join(ctx, params) // phone.joinGroupCall
+		if err != nil {
+			return err
+		}
+		if err := client.Connect(chatID, answer); err != nil {
+			return err
+		}
+		return client.SetStreamSources(chatID, gotgcall.FromFile("song.mp3", gotgcall.EncodeOptions{}))
+	}
+	fmt.Println(play(context.Background(), -1001234567890))
+	// Output: not in an example
+}
+
+// The next song begins when one has ended.
+func ExampleClient_OnStreamEnd() {
+	client, err := gotgcall.New()
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer client.Close()
+	playlist := []string{"first.mp3", "second.mp3"}
+	next := func(int64) (string, bool) {
+		if len(playlist) == 0 {
+			return "", false
+		}
+		path := playlist[0]
+		playlist = playlist[1:]
+		return path, true
+	}
+
+	client.OnStreamEnd(func(chatID int64, _ gotgcall.StreamType, _ gotgcall.Device, err error) {
+		if errors.Is(err, gotgcall.ErrStopped) || errors.Is(err, gotgcall.ErrConnectionFailed) {
+			return // the call is over
+		}
+		if err != nil {
+			log.Print(err) // a bad file; ffmpeg's own words are in it
+		}
+		if path, ok := next(chatID); ok {
+			if err := client.SetStreamSources(chatID, gotgcall.FromFile(path, gotgcall.EncodeOptions{})); err != nil {
+				log.Print(err)
+			}
+		}
+	})
+	// Output:
+}
+
+// A client without calls.
+func ExampleNew() {
+	client, err := gotgcall.New()
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer client.Close()
+	fmt.Println(len(client.Calls()), "calls")
+	// Output: 0 calls
+}

@@ -1,0 +1,471 @@
+package gotgcall_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+// awaitPosition waits until a call has played to a position.
+func (s *stage) awaitPosition(t testing.TB, chat int64, position time.Duration) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		at, err := s.Position(chat)
+		require.NoError(t, err)
+		if at >= position {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-t.Context().Done():
+			t.Fatalf("at %s, not yet at %s", at, position)
+		}
+	}
+}
+
+// TestSeekLeavesNoHole seeks in a file that plays, and hears both positions with
+// no more than a frame between them.
+func TestSeekLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	path := tones(t, "a.mp3", mediatest.AudioSpec{Seconds: 22})
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+	s.awaitPosition(t, chat, 2500*time.Millisecond)
+	require.NoError(t, s.SeekTo(chat, 19500*time.Millisecond))
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	require.InDelta(t, 19.5, at.Seconds(), 0.25)
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	ms, err := s.Time(chat)
+	require.NoError(t, err)
+	require.InDelta(t, 22000, float64(ms), 60)
+	packets, _ := s.leave(t, chat, far)
+	atDesk(func() {
+		pcm, err := mediatest.DecodeOpus(packets)
+		require.NoError(t, err)
+		for _, gap := range pcm.Gaps {
+			require.InDelta(t, 0, gap.Length.Seconds(), 0.02)
+		}
+		heard := pcm.Tones()
+		var order []int
+		for _, tone := range heard {
+			order = append(order, tone.Index)
+		}
+		require.Equal(t, []int{0, 1, 2, 19, 20, 21}, order)
+		require.InDelta(t, 0.5, (heard[3].End - heard[3].Start).Seconds(), 0.06, "from 19.5 s to 20 s")
+	})
+	require.Empty(t, s.ends, "once for the source")
+}
+
+func TestSeekPastTheEndEndsTheSource(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.ErrorIs(t, s.SeekBy(chat, 1), gotgcall.ErrNoSource)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20}), gotgcall.EncodeOptions{})))
+	require.NoError(t, s.SeekBy(chat, 3_600_000))
+	require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, s.awaitEnds(t, 1))
+	require.ErrorIs(t, s.SeekTo(chat, 0), gotgcall.ErrNoSource)
+	s.leave(t, chat, far)
+	require.Empty(t, s.ends)
+}
+
+// TestPauseIsFrameExactOnTheWire pauses twice and decodes what arrived as if there
+// had been no pause: not a sample is missing, so no tone jumps.
+func TestPauseIsFrameExactOnTheWire(t *testing.T) {
+	t.Parallel()
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 4})
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+	for _, at := range []time.Duration{time.Second, 2500 * time.Millisecond} {
+		s.awaitPosition(t, chat, at)
+		changed, err := s.Pause(chat)
+		require.NoError(t, err)
+		require.True(t, changed)
+		before, err := s.Position(chat)
+		require.NoError(t, err)
+		<-time.After(500 * time.Millisecond)
+		after, err := s.Position(chat)
+		require.NoError(t, err)
+		require.LessOrEqual(t, after-before, 20*time.Millisecond, "at most the frame that was being written")
+		changed, err = s.Resume(chat)
+		require.NoError(t, err)
+		require.True(t, changed)
+	}
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	packets, _ := s.leave(t, chat, far)
+	require.Len(t, packets, 201, "4 s and the encoder's look-ahead")
+	for i := range packets { // take the pauses out of the timeline
+		packets[i].Timestamp = packets[0].Timestamp + uint32(i)*960
+	}
+	atDesk(func() {
+		pcm, err := mediatest.DecodeOpus(packets)
+		require.NoError(t, err)
+		require.NoError(t, mediatest.CheckTones(pcm.Tones(), 0, 4*time.Second, 40*time.Millisecond))
+	})
+}
+
+// TestSenderReportsHoldThroughEverything: pauses, mutes, other sources and seeks
+// leave RTP and NTP time on one line, for both tracks.
+func TestSenderReportsHoldThroughEverything(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
+	var mu sync.Mutex
+	reports := make(map[uint32][]*rtcp.SenderReport)
+	s := newStage(t, sfu.Config{OnRTCP: func(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok {
+				reports[sr.SSRC] = append(reports[sr.SSRC], sr)
+			}
+		}
+	}})
+	far := s.join(t, chat)
+	src := gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})
+	require.NoError(t, s.SetStreamSources(chat, src))
+	for _, step := range []func() error{
+		func() error { _, err := s.Pause(chat); return err },
+		func() error { _, err := s.Resume(chat); return err },
+		func() error { _, err := s.Mute(chat); return err },
+		func() error { _, err := s.Unmute(chat); return err },
+		func() error { return s.SetStreamSources(chat, src) },
+		func() error { return s.SeekTo(chat, 10*time.Second) },
+	} {
+		<-time.After(1100 * time.Millisecond) // at least one report in each state
+		require.NoError(t, step())
+	}
+	s.leave(t, chat, far)
+	mu.Lock()
+	defer mu.Unlock()
+	for ssrc, rate := range map[uint32]float64{far.SSRC(): 48000, far.SSRC() + 1: 90000} {
+		got := reports[ssrc]
+		require.GreaterOrEqual(t, len(got), 5)
+		for _, sr := range got {
+			seconds := float64(sr.NTPTime-got[0].NTPTime) / (1 << 32)
+			require.InDelta(t, seconds, float64(sr.RTPTime-got[0].RTPTime)/rate, 0.005)
+		}
+	}
+}
+
+// TestHammer switches 200 times from eight goroutines while others pause and seek.
+// What was asked for last plays, whole.
+func TestHammer(t *testing.T) {
+	// Not parallel: 200 encoders leave no processor to who measures time.
+	long := tones(t, "long.wav", mediatest.AudioSpec{Seconds: 20})
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	var switches, others sync.WaitGroup
+	stop := make(chan struct{})
+	var won atomic.Int32
+	for range 8 {
+		switches.Add(1)
+		go func() {
+			defer switches.Done()
+			for range 25 {
+				err := s.SetStreamSources(chat, gotgcall.FromFile(long, gotgcall.EncodeOptions{}))
+				if err == nil {
+					won.Add(1)
+				} else if !errors.Is(err, gotgcall.ErrSourceReplaced) {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	for range 2 {
+		others.Add(1)
+		go func() {
+			defer others.Done()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, _ = s.Pause(chat)
+				err := s.SeekTo(chat, time.Duration(rand.N(15))*time.Second)
+				if err != nil && !errors.Is(err, gotgcall.ErrSourceReplaced) && !errors.Is(err, gotgcall.ErrNoSource) {
+					t.Error(err)
+				}
+				_, _ = s.Resume(chat)
+			}
+		}()
+	}
+	switches.Wait()
+	close(stop)
+	others.Wait()
+	require.Positive(t, won.Load())
+	require.Empty(t, s.ends, "everything was replaced")
+	_, err := s.Resume(chat)
+	require.NoError(t, err)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "last.wav", mediatest.AudioSpec{Seconds: 1}), gotgcall.EncodeOptions{})))
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	packets, _ := s.leave(t, chat, far)
+	require.NoError(t, mediatest.Inspect(packets).Err())
+}
+
+// hung is a source that hangs in Open until its context ends.
+type hung struct{ opening chan struct{} }
+
+func (h hung) Tracks() gotgcall.Track { return gotgcall.TrackAudio }
+
+func (h hung) Open(ctx context.Context, _ gotgcall.Env) (gotgcall.Stream, error) {
+	close(h.opening)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestStopPreemptsAHangingOpen(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	src := hung{make(chan struct{})}
+	result := make(chan error)
+	go func() { result <- s.SetStreamSources(chat, src) }()
+	<-src.opening
+	var stops sync.WaitGroup
+	var found atomic.Int32
+	for range 2 {
+		stops.Add(1)
+		go func() {
+			defer stops.Done()
+			if err := s.Stop(chat); err == nil {
+				found.Add(1)
+			} else if !errors.Is(err, gotgcall.ErrConnectionNotFound) {
+				t.Error(err)
+			}
+		}()
+	}
+	stops.Wait()
+	require.EqualValues(t, 1, found.Load(), "of two Stops one finds the call")
+	require.ErrorIs(t, <-result, gotgcall.ErrStopped)
+	<-far.Done()
+	require.Empty(t, s.ends, "it never played")
+}
+
+// TestStopPreemptsAServerThatHangs: the real ffmpeg, on a server that accepts and
+// says nothing.
+func TestStopPreemptsAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			accepted <- conn
+		}
+	}()
+	s := newStage(t, sfu.Config{})
+	s.join(t, chat)
+	result := make(chan error)
+	go func() {
+		result <- s.SetStreamSources(chat, gotgcall.FromURL("http://"+listener.Addr().String()+"/a.mp3", gotgcall.EncodeOptions{}))
+	}()
+	conn := <-accepted
+	defer conn.Close()
+	require.NoError(t, s.Stop(chat))
+	require.ErrorIs(t, <-result, gotgcall.ErrStopped)
+}
+
+func TestStopPreemptsConnect(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{SilentFor: time.Hour})
+	params, err := s.CreateCall(chat)
+	require.NoError(t, err)
+	answer, err := s.server.Join(t.Context(), params)
+	require.NoError(t, err)
+	result := make(chan error)
+	go func() { result <- s.Connect(chat, answer) }()
+	require.Equal(t, gotgcall.Connecting, <-s.states)
+	require.NoError(t, s.Stop(chat))
+	require.ErrorIs(t, <-result, gotgcall.ErrStopped)
+	require.Equal(t, gotgcall.Closed, <-s.states)
+}
+
+// TestStopKillsWhatIgnoresSignals: the ffmpeg ignores SIGTERM, and a grandchild of
+// it holds the pipe.
+func TestStopKillsWhatIgnoresSignals(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "ffmpeg")
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 3600 &\nffmpeg \"$@\"\nsleep 3600\n"), 0o755)) //nolint:gosec // it is to be run
+	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{})))
+	s.leave(t, chat, far)
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrStopped)
+}
+
+func TestCloseDoesNotWaitForACallbackThatBlocks(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	release, blocked := make(chan struct{}), make(chan struct{})
+	var late atomic.Bool
+	s.OnConnectionChange(func(int64, gotgcall.NetworkInfo) {
+		select {
+		case <-blocked:
+			late.Store(true)
+		default:
+			close(blocked)
+			<-release
+		}
+	})
+	_, err := s.CreateCall(chat)
+	require.NoError(t, err)
+	require.Error(t, s.Connect(chat, "{}"))
+	<-blocked
+	require.NoError(t, s.Close())
+	close(release)
+	require.False(t, late.Load(), "no callback starts after Close")
+}
+
+func TestCancelledContextsLeaveTheCallAsItWas(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{SilentFor: 500 * time.Millisecond})
+	params, err := s.CreateCall(chat)
+	require.NoError(t, err)
+	answer, err := s.server.Join(t.Context(), params)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.ConnectContext(ctx, chat, answer), context.DeadlineExceeded)
+	require.Equal(t, gotgcall.Connecting, <-s.states)
+	require.Equal(t, gotgcall.Disconnected, <-s.states)
+	require.NoError(t, s.ConnectContext(t.Context(), chat, answer), "another try, with the same answer")
+
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 3})
+	require.NoError(t, s.SetStreamSourcesContext(t.Context(), chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+	require.ErrorIs(t, s.SetStreamSourcesContext(ctx, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})), context.DeadlineExceeded)
+	require.ErrorIs(t, s.SeekToContext(ctx, chat, time.Second), context.DeadlineExceeded)
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	ssrc, err := s.AudioSSRC(chat)
+	require.NoError(t, err)
+	packets, _ := s.leave(t, chat, s.server.Participant(ssrc))
+	checkTones(t, packets, 3*time.Second)
+}
+
+func TestStatsTellWhatWasSentAndHeard(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 4 * time.Second})
+	s := newStage(t, sfu.Config{NACK: true, Up: sfu.Shape{MediaLoss: 0.1}, Seed: 7})
+	far := s.join(t, chat)
+	before, err := s.Stats(chat)
+	require.NoError(t, err)
+	require.Equal(t, gotgcall.Connected, before.State)
+	require.False(t, before.ConnectedAt.IsZero())
+	require.Positive(t, before.ConnectTime)
+	require.Empty(t, before.Tracks)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+	playing, err := s.Stats(chat)
+	require.NoError(t, err)
+	require.Equal(t, []gotgcall.StreamType{gotgcall.Video, gotgcall.Audio}, playing.Tracks)
+	require.NoError(t, s.SeekTo(chat, time.Second))
+	s.awaitEnds(t, 2)
+	st, err := s.Stats(chat)
+	require.NoError(t, err)
+	require.Equal(t, far.SSRC(), st.Audio.SSRC)
+	require.GreaterOrEqual(t, st.Audio.Packets, uint64(150))
+	require.Greater(t, st.Audio.Bytes, st.Audio.Packets)
+	require.Greater(t, st.Video.Packets, uint64(70))
+	require.Positive(t, st.Video.Retransmitted)
+	require.Positive(t, st.Audio.Lost+st.Video.Lost)
+	require.Positive(t, st.Audio.RoundTrip)
+	require.Less(t, st.Audio.RoundTrip, 5*time.Second)
+	require.EqualValues(t, 1, st.SourceRestarts)
+	require.LessOrEqual(t, st.Audio.FractionLost, 1.0)
+	require.False(t, math.Signbit(st.Audio.FractionLost))
+}
+
+// TestThousandChatsAndASlowCallback: nothing is lost, each chat's events come in
+// order, and the slow callback is named.
+func TestThousandChatsAndASlowCallback(t *testing.T) {
+	t.Parallel()
+	log := newLogRecorder()
+	client, err := gotgcall.New(gotgcall.WithLogger(log.logger()), gotgcall.WithDispatchBuffer(16))
+	require.NoError(t, err)
+	defer client.Close()
+	const chats = 1000
+	var got [chats][]gotgcall.ConnState // no lock: callbacks come one at a time
+	var all sync.WaitGroup
+	all.Add(2 * chats)
+	client.OnConnectionChange(func(chat int64, info gotgcall.NetworkInfo) {
+		if chat == 0 && info.State == gotgcall.Connecting {
+			log.await("a callback is slow or blocks")
+		}
+		got[chat] = append(got[chat], info.State)
+		all.Done()
+	})
+	for chat := range int64(chats) {
+		_, err := client.CreateCall(chat)
+		require.NoError(t, err)
+		require.ErrorIs(t, client.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
+	}
+	all.Wait()
+	for chat := range got {
+		require.Equal(t, []gotgcall.ConnState{gotgcall.Connecting, gotgcall.Failed}, got[chat])
+	}
+	slow := log.await("a callback is slow or blocks")
+	require.Equal(t, "OnConnectionChange", slow["callback"])
+	require.EqualValues(t, 0, slow["chat"])
+	log.await("events are waiting for the callbacks")
+}
+
+func TestUpgradeTellsWhatTheBotShows(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	states := make(chan gotgcall.MediaState, 64)
+	s.OnUpgrade(func(_ int64, state gotgcall.MediaState) { states <- state })
+	s.join(t, chat)
+	_, err := s.Resume(chat)
+	require.NoError(t, err)
+	_, err = s.Mute(chat)
+	require.NoError(t, err)
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: time.Second})
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+	s.awaitEnds(t, 2)
+	for _, want := range []gotgcall.MediaState{
+		{Muted: true, VideoStopped: true, PresentationPaused: true},
+		{Muted: true, PresentationPaused: true},
+		{Muted: true, VideoStopped: true, PresentationPaused: true},
+	} {
+		require.Equal(t, want, <-states)
+	}
+	require.Empty(t, states)
+}
+
+func ExampleClient_Stats() {
+	client, err := gotgcall.New()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	for chatID := range client.Calls() {
+		s, err := client.Stats(chatID)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		fmt.Println(chatID, s.State, s.Audio.Packets, s.Audio.FractionLost, s.Audio.RoundTrip)
+	}
+	// Output:
+}
