@@ -25,7 +25,7 @@ type Client struct {
 	ending sync.WaitGroup // one for each call that is not quite gone
 
 	mu     sync.Mutex // guards what follows; held for map operations only
-	byChat map[int64]*instances.Group
+	byChat map[int64]instances.Call
 	closed bool
 }
 
@@ -41,7 +41,7 @@ func New(opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("new client: %w: %w; install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; "+
 			"Windows: winget install ffmpeg), or give its path with WithFFmpegPath", ErrFFmpegSpawn, err)
 	}
-	c := &Client{byChat: make(map[int64]*instances.Group), events: newDispatcher(cfg.logger, cfg.dispatchBuffer)}
+	c := &Client{byChat: make(map[int64]instances.Call), events: newDispatcher(cfg.logger, cfg.dispatchBuffer)}
 	c.calls = instances.Config{
 		Logger:         cfg.logger,
 		Media:          media.Env{FFmpegPath: cfg.ffmpegPath, Logger: cfg.logger, LogStderr: cfg.ffmpegStderrLog},
@@ -71,17 +71,12 @@ func (c *Client) CreateCall(chatID int64) (string, error) {
 	if err := c.vacant(chatID); err != nil {
 		return "", fmt.Errorf("create call: %w", err)
 	}
-	var g *instances.Group
-	g, err := instances.NewGroup(c.calls, instances.Events{
-		Ended:      func() { c.forget(chatID, g) },
-		StreamEnd:  func(t StreamType, d Device, err error) { c.events.streamEnd(chatID, t, d, err) },
-		Upgrade:    func(state MediaState) { c.events.upgrade(chatID, state) },
-		Connection: func(info NetworkInfo) { c.events.connection(chatID, info) },
-		Gone:       c.ending.Done,
-	})
+	var call instances.Call
+	g, err := instances.NewGroup(c.calls, c.eventsOf(chatID, &call))
 	if err != nil {
 		return "", fmt.Errorf("create call: %w", err)
 	}
+	call = g
 	params, err := g.Params()
 	if err != nil {
 		return "", fmt.Errorf("create call: %w", err)
@@ -90,6 +85,18 @@ func (c *Client) CreateCall(chatID int64) (string, error) {
 		return "", fmt.Errorf("create call: %w", err)
 	}
 	return params, nil
+}
+
+// eventsOf brings what a call tells to its chat. The call is filled in before it
+// is added.
+func (c *Client) eventsOf(chatID int64, call *instances.Call) instances.Events {
+	return instances.Events{
+		Ended:      func() { c.forget(chatID, *call) },
+		StreamEnd:  func(t StreamType, d Device, err error) { c.events.streamEnd(chatID, t, d, err) },
+		Upgrade:    func(state MediaState) { c.events.upgrade(chatID, state) },
+		Connection: func(info NetworkInfo) { c.events.connection(chatID, info) },
+		Gone:       c.ending.Done,
+	}
 }
 
 // Connect takes the answer to phone.joinGroupCall (the data of
@@ -195,27 +202,27 @@ func (c *Client) StartRTMP(chatID int64, _ string) error {
 // before Connect and without a source, and survives a change of source. It
 // reports whether the call was not paused before.
 func (c *Client) Pause(chatID int64) (bool, error) {
-	return c.set(chatID, "pause", (*instances.Group).SetPaused, true)
+	return c.set(chatID, "pause", instances.Call.SetPaused, true)
 }
 
 // Resume goes on where Pause stopped. It reports whether the call was paused.
 func (c *Client) Resume(chatID int64) (bool, error) {
-	return c.set(chatID, "resume", (*instances.Group).SetPaused, false)
+	return c.set(chatID, "resume", instances.Call.SetPaused, false)
 }
 
 // Mute withholds sound and picture while the source runs on. It is legal
 // whenever Pause is. It reports whether the call was not muted before.
 func (c *Client) Mute(chatID int64) (bool, error) {
-	return c.set(chatID, "mute", (*instances.Group).SetMuted, true)
+	return c.set(chatID, "mute", instances.Call.SetMuted, true)
 }
 
 // Unmute ends Mute; the picture returns with its next key frame, within 2 s. It
 // reports whether the call was muted.
 func (c *Client) Unmute(chatID int64) (bool, error) {
-	return c.set(chatID, "unmute", (*instances.Group).SetMuted, false)
+	return c.set(chatID, "unmute", instances.Call.SetMuted, false)
 }
 
-func (c *Client) set(chatID int64, verb string, set func(*instances.Group, bool) (bool, error), on bool) (bool, error) {
+func (c *Client) set(chatID int64, verb string, set func(instances.Call, bool) (bool, error), on bool) (bool, error) {
 	g, err := c.call(chatID)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", verb, err)
@@ -265,7 +272,11 @@ func (c *Client) AudioSSRC(chatID int64) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("audio ssrc: %w", err)
 	}
-	return g.AudioSSRC(), nil
+	ssrc, err := g.AudioSSRC()
+	if err != nil {
+		return 0, fmt.Errorf("audio ssrc: %w", err)
+	}
+	return ssrc, nil
 }
 
 // OnStreamEnd sets the callback that hears when a source has ended, once for each
@@ -338,7 +349,7 @@ func (c *Client) Stop(chatID int64) error {
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
-	calls := make([]*instances.Group, 0, len(c.byChat))
+	calls := make([]instances.Call, 0, len(c.byChat))
 	for _, g := range c.byChat {
 		calls = append(calls, g)
 	}
@@ -354,14 +365,14 @@ func (c *Client) Close() error {
 }
 
 // call returns the chat's call.
-func (c *Client) call(chatID int64) (*instances.Group, error) {
+func (c *Client) call(chatID int64) (instances.Call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lookup(chatID)
 }
 
 // lookup is call for who holds mu.
-func (c *Client) lookup(chatID int64) (*instances.Group, error) {
+func (c *Client) lookup(chatID int64) (instances.Call, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
@@ -389,7 +400,7 @@ func (c *Client) lookupVacancy(chatID int64) error {
 	return nil
 }
 
-func (c *Client) add(chatID int64, g *instances.Group) error {
+func (c *Client) add(chatID int64, g instances.Call) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.lookupVacancy(chatID); err != nil {
@@ -401,7 +412,7 @@ func (c *Client) add(chatID int64, g *instances.Group) error {
 }
 
 // forget makes the chat free when its call has ended by itself.
-func (c *Client) forget(chatID int64, g *instances.Group) {
+func (c *Client) forget(chatID int64, g instances.Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byChat[chatID] == g {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -14,32 +13,6 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
-
-// Config is what calls of one Client have in common.
-type Config struct {
-	Logger         *slog.Logger
-	Media          media.Env
-	Peer           peer.Config // without OnState
-	Certs          *peer.CertPool
-	ConnectTimeout time.Duration
-	StallTimeout   time.Duration
-}
-
-// Events is how a call tells of itself. The functions are called in order, from
-// goroutines of the call, and must not block.
-type Events struct {
-	// Ended: the call is over and knows nothing of its chat any more. It
-	// comes first and once.
-	Ended func()
-	// StreamEnd: a source ended, for one of its tracks.
-	StreamEnd func(models.StreamType, models.Device, error)
-	// Upgrade: what the bot shows in Telegram changed.
-	Upgrade func(models.MediaState)
-	// Connection: the connection changed.
-	Connection func(models.NetworkInfo)
-	// Gone: nothing of the call is left. It comes last and once.
-	Gone func()
-}
 
 type phase int
 
@@ -84,7 +57,7 @@ func NewGroup(cfg Config, events Events) (*Group, error) {
 func (g *Group) Params() (string, error) { return g.id.Join().Encode() }
 
 // AudioSSRC identifies the participant.
-func (g *Group) AudioSSRC() uint32 { return g.id.AudioSSRC }
+func (g *Group) AudioSSRC() (uint32, error) { return g.id.AudioSSRC, nil }
 
 // Connect takes the join answer and returns when media can flow. A failure ends
 // the call, but for ErrConnectionExists and for the end of ctx, which leaves the
