@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -29,30 +30,65 @@ func quietArgs() []string {
 	return []string{"-nostdin", "-hide_banner", "-loglevel", "error"}
 }
 
+// watchedArgs are the global options of an ffmpeg that begins at a position: a
+// seek that fails is a mere warning, and what it is about is information.
+func watchedArgs() []string {
+	return []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"}
+}
+
+// globalArgs are the options of an ffmpeg that begins at a position.
+func globalArgs(position time.Duration) []string {
+	if position == 0 {
+		return quietArgs()
+	}
+	return watchedArgs()
+}
+
 // fileInput reads a local file, and nothing but that file, from a position.
 func fileInput(path string, position time.Duration) []string {
 	args := []string{"-protocol_whitelist", "file", "-format_whitelist", formats}
-	return append(seek(args, position), "-i", "file:"+path)
+	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", "file:" + path})
 }
 
 // urlInput reads a URL that parseURL accepted, from a position.
 func urlInput(u target, position time.Duration) []string {
 	p := protocols(u.scheme)
 	args := append([]string{"-protocol_whitelist", p.allowed, "-format_whitelist", networkFormats + p.formats}, p.options...)
-	return append(seek(args, position), "-i", u.url)
+	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", u.url})
 }
 
-func seek(args []string, position time.Duration) []string {
-	if position == 0 {
-		return args
+// startAt is the option by which an input or output begins at a time of its own.
+func startAt(from time.Duration) []string {
+	if from == 0 {
+		return nil
 	}
-	return append(args, "-ss", seconds(position))
+	return []string{"-ss", seconds(from)}
 }
 
-// encodeArgs is the whole command line that encodes one input's tracks into one
+// preroll is how much before a position is decoded and thrown away. A decoder
+// that begins at the position has nothing to say at first: a frame of MP3 may lie
+// in up to nine earlier ones, and Opus wants 80 ms (RFC 7845 section 4.6).
+func preroll(position time.Duration) time.Duration {
+	return min(position, 500*time.Millisecond)
+}
+
+// encodeArgs is the whole command line that encodes the tracks of one input, read from a position, into one
 // live Matroska stream on standard output.
-func encodeArgs(input []string, o EncodeOptions) []string {
-	args := append(quietArgs(), input...)
+func encodeArgs(position time.Duration, input []string, o EncodeOptions) []string {
+	return append(slices.Concat(globalArgs(position), input, startAt(preroll(position))), outputArgsOf(o)...)
+}
+
+// encodeArgsOfPlaylist is encodeArgs for an input in segments. ffmpeg begins with
+// the segment that holds the position and, unless the media's own times are kept,
+// takes the first frame of it for the position's.
+func encodeArgsOfPlaylist(position time.Duration, input []string, o EncodeOptions) []string {
+	global := append(globalArgs(position), "-copyts", "-start_at_zero")
+	return append(slices.Concat(global, input, startAt(position)), outputArgsOf(o)...)
+}
+
+// outputArgsOf are the options of the one output, and its name.
+func outputArgsOf(o EncodeOptions) []string {
+	var args []string
 	if o.Tracks.Has(TrackVideo) {
 		// A capital V leaves cover art out.
 		args = append(args, "-map", "0:V:0?")

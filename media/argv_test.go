@@ -1,6 +1,7 @@
 package media
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 const (
 	quiet    = "-nostdin -hide_banner -loglevel error"
+	watched  = "-nostdin -hide_banner -nostats -loglevel level+info"
 	opusArgs = "-c:a libopus -application audio -vbr on -frame_duration 20 -fec 1 -packet_loss 5"
 	realtime = "-deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -error-resilient 1 -threads 1"
 	gop      = "-g 60 -force_key_frames expr:gte(t,n_forced*2)"
@@ -28,43 +30,44 @@ func TestEncoderArguments(t *testing.T) {
 	require.NoError(t, err)
 	const file = "-protocol_whitelist file -format_whitelist " + formats
 	for _, test := range []struct {
-		name  string
-		input []string
-		opts  EncodeOptions
-		want  string
+		name     string
+		position time.Duration
+		input    []string
+		opts     EncodeOptions
+		want     string
 	}{
 		{
-			"file", fileInput("-i", 0),
+			"file", 0, fileInput("-i", 0),
 			EncodeOptions{},
 			quiet + " " + file + " -i file:-i -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
-			"file at a position, mono", fileInput("x", 90*time.Second+500*time.Millisecond),
+			"file at a position, mono", 90*time.Second + 500*time.Millisecond, fileInput("x", 90*time.Second+500*time.Millisecond),
 			EncodeOptions{AudioBitrateKbps: 24, AudioChannels: 1},
-			quiet + " " + file + " -ss 90.5 -i file:x -map 0:a:0? " + opusArgs + " -b:a 24k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+			watched + " " + file + " -ss 90 -i file:x -ss 0.5 -map 0:a:0? " + opusArgs + " -b:a 24k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
 		},
 		{
-			"video", fileInput("x", 0),
+			"video", 0, fileInput("x", 0),
 			EncodeOptions{Tracks: TrackVideo, VideoWidth: 640, VideoHeight: 360},
 			quiet + " " + file + " -i file:x -map 0:V:0? -map 0:a:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) +
 				" -enc_time_base:v 1:1000 -c:v libvpx -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 800k " + realtime + " " + gop +
 				" " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
-			"http", urlInput(http, time.Second),
+			"http", time.Second, urlInput(http, time.Second),
 			EncodeOptions{},
-			quiet + " -protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
-				" -rw_timeout 30000000 -reconnect 1 -reconnect_streamed 1 -reconnect_delay_max 5 -ss 1 -i http://u:p@host/a%20b?c=d -map 0:a:0? " +
+			watched + " -protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
+				" -rw_timeout 30000000 -reconnect 1 -reconnect_streamed 1 -reconnect_delay_max 5 -ss 0.5 -i http://u:p@host/a%20b?c=d -ss 0.5 -map 0:a:0? " +
 				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
-			"rtmp", urlInput(rtmp, 0),
+			"rtmp", 0, urlInput(rtmp, 0),
 			EncodeOptions{},
 			quiet + " -protocol_whitelist rtmp,rtmps,tcp,tls -format_whitelist " + networkFormats +
 				" -rw_timeout 30000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
-			"rtsp", urlInput(rtsp, 0),
+			"rtsp", 0, urlInput(rtsp, 0),
 			EncodeOptions{},
 			quiet + " -protocol_whitelist rtsp,rtsps,rtp,tcp,tls -format_whitelist " + networkFormats + ",rtsp,sdp,rtp" +
 				" -rtsp_transport tcp -i rtsp://host/x -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
@@ -74,7 +77,7 @@ func TestEncoderArguments(t *testing.T) {
 			t.Parallel()
 			// Every blank in want is one between arguments; the input's own
 			// name has none.
-			got := encodeArgs(test.input, test.opts.withDefaults())
+			got := encodeArgs(test.position, test.input, test.opts.withDefaults())
 			require.Equal(t, strings.Split(test.want, " "), got)
 		})
 	}
@@ -132,7 +135,7 @@ func TestShellArgumentsAreCompleted(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := completeArgs(strings.Fields(test.line), test.want)
+			got, err := completeArgs(quietArgs(), strings.Fields(test.line), test.want)
 			require.NoError(t, err)
 			require.Equal(t, strings.Fields(test.args), got)
 		})
@@ -167,7 +170,7 @@ func TestShellArgumentsThatCannotPlayAreRefused(t *testing.T) {
 		{"-i", TrackAudio, "-i"},
 		{"-i x -- -", TrackAudio, "--"},
 	} {
-		_, err := completeArgs(strings.Fields(test.line), test.want)
+		_, err := completeArgs(quietArgs(), strings.Fields(test.line), test.want)
 		require.ErrorIs(t, err, models.ErrInvalidParams, test.line)
 		require.ErrorContains(t, err, test.words, test.line)
 	}
@@ -241,7 +244,7 @@ func FuzzShell(f *testing.F) {
 			return
 		}
 		for _, want := range []Track{TrackAudio, TrackVideo, TrackAudio | TrackVideo} {
-			args, err := completeArgs(words, want)
+			args, err := completeArgs(quietArgs(), words, want)
 			if err != nil {
 				continue
 			}
@@ -250,4 +253,83 @@ func FuzzShell(f *testing.F) {
 			require.Len(t, out.urls, 1, "exactly one output")
 		}
 	})
+}
+
+func TestTimesAreReadAsFFmpegReadsThem(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"0": 0, "30": 30 * time.Second, "1.5": 1500 * time.Millisecond, "1.": time.Second, "90.000001": 90*time.Second + time.Microsecond,
+		"200ms": 200 * time.Millisecond, "1.5ms": 1500 * time.Microsecond, "200000us": 200 * time.Millisecond, "5s": 5 * time.Second,
+		"1:30": 90 * time.Second, "01:02:03.250": time.Hour + 2*time.Minute + 3250*time.Millisecond, "100:00:00": 100 * time.Hour,
+		"0:5": 5 * time.Second, "3600": time.Hour,
+	} {
+		got, ok := parseTime(text)
+		require.True(t, ok, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{
+		"", "-1", "+1", ".5", "1e3", "90:00", "1:75", "1:2:3:4", "1:30ms", "5m", "5 s", "N/A", "now", "1,5", "99999999999999999999", "999999999999",
+	} {
+		_, ok := parseTime(text)
+		require.False(t, ok, text)
+	}
+}
+
+func TestCommandsAreRewrittenForAPosition(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		line  string
+		start time.Duration
+		want  string // at 35 s
+	}{
+		{"-i x", 0, "-ss 34.5 -i x -ss 0.5"},
+		{"-i x -", 0, "-ss 34.5 -i x -ss 0.5 -"},
+		{"-ss 30 -i x", 30 * time.Second, "-ss 34.5 -i x -ss 0.5"},
+		{"-ss 1 -re -ss 0:30 -i x", 30 * time.Second, "-re -ss 34.5 -i x -ss 0.5"},
+		{"-ss 00:00:30.000 -i x -b:a 96k pipe:1 -y", 30 * time.Second, "-ss 34.5 -i x -b:a 96k -ss 0.5 pipe:1 -y"},
+		{"-i x -ss 30000ms -b:a 96k", 30 * time.Second, "-ss 34.5 -i x -b:a 96k -ss 0.5"},
+		{"-ss 10 -i x -ss 20", 30 * time.Second, "-ss 34.5 -i x -ss 0.5"},
+		{"-ss 30 -i x -t 10", 30 * time.Second, "-ss 34.5 -i x -ss 0.5 -t 5"},
+		{"-ss 30 -i x -to 10", 30 * time.Second, "-ss 34.5 -i x -ss 0.5 -t 5"},
+		{"-ss 30 -t 10 -i x", 30 * time.Second, "-ss 34.5 -t 5.5 -i x -ss 0.5"},
+		{"-ss 30 -to 40 -i x", 30 * time.Second, "-ss 34.5 -t 5.5 -i x -ss 0.5"},
+		{"-ss 30 -to 33 -t 10 -i x", 30 * time.Second, "-ss 34.5 -t 5.5 -i x -ss 0.5"},
+		{"-i x -ss 30 -to 40 -", 30 * time.Second, "-ss 34.5 -i x -ss 0.5 -t 5 -"},
+		{"-i x -c copy", 0, "-ss 35 -i x -c copy"},
+		{"-i x -i y -map 0:V -map 1:a", 0, "-ss 34.5 -i x -ss 34.5 -i y -map 0:V -map 1:a -ss 0.5"},
+		{"-ss 30 -i x -ss 30.0 -i y", 30 * time.Second, "-ss 34.5 -i x -ss 34.5 -i y -ss 0.5"},
+		{"-v debug -f s16le -ar 44100 -i x", 0, "-f s16le -ar 44100 -ss 34.5 -i x -ss 0.5"},
+		{"-i x -af volume=0.5", 0, "-ss 34.5 -i x -af volume=0.5 -ss 0.5"},
+	} {
+		t.Run(test.line, func(t *testing.T) {
+			t.Parallel()
+			args := strings.Fields(test.line)
+			start, err := commandStart(args)
+			require.NoError(t, err)
+			require.Equal(t, test.start, start)
+			got, _, err := seekArgs(args, 35*time.Second)
+			require.NoError(t, err)
+			require.Equal(t, strings.Fields(test.want), got)
+		})
+	}
+	got, urls, err := seekArgs(strings.Fields("-ss 30 -i x -t 10"), 0)
+	require.NoError(t, err)
+	require.Equal(t, strings.Fields("-i x -t 40"), got)
+	require.Equal(t, []string{"x"}, urls)
+	_, _, err = seekArgs(strings.Fields("-ss 30 -i x -t 10"), 40*time.Second)
+	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestCommandsWithoutAPositionAreNotRewritten(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"", "-f lavfi -i sine", "-f x11grab -i :0", "-f pulse -i default", "-f v4l2 -i /dev/video0", "-i x -f lavfi -i sine",
+		"-ss 1 -i x -ss 2 -i y", "-ss 1 -i x -i y", "-sseof -10 -i x", "-stream_loop -1 -i x", "-itsoffset 1 -i x", "-i x -itsoffset 1 -i y",
+		"-loop 1 -i x", "-itsscale 2 -i x", "-seek_timestamp 1 -ss 5 -i x", "-copyts -ss 5 -i x", "-ss -5 -i x", "-ss now -i x",
+		"-i x -t soon", "-i x -frames:v 10", "-i x -vframes 10", "-i x -fs 1000", "-i x -af atempo=2", "-i x -vf trim=1:2", "-i x -filter:a asetpts=0",
+		"-i x -filter_complex [0:a]adelay=500", "-filter_complex amovie=y -i x", "-i x -filter_script:a f", "-i x -output_ts_offset 5",
+	} {
+		_, _, err := seekArgs(strings.Fields(line), 35*time.Second)
+		require.ErrorIs(t, err, models.ErrSeekUnsupported, line)
+	}
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,10 @@ type command struct {
 	// nil.
 	lost func(line string) bool
 
+	// seek is the position that an ffmpeg with watchedArgs begins at; zero for
+	// any other command.
+	seek seeking
+
 	// interval is the least a video frame lasts: a header may tell the rate
 	// of the source, before frames were dropped. 0 means nothing.
 	interval time.Duration
@@ -58,7 +63,8 @@ type encoder struct {
 	cmd     command
 	demuxer demuxer
 
-	lost string // why the input was lost; owned by the process until it is done
+	lost  string     // why the input was lost; owned by the process until it is done
+	watch *seekWatch // nil when there is no seek; immutable
 
 	// owned by the reader
 	first    Frame // read ahead by openEncoder
@@ -76,6 +82,9 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 		return nil, err
 	}
 	e := &encoder{cmd: cmd}
+	if cmd.seek.inputs > 0 {
+		e.watch = newSeekWatch(cmd.seek)
+	}
 	var err error
 	e.process, err = proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: e.onStderr(env)})
 	if err != nil {
@@ -83,6 +92,10 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 	}
 	stop := context.AfterFunc(ctx, e.process.Kill)
 	err = e.readFirst()
+	if e.watch != nil {
+		// A seek that went wrong explains everything else.
+		err = cmp.Or(e.watch.result(e.process), err)
+	}
 	stop()
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -171,10 +184,13 @@ func (e *encoder) openError(err error) error {
 		}
 		return describe(kind, failure)
 	}
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, io.EOF)
+	switch {
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: %w", models.ErrFile, err)
+	case e.lost != "":
+		return fmt.Errorf("%w: %s", models.ErrFile, e.lost)
 	}
-	return fmt.Errorf("%w: %w", models.ErrFile, err)
+	return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, io.EOF)
 }
 
 // playError says why there is no further frame: io.EOF when all went well.
@@ -205,22 +221,12 @@ func (e *encoder) exit(cause error) error {
 	defer timer.Stop()
 	select {
 	case <-e.process.Done():
-		return e.redacted(e.process.Wait())
+		return e.process.Wait()
 	case <-timer.C:
 		e.process.Kill()
 		_ = e.process.Wait()
 		return nil
 	}
-}
-
-func (e *encoder) redacted(err error) error {
-	var failure *models.FFmpegError
-	if e.cmd.redact == nil || !errors.As(err, &failure) {
-		return err
-	}
-	clean := *failure
-	clean.Stderr = e.cmd.redact(clean.Stderr)
-	return &clean
 }
 
 // describe wraps a failure, with the line that says why where it is not the last
@@ -274,9 +280,16 @@ func (e Env) ffmpegPath() string {
 	return e.FFmpegPath
 }
 
-// onStderr is what is done with each line of standard error.
-func (e *encoder) onStderr(env Env) func(string) {
-	return func(line string) {
+// onStderr is what is done with each line of standard error. What it returns may
+// be shown: it is about an error, and has no secret in it.
+func (e *encoder) onStderr(env Env) func(string) string {
+	return func(line string) string {
+		if e.watch != nil {
+			line = e.watch.line(line)
+		}
+		if line == "" {
+			return ""
+		}
 		lost := e.cmd.lost != nil && e.cmd.lost(line)
 		if e.cmd.redact != nil {
 			line = e.cmd.redact(line)
@@ -287,5 +300,6 @@ func (e *encoder) onStderr(env Env) func(string) {
 		if env.LogStderr && env.Logger != nil {
 			env.Logger.Info("ffmpeg", slog.String("stderr", line))
 		}
+		return line
 	}
 }

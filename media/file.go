@@ -49,27 +49,31 @@ func (s *fileSource) openAt(ctx context.Context, env Env, position time.Duration
 	if s.path == "" || strings.ContainsRune(s.path, 0) {
 		return nil, fmt.Errorf("%w: a file's name is not empty and has no NUL byte", models.ErrInvalidParams)
 	}
-	if err := playableFile(s.path); err != nil {
-		return nil, fmt.Errorf("%w: %w", models.ErrFile, err)
+	if err := playableFile(s.path, position); err != nil {
+		return nil, err
 	}
 	return openEncoder(ctx, env, command{
 		path:     env.ffmpegPath(),
-		args:     encodeArgs(fileInput(s.path, position), s.opts),
+		args:     encodeArgs(position, fileInput(s.path, position), s.opts),
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
+		seek:     seekTo(position, 1),
 	})
 }
 
 // playableFile finds what needs no ffmpeg to be found.
-func playableFile(path string) error {
+func playableFile(path string, position time.Duration) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("%w: %w", models.ErrFile, err)
 	case info.IsDir():
-		return errors.New("it is a directory")
+		return fmt.Errorf("%w: it is a directory", models.ErrFile)
 	case info.Mode().IsRegular() && info.Size() == 0:
-		return errors.New("it is empty")
+		return fmt.Errorf("%w: it is empty", models.ErrFile)
+	case !info.Mode().IsRegular() && position > 0:
+		// ffmpeg would read a pipe up to the position.
+		return fmt.Errorf("%w: it is no regular file", models.ErrSeekUnsupported)
 	}
 	return nil
 }

@@ -9,22 +9,34 @@ import (
 )
 
 // option is one option of an ffmpeg command line: -name:spec value.
-type option struct{ name, spec, value string }
+type option struct {
+	name, spec, value string
+	at, end           int // where in args it stands
+}
+
+// inputArgs is one input with the options that stand before it.
+type inputArgs struct {
+	at      int // where in args its -i stands
+	url     string
+	options []option
+}
 
 // outputArgs is what completeArgs knows of an ffmpeg command line.
 type outputArgs struct {
 	args    []string
-	inputs  int
+	inputs  []inputArgs
 	urls    []int    // where in args the outputs are named
 	options []option // of the output: neither global nor before an input
 	mapped  bool     // the user says which streams go out
-	logging bool     // the user chose a log level
+	filters []option // complex ones
+	logging []option // the user's log level
 }
 
 // completeArgs adds to ffmpeg's arguments what they lack of an output of the
 // wanted tracks on standard output. What the user gave stays as it is, and what
-// stands before an input is the input's.
-func completeArgs(args []string, want Track) ([]string, error) {
+// stands before an input is the input's. A log level of the user's is in place of
+// the one that global ends with.
+func completeArgs(global, args []string, want Track) ([]string, error) {
 	out, err := parseArgs(args)
 	if err != nil {
 		return nil, err
@@ -46,9 +58,8 @@ func completeArgs(args []string, want Track) ([]string, error) {
 	if len(out.urls) == 0 {
 		missing = append(missing, "pipe:1")
 	}
-	global := []string{"-nostdin", "-hide_banner"}
-	if !out.logging {
-		global = quietArgs()
+	if len(out.logging) > 0 {
+		global = global[:2] // -nostdin -hide_banner
 	}
 	return slices.Concat(global, args[:at], missing, args[at:]), nil
 }
@@ -69,7 +80,7 @@ func parseArgs(args []string) (outputArgs, error) {
 			continue
 		}
 		name, spec, _ := strings.Cut(args[i][1:], ":")
-		o := canonical(option{name: name, spec: spec})
+		o := canonical(option{name: name, spec: spec, at: i})
 		if !flag(name) {
 			i++
 			if i == len(args) {
@@ -77,14 +88,15 @@ func parseArgs(args []string) (outputArgs, error) {
 			}
 			o.value = args[i]
 		}
+		o.end = i + 1
 		switch o.name {
 		case "i":
-			out.inputs++
+			out.inputs = append(out.inputs, inputArgs{at: o.at, url: o.value, options: group})
 			group = nil
 		case "filter_complex", "lavfi", "filter_complex_script", "/filter_complex":
-			out.mapped = true
+			out.filters = append(out.filters, o)
 		case "loglevel", "v":
-			out.logging = true
+			out.logging = append(out.logging, o)
 		default:
 			group = append(group, o)
 		}
@@ -92,7 +104,7 @@ func parseArgs(args []string) (outputArgs, error) {
 	if len(out.urls) == 0 {
 		out.options = group
 	}
-	out.mapped = out.mapped || out.has("map", "")
+	out.mapped = len(out.filters) > 0 || out.has("map", "")
 	return out, nil
 }
 
@@ -143,7 +155,11 @@ func (o outputArgs) has(name, kind string) bool {
 
 // get returns the value that holds: the last one given.
 func (o outputArgs) get(name, kind string) (value string, ok bool) {
-	for _, opt := range o.options {
+	return lookUp(o.options, name, kind)
+}
+
+func lookUp(options []option, name, kind string) (value string, ok bool) {
+	for _, opt := range options {
 		if opt.name == name && (opt.spec == "" || kind == "" || strings.HasPrefix(opt.spec, kind)) {
 			value, ok = opt.value, true
 		}
@@ -164,7 +180,7 @@ func (o outputArgs) missing(want Track) ([]string, error) {
 		}
 	}
 	// By itself ffmpeg takes cover art for a picture, and in Ogg encodes it.
-	if !o.mapped && o.inputs == 1 {
+	if !o.mapped && len(o.inputs) == 1 {
 		if want.Has(TrackVideo) {
 			args = append(args, "-map", "0:V:0?")
 		}

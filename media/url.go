@@ -17,8 +17,11 @@ import (
 // or a bare path, is models.ErrInvalidParams, and nothing the server says (a
 // playlist, a redirect) can make it read a local file. It does not keep a server
 // from naming hosts of the local network. FromURL itself cannot fail; Open
-// reports what is wrong with the URL or the options. The result is a
-// SeekableSource; whether a seek works is up to the server.
+// reports what is wrong with the URL or the options.
+//
+// The result is a SeekableSource. What an http or https server gives out in
+// ranges of bytes can be seeked, and so can a playlist that has an end; anything
+// else, a live stream above all, is models.ErrSeekUnsupported.
 //
 // A password or a query in the URL is not put in errors or logs.
 func FromURL(rawURL string, opts EncodeOptions) Source {
@@ -43,11 +46,22 @@ func (s *urlSource) OpenAt(ctx context.Context, env Env, position time.Duration)
 	if err := errors.Join(err, s.opts.validate(), validPosition(position)); err != nil {
 		return nil, fmt.Errorf("open URL: %w", err)
 	}
+	args := encodeArgs(position, urlInput(u, position), s.opts)
+	if position > 0 {
+		served, err := u.seekable(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("open URL %s: %w", u.public, err)
+		}
+		if served == servedAsPlaylist {
+			args = encodeArgsOfPlaylist(position, urlInput(u, position), s.opts)
+		}
+	}
 	stream, err := openEncoder(ctx, env, command{
 		path:     env.ffmpegPath(),
-		args:     encodeArgs(urlInput(u, position), s.opts),
+		args:     args,
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
+		seek:     seekTo(position, 1),
 		redact:   u.redact,
 		lost:     u.lost,
 	})

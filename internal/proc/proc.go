@@ -24,9 +24,10 @@ type Config struct {
 	// Args are its arguments, without the program's own name.
 	Args []string
 	// OnStderr, when not nil, is given each line of standard error as it
-	// comes, from one goroutine, without the line's end. It must not block
-	// and must not call Wait.
-	OnStderr func(line string)
+	// comes, from one goroutine, without the line's end. What it returns is
+	// kept for the error of Wait, if it is not empty. It must not block and
+	// must not call Wait.
+	OnStderr func(line string) (kept string)
 }
 
 // Process is one running child process, which leads a process group of its own.
@@ -83,7 +84,8 @@ func Start(c Config) (*Process, error) {
 func (p *Process) Stdout() *os.File { return p.stdout }
 
 // Kill ends the process and everything it started that is still in its group,
-// at once. It does nothing when the process has ended already.
+// at once; on Windows the process alone, for want of a job object. It does nothing
+// when the process has ended already.
 func (p *Process) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

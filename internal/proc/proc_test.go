@@ -196,7 +196,7 @@ func TestOnStderrSeesEveryLineInOrder(t *testing.T) {
 	var got []string
 	p, err := Start(Config{
 		Path: "/bin/sh", Args: []string{"-c", `printf 'a\rb\r\n\nc' >&2`},
-		OnStderr: func(line string) { got = append(got, line) },
+		OnStderr: func(line string) string { got = append(got, line); return line },
 	})
 	require.NoError(t, err)
 	defer p.Stdout().Close()

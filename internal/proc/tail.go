@@ -13,9 +13,10 @@ const (
 	maxLine = 1 << 10
 )
 
-// tail is an io.Writer that keeps the last whole lines written to it.
+// tail is an io.Writer that keeps the last whole lines written to it, as onLine
+// returns them.
 type tail struct {
-	onLine func(string) // may be nil; called without mu
+	onLine func(string) string // may be nil; called without mu
 
 	// owned by the one writer
 	partial []byte
@@ -51,16 +52,19 @@ func (t *tail) endLine() {
 	if strings.TrimSpace(line) == "" {
 		return
 	}
+	if t.onLine != nil {
+		line = t.onLine(line)
+	}
+	if line == "" {
+		return
+	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.lines = append(t.lines, line)
 	t.size += len(line) + 1
 	for t.size > maxTail && len(t.lines) > 1 {
 		t.size -= len(t.lines[0]) + 1
 		t.lines = t.lines[1:]
-	}
-	t.mu.Unlock()
-	if t.onLine != nil {
-		t.onLine(line)
 	}
 }
 

@@ -1,0 +1,219 @@
+package media
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// unbounded is the end of what plays to the end of the media.
+const unbounded = time.Duration(-1)
+
+// excerpt is the part of the media that an ffmpeg command plays.
+type excerpt struct {
+	start     time.Duration
+	inputEnds []time.Duration // where each input ends, or unbounded
+	outputEnd time.Duration   // or unbounded
+}
+
+// commandStart is the position at which a command begins.
+func commandStart(args []string) (time.Duration, error) {
+	out, err := parseArgs(args)
+	if err != nil {
+		return 0, err
+	}
+	e, err := out.excerpt()
+	return e.start, err
+}
+
+// seekArgs rewrites a command so that it begins at a position and ends where it
+// did. It returns what the command reads, too.
+func seekArgs(args []string, position time.Duration) (rewritten, urls []string, err error) {
+	out, err := parseArgs(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := out.seekable(); err != nil {
+		return nil, nil, err
+	}
+	part, err := out.excerpt()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, end := range append(part.inputEnds, part.outputEnd) {
+		if end != unbounded && end <= position {
+			return nil, nil, fmt.Errorf("%w: the command ends at %v: %w", models.ErrFile, end, io.EOF)
+		}
+	}
+	lead := preroll(position)
+	if codec, _ := out.get("c", ""); codec == "copy" {
+		lead = 0 // nothing is decoded
+	}
+	var drop []option
+	insert := map[int][]string{}
+	for i, in := range out.inputs {
+		urls = append(urls, in.url)
+		drop = append(drop, in.options...)
+		insert[in.at] = append(startAt(position-lead), remaining(part.inputEnds[i], position-lead)...)
+	}
+	drop = slices.DeleteFunc(append(drop, out.options...), func(o option) bool {
+		return o.name != "ss" && o.name != "t" && o.name != "to"
+	})
+	drop = append(drop, out.logging...)
+	at := len(args)
+	if len(out.urls) > 0 {
+		at = out.urls[0]
+	}
+	insert[at] = append(startAt(lead), remaining(part.outputEnd, position)...)
+	for i := 0; i <= len(args); i++ {
+		rewritten = append(rewritten, insert[i]...)
+		dropped := slices.ContainsFunc(drop, func(o option) bool { return o.at <= i && i < o.end })
+		if i < len(args) && !dropped {
+			rewritten = append(rewritten, args[i])
+		}
+	}
+	return rewritten, urls, nil
+}
+
+// remaining is the option that ends an input or output where it did.
+func remaining(end, position time.Duration) []string {
+	if end == unbounded {
+		return nil
+	}
+	return []string{"-t", seconds(end - position)}
+}
+
+// excerpt tells what a command plays. Output time begins where the inputs do.
+func (o outputArgs) excerpt() (excerpt, error) {
+	var e excerpt
+	for i, in := range o.inputs {
+		start, end, err := bounds(in.options)
+		switch {
+		case err != nil:
+			return excerpt{}, err
+		case i > 0 && start != e.start:
+			return excerpt{}, fmt.Errorf("%w: the inputs begin at %v and %v", models.ErrSeekUnsupported, e.start, start)
+		}
+		e.start = start
+		e.inputEnds = append(e.inputEnds, end)
+	}
+	start, end, err := bounds(o.options)
+	if err != nil {
+		return excerpt{}, err
+	}
+	if e.outputEnd = end; end != unbounded {
+		e.outputEnd += e.start
+	}
+	e.start += start
+	return e, nil
+}
+
+// bounds reads -ss, -t and -to, of which -t wins over -to.
+func bounds(options []option) (start, end time.Duration, err error) {
+	start, _, err = timeOption(options, "ss")
+	if err != nil {
+		return 0, 0, err
+	}
+	length, given, err := timeOption(options, "t")
+	if err != nil || given {
+		return start, start + length, err
+	}
+	end, given, err = timeOption(options, "to")
+	if err != nil || given {
+		return start, end, err
+	}
+	return start, unbounded, nil
+}
+
+func timeOption(options []option, name string) (value time.Duration, given bool, err error) {
+	text, given := lookUp(options, name, "")
+	if !given {
+		return 0, false, nil
+	}
+	value, ok := parseTime(text)
+	if !ok {
+		return 0, false, fmt.Errorf("%w: -%s is %q", models.ErrSeekUnsupported, name, text)
+	}
+	return value, true, nil
+}
+
+// seekable reports why a position in a command's output is not one in the media.
+func (o outputArgs) seekable() error {
+	if len(o.inputs) == 0 {
+		return fmt.Errorf("%w: the command has no input", models.ErrSeekUnsupported)
+	}
+	all := append(slices.Clone(o.options), o.filters...)
+	for _, in := range o.inputs {
+		if format, _ := lookUp(in.options, "f", ""); device(format) {
+			return fmt.Errorf("%w: the input is of the device %s", models.ErrSeekUnsupported, format)
+		}
+		all = append(all, in.options...)
+	}
+	for _, opt := range all {
+		switch opt.name {
+		case "sseof", "stream_loop", "itsoffset", "itsscale", "isync", "loop", "seek_timestamp", // of inputs
+			"copyts", "start_at_zero", "output_ts_offset",
+			"frames", "vframes", "aframes", "dframes", "fs", "read_intervals",
+			"filter_script", "/filter", "/filter_complex", "filter_complex_script":
+			return fmt.Errorf("%w: the command has -%s", models.ErrSeekUnsupported, opt.name)
+		case "af", "vf", "filter", "filter_complex", "lavfi":
+			if name := movesTime(opt.value); name != "" {
+				return fmt.Errorf("%w: the command has a filter %s", models.ErrSeekUnsupported, name)
+			}
+		}
+	}
+	return nil
+}
+
+// movesTime finds the name of a filter that moves or changes time, or reads
+// something else than the inputs.
+func movesTime(filters string) string {
+	for _, name := range []string{
+		"trim", "setpts", "tempo", "setrate", "rubberband", "loop", "concat", "delay", "reverse", "movie", "tpad", "silenceremove",
+	} {
+		if strings.Contains(filters, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// device reports whether a format is an input device: it has a present and no
+// positions.
+func device(format string) bool {
+	switch format {
+	case "lavfi", "alsa", "android_camera", "avfoundation", "bktr", "decklink", "dshow", "fbdev", "gdigrab",
+		"iec61883", "jack", "kmsgrab", "libcdio", "libdc1394", "openal", "oss", "pulse", "sndio", "v4l2",
+		"video4linux2", "vfwcap", "x11grab", "xcbgrab":
+		return true
+	}
+	return false
+}
+
+// seekableInput reports that an input of a command cannot be seeked, as far as
+// it shows before ffmpeg has tried.
+func seekableInput(ctx context.Context, url string) error {
+	scheme, _, network := strings.Cut(url, "://")
+	switch {
+	case url == "-", strings.HasPrefix(url, "pipe:"), strings.HasPrefix(url, "fd:"):
+		return fmt.Errorf("%w: the input is a pipe", models.ErrSeekUnsupported)
+	case network && scheme != "file":
+		served, err := target{scheme: strings.ToLower(scheme), url: url}.seekable(ctx)
+		if err == nil && served == servedAsPlaylist {
+			// It needs -copyts, which would move the command's -t and -to.
+			err = fmt.Errorf("%w: the input is a playlist", models.ErrSeekUnsupported)
+		}
+		return err
+	}
+	path := strings.TrimPrefix(strings.TrimPrefix(url, "file:"), "//")
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: the input is no regular file", models.ErrSeekUnsupported)
+	}
+	return nil // what it is, ffmpeg knows
+}
