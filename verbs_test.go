@@ -76,6 +76,42 @@ func TestSeekLeavesNoHole(t *testing.T) {
 	require.Empty(t, s.ends, "once for the source")
 }
 
+// TestSwitchLeavesNoHoleOnTheWire switches between files that play: from the last
+// sound of one to the first of the next is less than 60 ms of RTP time.
+func TestSwitchLeavesNoHoleOnTheWire(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	for range 5 {
+		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+		s.awaitPosition(t, chat, 700*time.Millisecond)
+	}
+	sound, pictures := s.leave(t, chat, far)
+	for _, track := range []struct {
+		packets []mediatest.Packet
+		rate    time.Duration
+		longest time.Duration
+	}{
+		{sound, mediatest.SampleRate, 59 * time.Millisecond},
+		// Pictures are 40 ms apart, and the first of a source waits for the
+		// last sound before it, which is 20 ms long.
+		{pictures, mediatest.VideoClockRate, 65 * time.Millisecond},
+	} {
+		require.NoError(t, mediatest.Inspect(track.packets).Err())
+		var longest time.Duration
+		for i := 1; i < len(track.packets); i++ {
+			step := time.Duration(int32(track.packets[i].Timestamp-track.packets[i-1].Timestamp)) * time.Second / track.rate
+			require.GreaterOrEqual(t, step, time.Duration(0))
+			longest = max(longest, step)
+		}
+		t.Log("longest step", longest)
+		require.LessOrEqual(t, longest, track.longest)
+	}
+	require.Len(t, s.awaitEnds(t, 2), 2, "Stop ended the last")
+	require.Empty(t, s.ends)
+}
+
 func TestSeekPastTheEndEndsTheSource(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, sfu.Config{})
@@ -451,6 +487,20 @@ func TestUpgradeTellsWhatTheBotShows(t *testing.T) {
 		require.Equal(t, want, <-states)
 	}
 	require.Empty(t, states)
+}
+
+// BenchmarkStop measures Stop of a call that plays audio and video.
+func BenchmarkStop(b *testing.B) {
+	path := b.TempDir() + "/movie.mp4"
+	require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 160, Height: 90, Duration: 10 * time.Second}))
+	s := newStage(b, sfu.Config{})
+	for b.Loop() {
+		b.StopTimer()
+		s.join(b, chat)
+		require.NoError(b, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+		b.StartTimer()
+		require.NoError(b, s.Stop(chat))
+	}
 }
 
 func ExampleClient_Stats() {

@@ -159,7 +159,7 @@ func (p *player) abandon(o *opening, err error) {
 }
 
 // install makes an opened stream the current session, unless the opening was
-// called off. The new pump ends the old session before it reads.
+// called off. The new session ends the old one before it writes.
 func (p *player) install(ctx context.Context, o *opening, stream media.Stream) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,13 +178,7 @@ func (p *player) install(ctx context.Context, o *opening, stream media.Stream) e
 	}
 	p.current = s
 	p.announce()
-	go func() { // ends with the stream or on s.close, which waits for it
-		if old != nil {
-			old.close()
-		}
-		p.start(s)
-		s.pump()
-	}()
+	go s.run(old, func() { p.start(s) }) // ends with the stream or on s.close, which waits for it
 	return nil
 }
 

@@ -36,7 +36,7 @@ type player struct {
 	paused  bool
 	muted   bool
 	needKey bool              // pictures were withheld: the next one sent is a key frame
-	heard   time.Time         // when the end of the last frame is due
+	heard   time.Time         // when the last sound has been heard
 	played  time.Duration     // where the last session ended
 	told    models.MediaState // what changed heard last
 	closed  error             // why the player takes no more sources, or nil
@@ -53,7 +53,8 @@ func newPlayer(env media.Env, stall time.Duration, tell audience) *player {
 }
 
 // tick brings a session's clock in line with the state of the player. A session
-// begins when the last frame before it has been heard: frames never overlap.
+// begins when the last sound before it has been heard: sound never overlaps, and a
+// picture may take the place of another at any time.
 func (p *player) tick(s *session) {
 	now := time.Now()
 	switch {
@@ -71,13 +72,12 @@ func (p *player) tick(s *session) {
 // none is sent until the next key frame: what depends on them cannot be decoded.
 func (p *player) write(f media.Frame, due time.Time) {
 	p.mu.Lock()
-	if end := due.Add(f.Duration); end.After(p.heard) {
-		p.heard = end
-	}
 	send := !p.muted
 	if f.Track == media.TrackVideo {
 		send = send && (f.Key || !p.needKey)
 		p.needKey = !send
+	} else {
+		p.heard = due.Add(f.Duration)
 	}
 	out := p.out
 	p.mu.Unlock()

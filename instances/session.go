@@ -35,12 +35,14 @@ type session struct {
 	write  func(f media.Frame, due time.Time)
 	ended  func(s *session, err error)
 
-	stop    chan struct{} // closed by close
+	stop    chan struct{} // closed by halt and close
 	closing sync.Once
-	done    chan struct{} // closed when the pump has ended
+	halted  chan struct{} // closed when no frame will be written any more
+	done    chan struct{} // closed when nothing of the session is left
 
 	handed      atomic.Int64  // nanoseconds of media handed to write
 	late, moves atomic.Uint64 // frames written late; moves of the clock
+	reading     atomic.Bool   // the pump may be blocked in ReadFrame
 	stalled     atomic.Bool   // the stream was closed because it gave nothing
 
 	ready bool // the pump is about to read; guarded by the player's mu
@@ -63,6 +65,7 @@ func newSession(
 		write:  write,
 		ended:  ended,
 		stop:   make(chan struct{}),
+		halted: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
 }
@@ -73,45 +76,65 @@ func (s *session) at() time.Duration { return time.Duration(s.handed.Load()) }
 // position is at, counted from the start of the media.
 func (s *session) position() time.Duration { return s.base + s.at() }
 
-// pump runs until the stream ends or close is called.
-func (s *session) pump() {
+// run is the pump's goroutine. It follows on the session before, if any: it writes
+// nothing before that has written its last frame, and is not done before that is.
+// Started is called in between.
+func (s *session) run(before *session, started func()) {
 	defer close(s.done)
+	if before != nil {
+		before.halt()
+		defer func() { <-before.done }()
+	}
+	started()
+	err := s.pump()
+	close(s.halted)
+	_ = s.stream.Close() // how it ended, the stream has said
+	if err != nil {
+		s.ended(s, err)
+	}
+}
+
+// pump writes frames until the stream ends, and returns how, or until the session
+// is closed, and returns nil.
+func (s *session) pump() error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	watch := time.AfterFunc(s.stall, s.giveUp)
 	defer watch.Stop()
 	for {
 		watch.Reset(s.stall)
-		f, err := s.stream.ReadFrame()
+		f, err := s.read()
 		watch.Stop()
-		if err != nil {
-			s.finish(err)
-			return
+		switch {
+		case s.isClosed():
+			return nil
+		case s.stalled.Load():
+			return fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
+		case err != nil:
+			return err
 		}
 		due, ok := s.await(f, timer)
 		if !ok {
-			return
+			return nil
 		}
 		s.play(f, due)
 	}
+}
+
+// read is ReadFrame, but does not begin once stop is closed.
+func (s *session) read() (media.Frame, error) {
+	s.reading.Store(true)
+	defer s.reading.Store(false)
+	if s.isClosed() {
+		return media.Frame{}, nil
+	}
+	return s.stream.ReadFrame()
 }
 
 // giveUp ends a stream that gives nothing. It interrupts the pump's read.
 func (s *session) giveUp() {
 	s.stalled.Store(true)
 	_ = s.stream.Close() // what was killed has nothing to say
-}
-
-// finish reports the end of the stream, unless close brought it about.
-func (s *session) finish(err error) {
-	if s.isClosed() {
-		return
-	}
-	_ = s.stream.Close() // how it ended, the stream has said
-	if s.stalled.Load() {
-		err = fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
-	}
-	s.ended(s, err)
 }
 
 // await sleeps until a frame is to be sent, through any number of pauses. It
@@ -173,8 +196,17 @@ func (s *session) isClosed() bool {
 	}
 }
 
-// close ends the session and waits for the pump and for the processes behind the
-// stream. No frame is written after it returned. It is idempotent.
+// halt makes the pump write no more, and waits for that. It is idempotent.
+func (s *session) halt() {
+	s.closing.Do(func() { close(s.stop) })
+	if s.reading.Load() {
+		_ = s.stream.Close() // what was killed has nothing to say
+	}
+	<-s.halted
+}
+
+// close ends the session and waits until nothing of it is left, the processes
+// behind the stream included. It is idempotent.
 func (s *session) close() {
 	s.closing.Do(func() { close(s.stop) })
 	_ = s.stream.Close() // what was killed has nothing to say

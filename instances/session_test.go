@@ -28,7 +28,7 @@ func record(t *testing.T, stream media.Stream, during func(*session)) ([]sent, e
 	s := newSession(nil, stream, 0, time.Hour,
 		func(f media.Frame, due time.Time) { got = append(got, sent{f, due, time.Now()}) },
 		func(_ *session, err error) { ended <- err })
-	go s.pump()
+	go s.run(nil, func() {})
 	if during != nil {
 		during(s)
 	} else {
@@ -130,7 +130,7 @@ func TestCloseEndsAPumpThatWaits(t *testing.T) {
 			stream.frames[0].PTS = time.Hour
 			s := newSession(nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
 				func(*session, error) { t.Error("an end was reported") })
-			go s.pump()
+			go s.run(nil, func() {})
 			if running {
 				s.clock.run(time.Now())
 			}
