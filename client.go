@@ -26,7 +26,17 @@ type Client struct {
 
 	mu     sync.Mutex // guards what follows; held for map operations only
 	byChat map[int64]instances.Call
+	lost   map[int64]lostCall
 	closed bool
+}
+
+// rejoinWithin is how long a call whose connection was lost can be rejoined.
+const rejoinWithin = 10 * time.Minute
+
+// lostCall is what remained of a call, and since when.
+type lostCall struct {
+	instances.Remains
+	at time.Time
 }
 
 // New returns a Client without calls. It fails with ErrFFmpegSpawn when there is
@@ -41,7 +51,11 @@ func New(opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("new client: %w: %w; install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; "+
 			"Windows: winget install ffmpeg), or give its path with WithFFmpegPath", ErrFFmpegSpawn, err)
 	}
-	c := &Client{byChat: make(map[int64]instances.Call), events: newDispatcher(cfg.logger, cfg.dispatchBuffer)}
+	c := &Client{
+		byChat: make(map[int64]instances.Call),
+		lost:   make(map[int64]lostCall),
+		events: newDispatcher(cfg.logger, cfg.dispatchBuffer),
+	}
 	c.calls = instances.Config{
 		Logger:         cfg.logger,
 		Media:          media.Env{FFmpegPath: cfg.ffmpegPath, Logger: cfg.logger, LogStderr: cfg.ffmpegStderrLog},
@@ -68,21 +82,73 @@ func New(opts ...Option) (*Client, error) {
 // no socket and takes microseconds. Of concurrent calls for one chat the first
 // wins, the others get ErrConnectionExists.
 func (c *Client) CreateCall(chatID int64) (string, error) {
-	if err := c.vacant(chatID); err != nil {
+	_, params, err := c.create(chatID)
+	if err != nil {
 		return "", fmt.Errorf("create call: %w", err)
+	}
+	return params, nil
+}
+
+func (c *Client) create(chatID int64) (*instances.Group, string, error) {
+	if err := c.vacant(chatID); err != nil {
+		return nil, "", err
 	}
 	var call instances.Call
 	g, err := instances.NewGroup(c.calls, c.eventsOf(chatID, &call))
 	if err != nil {
-		return "", fmt.Errorf("create call: %w", err)
+		return nil, "", err
 	}
 	call = g
 	params, err := g.Params()
 	if err != nil {
-		return "", fmt.Errorf("create call: %w", err)
+		return nil, "", err
 	}
-	if err := c.add(chatID, g); err != nil {
-		return "", fmt.Errorf("create call: %w", err)
+	return g, params, c.add(chatID, g)
+}
+
+// Rejoin returns the JSON for another phone.joinGroupCall, which is Telegram's only
+// way to another connection; Connect takes the answer. It serves a call whose
+// connection lives, which plays on until the new one is up, and for ten minutes one
+// whose connection was lost: its source is opened again where it was, and pause and
+// mute are kept. It blocks until that source has its first frame.
+//
+// ErrConnectionNotFound: the chat has no such call. ErrConnectionExists: the call is
+// just connecting.
+func (c *Client) Rejoin(chatID int64) (string, error) {
+	c.mu.Lock()
+	call, err := c.lookup(chatID)
+	lost, wasLost := c.lost[chatID]
+	if err != nil && wasLost && !c.closed {
+		err = nil
+		delete(c.lost, chatID)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return "", fmt.Errorf("rejoin: %w", err)
+	}
+	if call == nil {
+		return c.restore(chatID, lost.Remains)
+	}
+	g, ok := call.(*instances.Group)
+	if !ok {
+		return "", fmt.Errorf("rejoin: %w: not a WebRTC call", ErrWrongMode)
+	}
+	params, err := g.Rejoin()
+	if err != nil {
+		return "", fmt.Errorf("rejoin: %w", err)
+	}
+	return params, nil
+}
+
+// restore makes a call of what remained of another.
+func (c *Client) restore(chatID int64, r instances.Remains) (string, error) {
+	g, params, err := c.create(chatID)
+	if err != nil {
+		return "", fmt.Errorf("rejoin: %w", err)
+	}
+	if err := g.Restore(context.Background(), r); err != nil {
+		g.Stop(models.ErrStopped)
+		return "", fmt.Errorf("rejoin: %w", err)
 	}
 	return params, nil
 }
@@ -91,7 +157,7 @@ func (c *Client) CreateCall(chatID int64) (string, error) {
 // is added.
 func (c *Client) eventsOf(chatID int64, call *instances.Call) instances.Events {
 	return instances.Events{
-		Ended:      func() { c.forget(chatID, *call) },
+		Ended:      func(r *instances.Remains) { c.forget(chatID, *call, r) },
 		StreamEnd:  func(t StreamType, d Device, err error) { c.events.streamEnd(chatID, t, d, err) },
 		Upgrade:    func(state MediaState) { c.events.upgrade(chatID, state) },
 		Connection: func(info NetworkInfo) { c.events.connection(chatID, info) },
@@ -122,73 +188,6 @@ func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParam
 	return g.Connect(ctx, telegramParams)
 }
 
-// SetStreamSources opens a source and lets it replace what the call is playing,
-// which goes on until the new one is ready. It may be called before Connect: the
-// source then plays from its start when the connection is up. It blocks until the
-// source has its first frame, never for the connection.
-//
-// When the source cannot be opened (ErrFile, ErrStalled, ErrFFmpegSpawn,
-// ErrInvalidParams) the old one goes on playing. ErrSourceReplaced: a later
-// SetStreamSources won.
-func (c *Client) SetStreamSources(chatID int64, src Source) error {
-	return c.SetStreamSourcesContext(context.Background(), chatID, src)
-}
-
-// SetStreamSourcesContext is SetStreamSources until ctx ends, which leaves the old
-// source playing. Once it has returned, ctx has no effect.
-func (c *Client) SetStreamSourcesContext(ctx context.Context, chatID int64, src Source) error {
-	g, err := c.call(chatID)
-	if err != nil {
-		return fmt.Errorf("set stream sources: %w", err)
-	}
-	if err := g.SetSource(ctx, src); err != nil {
-		return fmt.Errorf("set stream sources: %w", err)
-	}
-	return nil
-}
-
-// SeekBy moves the position of the current source by deltaMs milliseconds; see
-// SeekTo.
-func (c *Client) SeekBy(chatID int64, deltaMs int64) error {
-	return c.seek(context.Background(), chatID, func(at time.Duration) time.Duration {
-		return at + time.Duration(deltaMs)*time.Millisecond
-	})
-}
-
-// SeekTo plays the current source from a position. The old position goes on
-// playing until the new one is ready; a paused call stays paused, at the new
-// position. Before the start is the start; past the end is the natural end, which
-// OnStreamEnd hears of.
-//
-// ErrNoSource: nothing is playing. ErrSeekUnsupported: the source is live, or its
-// server cannot. ErrSourceReplaced: a later seek or source won.
-func (c *Client) SeekTo(chatID int64, position time.Duration) error {
-	return c.SeekToContext(context.Background(), chatID, position)
-}
-
-// SeekToContext is SeekTo until ctx ends, which leaves the old position playing.
-func (c *Client) SeekToContext(ctx context.Context, chatID int64, position time.Duration) error {
-	return c.seek(ctx, chatID, func(time.Duration) time.Duration { return position })
-}
-
-func (c *Client) seek(ctx context.Context, chatID int64, target func(time.Duration) time.Duration) error {
-	g, err := c.call(chatID)
-	if err != nil {
-		return fmt.Errorf("seek: %w", err)
-	}
-	return g.Seek(ctx, target)
-}
-
-// Position returns where in the current source playback is, or where the last one
-// ended.
-func (c *Client) Position(chatID int64) (time.Duration, error) {
-	g, err := c.call(chatID)
-	if err != nil {
-		return 0, fmt.Errorf("position: %w", err)
-	}
-	return g.Position(), nil
-}
-
 // StartRTMP is to push the call to Telegram's RTMP ingest instead. This version
 // cannot: it returns ErrNotImplemented and starts nothing.
 func (c *Client) StartRTMP(chatID int64, _ string) error {
@@ -196,87 +195,6 @@ func (c *Client) StartRTMP(chatID int64, _ string) error {
 		return fmt.Errorf("start rtmp: %w", err)
 	}
 	return fmt.Errorf("start rtmp: %w", ErrNotImplemented)
-}
-
-// Pause stops the source where it is: nothing is sent until Resume. It is legal
-// before Connect and without a source, and survives a change of source. It
-// reports whether the call was not paused before.
-func (c *Client) Pause(chatID int64) (bool, error) {
-	return c.set(chatID, "pause", instances.Call.SetPaused, true)
-}
-
-// Resume goes on where Pause stopped. It reports whether the call was paused.
-func (c *Client) Resume(chatID int64) (bool, error) {
-	return c.set(chatID, "resume", instances.Call.SetPaused, false)
-}
-
-// Mute withholds sound and picture while the source runs on. It is legal
-// whenever Pause is. It reports whether the call was not muted before.
-func (c *Client) Mute(chatID int64) (bool, error) {
-	return c.set(chatID, "mute", instances.Call.SetMuted, true)
-}
-
-// Unmute ends Mute; the picture returns with its next key frame, within 2 s. It
-// reports whether the call was muted.
-func (c *Client) Unmute(chatID int64) (bool, error) {
-	return c.set(chatID, "unmute", instances.Call.SetMuted, false)
-}
-
-func (c *Client) set(chatID int64, verb string, set func(instances.Call, bool) (bool, error), on bool) (bool, error) {
-	g, err := c.call(chatID)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", verb, err)
-	}
-	changed, err := set(g, on)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", verb, err)
-	}
-	return changed, nil
-}
-
-// GetState returns what the bot should show of the call in Telegram.
-func (c *Client) GetState(chatID int64) (MediaState, error) {
-	g, err := c.call(chatID)
-	if err != nil {
-		return MediaState{}, fmt.Errorf("get state: %w", err)
-	}
-	return g.State(), nil
-}
-
-// Time returns Position in milliseconds.
-func (c *Client) Time(chatID int64) (uint64, error) {
-	g, err := c.call(chatID)
-	if err != nil {
-		return 0, fmt.Errorf("time: %w", err)
-	}
-	return milliseconds(g.Position()), nil
-}
-
-// Calls returns every call and how far it has played.
-func (c *Client) Calls() map[int64]CallInfo {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	infos := make(map[int64]CallInfo, len(c.byChat))
-	for chatID, g := range c.byChat {
-		infos[chatID] = CallInfo{CaptureTimeMs: milliseconds(g.Position())}
-	}
-	return infos
-}
-
-func milliseconds(d time.Duration) uint64 { return uint64(d / time.Millisecond) }
-
-// AudioSSRC returns the call's audio SSRC, the source of phone.leaveGroupCall.
-// It fits a signed 32-bit integer.
-func (c *Client) AudioSSRC(chatID int64) (uint32, error) {
-	g, err := c.call(chatID)
-	if err != nil {
-		return 0, fmt.Errorf("audio ssrc: %w", err)
-	}
-	ssrc, err := g.AudioSSRC()
-	if err != nil {
-		return 0, fmt.Errorf("audio ssrc: %w", err)
-	}
-	return ssrc, nil
 }
 
 // OnStreamEnd sets the callback that hears when a source has ended, once for each
@@ -310,31 +228,13 @@ func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 //	})
 func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) { c.events.onUpgrade(fn) }
 
-// Stats returns what a call has done so far. It is cheap enough to be called for
-// each scrape of a metrics system:
-//
-//	for chatID := range client.Calls() {
-//		s, err := client.Stats(chatID)
-//		if err != nil {
-//			continue // it ended meanwhile
-//		}
-//		packetsSent.WithLabelValues("audio").Set(float64(s.Audio.Packets))
-//		roundTrip.Observe(s.Audio.RoundTrip.Seconds())
-//	}
-func (c *Client) Stats(chatID int64) (Stats, error) {
-	g, err := c.call(chatID)
-	if err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
-	}
-	return g.Stats(), nil
-}
-
 // Stop ends the chat's call, whatever it is busy with. The chat can have another
 // call at once.
 func (c *Client) Stop(chatID int64) error {
 	c.mu.Lock()
 	g, err := c.lookup(chatID)
 	delete(c.byChat, chatID)
+	delete(c.lost, chatID)
 	c.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("stop: %w", err)
@@ -407,15 +307,27 @@ func (c *Client) add(chatID int64, g instances.Call) error {
 		return err
 	}
 	c.byChat[chatID] = g
+	delete(c.lost, chatID)
 	c.ending.Add(1)
 	return nil
 }
 
-// forget makes the chat free when its call has ended by itself.
-func (c *Client) forget(chatID int64, g instances.Call) {
+// forget makes the chat free when its call has ended by itself. What remains of a
+// lost one waits for Rejoin.
+func (c *Client) forget(chatID int64, call instances.Call, r *instances.Remains) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byChat[chatID] == g {
-		delete(c.byChat, chatID)
+	if c.byChat[chatID] != call {
+		return
+	}
+	delete(c.byChat, chatID)
+	now := time.Now()
+	for other, l := range c.lost {
+		if now.Sub(l.at) > rejoinWithin {
+			delete(c.lost, other)
+		}
+	}
+	if r != nil {
+		c.lost[chatID] = lostCall{*r, now}
 	}
 }

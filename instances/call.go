@@ -52,12 +52,19 @@ type Config struct {
 	StallTimeout   time.Duration
 }
 
+// Remains is what a call was doing when its connection was lost.
+type Remains struct {
+	Source        media.Source // nil: nothing
+	Position      time.Duration
+	Paused, Muted bool
+}
+
 // Events is how a call tells of itself. The functions are called in order, from
 // goroutines of the call, and must not block.
 type Events struct {
-	// Ended: the call is over and knows nothing of its chat any more. It
-	// comes first and once.
-	Ended func()
+	// Ended: the call is over. It comes first and once; when the connection
+	// was lost with what a rejoin would go on with, else with nil.
+	Ended func(*Remains)
 	// StreamEnd: a source ended, for one of its tracks.
 	StreamEnd func(models.StreamType, models.Device, error)
 	// Upgrade: what the bot shows in Telegram changed.

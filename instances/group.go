@@ -17,9 +17,10 @@ import (
 type phase int
 
 const (
-	created phase = iota
-	connecting
+	created    phase = iota
+	connecting       // for the first time
 	connected
+	rejoining // connecting again while the old connection is there, or was
 	ended
 )
 
@@ -27,12 +28,13 @@ const (
 type Group struct {
 	cfg    Config
 	events Events
-	id     *peer.Identity
 	player *player
 
 	mu    sync.Mutex // guards what follows; held while nothing waits
 	phase phase
-	conn  *peer.Conn
+	id    *peer.Identity          // announced last
+	fresh bool                    // id waits for its answer, though connected
+	link  *link                   // what media flows on; nil before connected
 	abort context.CancelCauseFunc // calls off the connecting; nil otherwise
 	dial  sync.WaitGroup          // one while connecting
 	state models.ConnState        // what events.Connection heard last
@@ -40,6 +42,13 @@ type Group struct {
 	since time.Time               // when the connection was up
 
 	over chan struct{} // closed when the call has ended and nothing of it is left
+}
+
+// link is a connection and what became of it.
+type link struct {
+	id   *peer.Identity
+	conn *peer.Conn
+	lost error // why it is no more; guarded by the group's mu
 }
 
 // NewGroup draws the call's identity. It opens nothing.
@@ -54,14 +63,51 @@ func NewGroup(cfg Config, events Events) (*Group, error) {
 }
 
 // Params returns the join payload.
-func (g *Group) Params() (string, error) { return g.id.Join().Encode() }
+func (g *Group) Params() (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.id.Join().Encode()
+}
 
-// AudioSSRC identifies the participant.
-func (g *Group) AudioSSRC() (uint32, error) { return g.id.AudioSSRC, nil }
+// Rejoin draws another identity, for another join of the same call, and returns
+// its payload. The next Connect takes the answer to it. Until that is up the
+// connection there is goes on; and should it be lost, the call waits for the new
+// one, with what it plays held where it was.
+func (g *Group) Rejoin() (string, error) {
+	id, err := peer.NewIdentity(g.cfg.Certs)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", models.ErrInternal, err)
+	}
+	params, err := id.Join().Encode()
+	if err != nil {
+		return "", err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch g.phase {
+	case created, connected:
+		g.id, g.fresh = id, true
+		return params, nil
+	case ended:
+		return "", models.ErrConnectionNotFound
+	default:
+		return "", models.ErrConnectionExists
+	}
+}
+
+// AudioSSRC identifies the participant: the one of the connection there is.
+func (g *Group) AudioSSRC() (uint32, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.link != nil {
+		return g.link.id.AudioSSRC, nil
+	}
+	return g.id.AudioSSRC, nil
+}
 
 // Connect takes the join answer and returns when media can flow. A failure ends
-// the call, but for ErrConnectionExists and for the end of ctx, which leaves the
-// call as it was, ready for another Connect.
+// the call, but for ErrConnectionExists, for the end of ctx, which leaves the call
+// as it was, and for a rejoin, while the connection there was still lives.
 func (g *Group) Connect(ctx context.Context, answer string) error {
 	attempt, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
@@ -69,96 +115,137 @@ func (g *Group) Connect(ctx context.Context, answer string) error {
 		fmt.Errorf("%w: not up after %s", models.ErrConnectionTimeout, g.cfg.ConnectTimeout))
 	defer cancel()
 
-	if err := g.begin(abort); err != nil {
+	next, err := g.begin(abort)
+	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	conn, err := g.open(attempt, answer)
-	if err == nil {
-		err = g.up(attempt, conn)
+	var old *link
+	if err = g.open(attempt, next, answer); err == nil {
+		old, err = g.up(attempt, next)
 	}
-	if err == nil {
-		g.dial.Done()
-		return nil
-	}
-	if ctx.Err() == nil || !g.revert() {
-		g.dial.Done()
+	over := err != nil && !g.revert(ctx.Err() != nil)
+	g.dial.Done()
+	switch {
+	case over:
 		g.end(err)
+	case old != nil:
+		_ = old.conn.Close() // nothing goes that way any more
 	}
-	return fmt.Errorf("connect: %w", err)
-}
-
-func (g *Group) begin(abort context.CancelCauseFunc) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch g.phase {
-	case created:
-	case ended:
-		return models.ErrConnectionNotFound
-	default:
-		return models.ErrConnectionExists
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
 	}
-	g.phase, g.abort, g.began = connecting, abort, time.Now()
-	g.dial.Add(1)
-	g.tell(models.Connecting)
 	return nil
 }
 
-func (g *Group) open(ctx context.Context, answer string) (*peer.Conn, error) {
-	response, err := jsonparams.Decode(answer)
-	if err != nil {
-		return nil, err
+func (g *Group) begin(abort context.CancelCauseFunc) (*link, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.phase == created:
+		g.phase = connecting
+	case g.phase == connected && g.fresh:
+		g.phase = rejoining
+	case g.phase == ended:
+		return nil, models.ErrConnectionNotFound
+	default:
+		return nil, models.ErrConnectionExists
 	}
-	cfg := g.cfg.Peer
-	cfg.OnState = g.connectionChanged
-	return peer.Dial(ctx, g.id, response, cfg)
+	g.fresh, g.abort, g.began = false, abort, time.Now()
+	g.dial.Add(1)
+	g.tell(models.Connecting)
+	return &link{id: g.id}, nil
 }
 
-// up makes the connection the call's, unless the call was ended meanwhile.
-func (g *Group) up(ctx context.Context, conn *peer.Conn) error {
-	g.mu.Lock()
-	if g.phase != connecting {
-		g.mu.Unlock()
-		return errors.Join(context.Cause(ctx), conn.Close())
+func (g *Group) open(ctx context.Context, next *link, answer string) error {
+	response, err := jsonparams.Decode(answer)
+	if err != nil {
+		return err
 	}
-	g.phase, g.conn, g.abort, g.since = connected, conn, nil, time.Now()
+	cfg := g.cfg.Peer
+	cfg.OnState = func(state models.ConnState, reason error) { g.linkChanged(next, state, reason) }
+	next.conn, err = peer.Dial(ctx, next.id, response, cfg)
+	return err
+}
+
+// up makes a connection the call's, unless the call was ended meanwhile, and
+// returns the one before.
+func (g *Group) up(ctx context.Context, next *link) (*link, error) {
+	g.mu.Lock()
+	err := next.lost
+	if err == nil && g.phase != connecting && g.phase != rejoining {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		g.mu.Unlock()
+		return nil, errors.Join(err, next.conn.Close())
+	}
+	old := g.link
+	g.phase, g.link, g.abort, g.since = connected, next, nil, time.Now()
 	g.tell(models.Connected)
 	g.mu.Unlock()
 	g.player.connect(func(f media.Frame, due time.Time) {
-		track := conn.Audio()
+		track := next.conn.Audio()
 		if f.Track == media.TrackVideo {
-			track = conn.Video()
+			track = next.conn.Video()
 		}
 		// It fails when the connection goes away, which it reports itself.
 		_ = track.WriteFrame(f.Data, due)
 	})
-	return nil
+	return old, nil
 }
 
-// revert undoes begin after a Connect that its caller called off. It reports
-// whether the call is still there.
-func (g *Group) revert() bool {
+// revert undoes begin after a Connect that failed, where there is something to go
+// back to: the connection from before a rejoin, or, when the caller called it off,
+// the call as it was created. It reports whether there was.
+func (g *Group) revert(calledOff bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.phase != connecting {
-		return false
+	switch {
+	case g.phase == rejoining && (g.link.lost == nil || calledOff):
+		g.phase, g.fresh, g.abort = connected, calledOff, nil
+		if g.link.lost == nil {
+			g.tell(models.Connected)
+		} else {
+			g.tell(models.Disconnected)
+		}
+		return true
+	case g.phase == connecting && calledOff:
+		g.phase, g.abort = created, nil
+		g.tell(models.Disconnected)
+		return true
 	}
-	g.phase, g.abort = created, nil
-	g.tell(models.Disconnected)
-	g.dial.Done()
-	return true
+	return false
 }
 
-// connectionChanged hears from the connection after it was up. It must not wait
-// for the connection, so a failure is cleaned up on a goroutine of its own.
-func (g *Group) connectionChanged(state models.ConnState, reason error) {
+// linkChanged hears from a connection after it was up. It must not wait for the
+// connection, so a failure is cleaned up on a goroutine of its own.
+func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if state == models.Failed {
-		go g.end(reason) // ends by itself; Stop waits for the same end
-		return
+		l.lost = reason
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.phase == connected {
+	switch {
+	case l != g.link || g.phase == ended:
+		// Not the call's yet, or no more.
+	case state == models.Failed && (g.fresh || g.phase == rejoining):
+		g.tell(models.Disconnected) // the server drops us when we join again
+		g.player.disconnect()
+		time.AfterFunc(g.cfg.Peer.Failed, func() { g.giveUp(l) }) // runs g.end at the most, which Stop waits for
+	case state == models.Failed:
+		go g.end(reason) // ends by itself; Stop waits for the same end
+	case g.phase == connected:
 		g.tell(state)
+	}
+}
+
+// giveUp ends a call whose connection was lost for a rejoin that never came.
+func (g *Group) giveUp(l *link) {
+	g.mu.Lock()
+	waiting, reason := g.link == l && g.phase == connected, l.lost
+	g.mu.Unlock()
+	if waiting {
+		g.end(reason)
 	}
 }
 
@@ -168,6 +255,9 @@ func (g *Group) tell(state models.ConnState) {
 	g.state = state
 	g.events.Connection(models.NetworkInfo{State: state})
 }
+
+// Restore plays what remained of an earlier call of the chat.
+func (g *Group) Restore(ctx context.Context, r Remains) error { return g.player.restore(ctx, r) }
 
 // SetSource opens a source and lets it replace what is playing.
 func (g *Group) SetSource(ctx context.Context, src media.Source) error {
@@ -197,14 +287,14 @@ func (g *Group) Position() time.Duration { return g.player.position() }
 func (g *Group) Stats() models.Stats {
 	g.mu.Lock()
 	stats := models.Stats{State: g.state, ConnectedAt: g.since}
-	conn := g.conn
+	up, id := g.link, g.id
 	if !g.since.IsZero() {
 		stats.ConnectTime = g.since.Sub(g.began)
 	}
 	g.mu.Unlock()
-	stats.Audio.SSRC, stats.Video.SSRC = g.id.AudioSSRC, g.id.Layers[0].SSRC
-	if conn != nil {
-		stats.Audio, stats.Video = conn.Stats()
+	stats.Audio.SSRC, stats.Video.SSRC = id.AudioSSRC, id.Layers[0].SSRC
+	if up != nil {
+		stats.Audio, stats.Video = up.conn.Stats()
 	}
 	for t := range kinds(g.player.tracks()) {
 		stats.Tracks = append(stats.Tracks, t)
@@ -227,19 +317,23 @@ func (g *Group) end(reason error) {
 		return
 	}
 	g.phase = ended
-	conn, abort := g.conn, g.abort
+	last, abort := g.link, g.abort
 	g.mu.Unlock()
 	defer g.events.Gone()
 	defer close(g.over)
 
-	g.events.Ended()
+	var remains *Remains
+	if last != nil && errors.Is(reason, models.ErrConnectionFailed) {
+		remains = g.player.remains()
+	}
+	g.events.Ended(remains)
 	if abort != nil {
 		abort(reason)
 	}
 	g.player.close(reason)
 	g.dial.Wait()
-	if conn != nil {
-		if err := conn.Close(); err != nil {
+	if last != nil {
+		if err := last.conn.Close(); err != nil {
 			g.cfg.Logger.Debug("close connection", "err", err)
 		}
 	}

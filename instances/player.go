@@ -1,6 +1,7 @@
 package instances
 
 import (
+	"context"
 	"errors"
 	"io"
 	"sync"
@@ -81,7 +82,7 @@ func (p *player) write(f media.Frame, due time.Time) {
 	}
 	out := p.out
 	p.mu.Unlock()
-	if send {
+	if send && out != nil {
 		out(f, due)
 	}
 }
@@ -120,12 +121,49 @@ func (p *player) retire(s *session, err error) (report func()) {
 	return func() { p.tell.ended(s.stream.Tracks(), err) }
 }
 
-// connect gives the player its sink: what is armed begins to play.
+// connect gives the player its sink: what is armed begins to play, or goes on. The
+// first picture on it is a key frame.
 func (p *player) connect(out sink) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.out = out
+	p.out, p.needKey = out, true
 	p.tick(p.current)
+}
+
+// disconnect holds what is playing until there is a sink again.
+func (p *player) disconnect() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out = nil
+	p.tick(p.current)
+}
+
+// remains is what restore goes on with.
+func (p *player) remains() *Remains {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &Remains{Paused: p.paused, Muted: p.muted}
+	if p.current != nil {
+		r.Source, r.Position = p.current.source, p.at()
+	}
+	return r
+}
+
+// restore brings a new player to where another one was.
+func (p *player) restore(ctx context.Context, r Remains) error {
+	_, _ = p.setPaused(r.Paused) // new: it takes both
+	_, _ = p.setMuted(r.Muted)
+	src, ok := r.Source.(media.SeekableSource)
+	if !ok || r.Position <= src.Start() {
+		if r.Source == nil {
+			return nil
+		}
+		return p.setSource(ctx, r.Source)
+	}
+	return p.open(ctx, &opening{source: src, from: r.Position}, func() error { return nil },
+		func(ctx context.Context, env media.Env) (media.Stream, error) {
+			return src.OpenAt(ctx, env, r.Position)
+		})
 }
 
 // setPaused reports whether it changed anything.
