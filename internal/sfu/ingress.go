@@ -180,9 +180,33 @@ func (p *Participant) violate(kind, format string, args ...any) {
 	p.oracle.violate(kind, format, args...)
 }
 
-// noteLost is told of RTP packets that never reach the oracle through our own doing. Their headers are in
-// the clear (RFC 3711 §3.1).
+// noteLost is told of RTP packets that never reach the oracle through our own doing.
 func (p *Participant) noteLost(b []byte) {
+	p.note(b, func(h *rtp.Header) {
+		p.swallow++
+		p.oracle.onLost(h)
+	})
+}
+
+// noteLate is told of RTP packets that our weather lets others overtake: for the oracle they are lost until they
+// come.
+func (p *Participant) noteLate(b []byte) {
+	p.note(b, func(h *rtp.Header) {
+		p.late++
+		p.oracle.onLost(h)
+	})
+}
+
+// noteAgain is told of RTP packets that our weather doubles.
+func (p *Participant) noteAgain(b []byte) {
+	p.note(b, func(h *rtp.Header) {
+		p.again++
+		p.oracle.onDoubled(h)
+	})
+}
+
+// note reads the header of a packet, which is in the clear (RFC 3711 §3.1).
+func (p *Participant) note(b []byte, tell func(*rtp.Header)) {
 	header := &rtp.Header{}
 	if _, err := header.Unmarshal(b); err != nil {
 		return
@@ -190,6 +214,5 @@ func (p *Participant) noteLost(b []byte) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.swallow++
-	p.oracle.onLost(header)
+	tell(header)
 }

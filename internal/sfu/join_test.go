@@ -162,6 +162,10 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		"loss":     {Up: sfu.Shape{Loss: 1.5}},
 		"delay":    {Down: sfu.Shape{Delay: -1}},
 		"duration": {SilentFor: -1},
+		"twice":    {Up: sfu.Shape{Duplicate: 2}},
+		"overtake": {Down: sfu.Shape{Reorder: -1}},
+		"queue":    {Up: sfu.Shape{Queue: -1}},
+		"wait":     {Up: sfu.Shape{QueueTime: -1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

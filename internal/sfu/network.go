@@ -29,8 +29,13 @@ type Network struct {
 	done      chan struct{} // the pump has returned
 }
 
-// newNetwork opens the socket. onLost gets RTP packets of the client that the weather swallowed.
-func newNetwork(cfg Config, seed uint64, gate *stunGate, onLost func([]byte)) (*Network, error) {
+// rtpFate is told what the weather does to RTP packets of the client.
+type rtpFate struct {
+	lost, late, again func(packet []byte)
+}
+
+// newNetwork opens the socket.
+func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, error) {
 	ip, err := netip.ParseAddr(cfg.ListenIP)
 	if err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
@@ -51,13 +56,16 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, onLost func([]byte)) (*
 		closed: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
-	lost := func(d datagram) {
-		if isRTP(d.data) {
-			onLost(d.data)
-		}
-	}
-	n.up = newShaper(cfg.Up, seed, 1, func(d datagram) { n.enqueue(d, lost) }, lost)
-	n.down = newShaper(cfg.Down, seed, 2, n.transmit, func(datagram) {})
+	lost := ofRTP(of.lost)
+	n.up = newShaper(cfg.Up, seed, 1, fate{
+		deliver: func(d datagram) { n.enqueue(d, lost) },
+		lost:    lost,
+		late:    ofRTP(of.late),
+		again:   ofRTP(of.again),
+	})
+
+	ignore := func(datagram) {}
+	n.down = newShaper(cfg.Down, seed, 2, fate{deliver: n.transmit, lost: ignore, late: ignore, again: ignore})
 
 	if cfg.SilentFor > 0 {
 		n.BlackOut(cfg.SilentFor)
@@ -66,6 +74,14 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, onLost func([]byte)) (*
 	go n.pump() // ends by Close, which waits
 
 	return n, nil
+}
+
+func ofRTP(tell func([]byte)) func(datagram) {
+	return func(d datagram) {
+		if isRTP(d.data) {
+			tell(d.data)
+		}
+	}
 }
 
 // SetUp changes what happens to what the client sends.
@@ -92,10 +108,15 @@ func (n *Network) SetDown(s Shape) error {
 
 // BlackOut loses everything both ways for d from now. Zero ends a black-out.
 func (n *Network) BlackOut(d time.Duration) {
-	until := time.Now().Add(d)
-	n.up.blackOut(until)
-	n.down.blackOut(until)
+	n.BlackOutUp(d)
+	n.BlackOutDown(d)
 }
+
+// BlackOutUp loses everything that the client sends for d from now. Zero ends it.
+func (n *Network) BlackOutUp(d time.Duration) { n.up.blackOut(time.Now().Add(d)) }
+
+// BlackOutDown loses everything that the client is sent for d from now. Zero ends it.
+func (n *Network) BlackOutDown(d time.Duration) { n.down.blackOut(time.Now().Add(d)) }
 
 // Silence loses everything both ways until it is switched off.
 func (n *Network) Silence(on bool) {

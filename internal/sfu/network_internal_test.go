@@ -13,13 +13,26 @@ const patience = 10 * time.Second
 // weather is a shaper with what came through and what did not.
 type weather struct {
 	*shaper
-	through, lost chan datagram
+	through, lost, late, again chan datagram
 }
 
 func newWeather(shape Shape, seed uint64) *weather {
-	w := &weather{through: make(chan datagram, maxDelayed*2), lost: make(chan datagram, maxDelayed*2)}
-	w.shaper = newShaper(shape, seed, 1,
-		func(d datagram) { w.through <- d }, func(d datagram) { w.lost <- d })
+	into := func() (chan datagram, func(datagram)) {
+		ch := make(chan datagram, maxDelayed*2)
+
+		return ch, func(d datagram) { ch <- d }
+	}
+
+	var (
+		w = &weather{}
+		f fate
+	)
+
+	w.through, f.deliver = into()
+	w.lost, f.lost = into()
+	w.late, f.late = into()
+	w.again, f.again = into()
+	w.shaper = newShaper(shape, seed, 1, f)
 
 	return w
 }

@@ -97,7 +97,7 @@ func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 			s.stats.Kind, s.ssrc, a.unexplained, uint16(a.firstUnexplained), h.SequenceNumber)
 	}
 
-	if a.duplicate && s.stats.Kind != Undeclared {
+	if a.duplicate && !a.doubled && s.stats.Kind != Undeclared {
 		// The index is SRTP's nonce: used twice for different packets it gives the keys away (RFC 3711 §9.1).
 		o.violate("sequence number repeated", "%d on %s SSRC %d", h.SequenceNumber, s.stats.Kind, s.ssrc)
 	}
@@ -139,7 +139,7 @@ func (o *oracle) checkTransport(h *rtp.Header) {
 			a.unexplained, uint16(a.firstUnexplained), number, h.SSRC)
 	}
 
-	if a.duplicate {
+	if a.duplicate && !a.doubled {
 		o.violate("transport-wide number repeated", "%d on SSRC %d", number, h.SSRC)
 	}
 }
@@ -293,6 +293,17 @@ func (o *oracle) onLost(h *rtp.Header) {
 
 	if s := o.streams[h.SSRC]; s != nil {
 		s.seq.swallow(h.SequenceNumber)
+	}
+}
+
+// onDoubled takes note of a packet that our own weather delivers twice.
+func (o *oracle) onDoubled(h *rtp.Header) {
+	if ext := h.GetExtension(extTransportCC); len(ext) == 2 {
+		o.transport.double(uint16(ext[0])<<8 | uint16(ext[1]))
+	}
+
+	if s := o.streams[h.SSRC]; s != nil {
+		s.seq.double(h.SequenceNumber)
 	}
 }
 

@@ -47,6 +47,8 @@ type Participant struct {
 	data    dataState
 	twcc    *twcc.Recorder
 	swallow uint64 // RTP packets that our own weather lost
+	late    uint64 // RTP packets that it let others overtake
+	again   uint64 // RTP packets that it doubled
 	held    uint64 // RTP packets dropped because nobody read yet
 }
 
@@ -79,7 +81,9 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	}
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
 
-	if p.network, err = newNetwork(cfg, seed, p.gate, p.noteLost); err != nil {
+	if p.network, err = newNetwork(cfg, seed, p.gate, rtpFate{
+		lost: p.noteLost, late: p.noteLate, again: p.noteAgain,
+	}); err != nil {
 		return nil, err
 	}
 
@@ -169,6 +173,8 @@ type Stats struct {
 	// Swallowed counts RTP packets that the SFU's own weather lost; TransportLost the transport-wide numbers
 	// that never came, those included; Held the packets that came when nobody read yet and found no room.
 	Swallowed, TransportLost, Held uint64
+	// Overtaken counts RTP packets that the weather let later ones overtake, Doubled those it delivered twice.
+	Overtaken, Doubled uint64
 	// Dropped counts packets of other participants that this one was too slow for.
 	Dropped uint64
 }
@@ -183,6 +189,8 @@ func (p *Participant) Stats() Stats {
 		ICERole:         p.cfg.ICE,
 		DataChannelOpen: p.data.open,
 		Swallowed:       p.swallow,
+		Overtaken:       p.late,
+		Doubled:         p.again,
 		TransportLost:   p.oracle.transport.lost(),
 		Held:            p.held,
 		Dropped:         p.outbox.dropped(),

@@ -10,6 +10,7 @@ type sequence struct {
 	// which may already be under way.
 	swallowed map[int64]struct{}
 	early     []uint16
+	doubled   map[uint16]struct{} // numbers our own weather delivers twice
 
 	received, duplicates uint64
 }
@@ -20,12 +21,15 @@ const (
 	// maxSwallowed bounds what a black-out leaves behind.
 	maxSwallowed = 1 << 14
 	maxEarly     = 1 << 10
+	// maxDoubled bounds how many doubled packets may be under way.
+	maxDoubled = 1 << 12
 )
 
 // arrival is what a number says about its packet.
 type arrival struct {
 	number    int64
 	duplicate bool
+	doubled   bool // by us
 	late      bool // fills a gap
 	// gap is how many numbers were jumped over, the last ones before number; unexplained of them were not
 	// swallowed by us, the first of those is firstUnexplained.
@@ -60,6 +64,8 @@ func (s *sequence) observe(seq uint16) arrival {
 	switch {
 	case a.number <= s.highest && s.seen(a.number):
 		a.duplicate = true
+		_, a.doubled = s.doubled[seq]
+		delete(s.doubled, seq)
 		s.duplicates++
 
 		return a
@@ -111,6 +117,15 @@ func (s *sequence) swallow(seq uint16) {
 	if n := s.extend(seq); n > s.highest {
 		s.swallowed[n] = struct{}{}
 	}
+}
+
+// double notes a number our own weather delivers twice.
+func (s *sequence) double(seq uint16) {
+	if s.doubled == nil || len(s.doubled) == maxDoubled {
+		s.doubled = map[uint16]struct{}{}
+	}
+
+	s.doubled[seq] = struct{}{}
 }
 
 func (s *sequence) mark(n int64) { s.recent[n%recentNumbers] = n }

@@ -58,3 +58,23 @@ func TestSequenceRemembersLossesBeforeTheFirst(t *testing.T) {
 	assert.Equal(t, int64(1), gap.gap)
 	assert.Zero(t, gap.unexplained)
 }
+
+func TestDoubledNumberIsNotTheClients(t *testing.T) {
+	t.Parallel()
+
+	var s sequence
+	s.observe(1)
+	s.double(2)
+	assert.False(t, s.observe(2).duplicate)
+
+	again := s.observe(2)
+	assert.True(t, again.duplicate)
+	assert.True(t, again.doubled)
+	assert.False(t, s.observe(2).doubled, "the third is")
+
+	for n := range uint16(maxDoubled + 1) {
+		s.double(n)
+	}
+
+	assert.Len(t, s.doubled, 1)
+}

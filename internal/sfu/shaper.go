@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,17 +13,61 @@ import (
 type Shape struct {
 	// Loss is the probability that a datagram of any kind is lost, MediaLoss that an RTP packet is.
 	Loss, MediaLoss float64
+	// Duplicate is the probability that a datagram arrives twice.
+	Duplicate float64
+	// Reorder is the probability that a datagram is overtaken: it takes ReorderBy longer than the others.
+	Reorder float64
+	// ReorderBy is zero for 20 ms, the time between two packets of audio.
+	ReorderBy time.Duration
 	// Delay holds every datagram back; Jitter adds up to so much more. The order is kept.
 	Delay, Jitter time.Duration
+	// Rate is what the line carries, in bits per second with UDP and IP headers. Zero is no limit.
+	Rate uint64
+	// Burst is how many bytes pass at once after a pause. Zero is one Ethernet frame.
+	Burst int
+	// Queue is how many bytes wait for the line, and QueueTime how long at most; what comes when there is no room
+	// is lost. Zero is 64 KiB and no limit of time.
+	Queue     int
+	QueueTime time.Duration
+}
+
+const (
+	defaultReorderBy = 20 * time.Millisecond
+	defaultBurst     = 1514
+	defaultQueue     = 64 << 10
+	// datagramOverhead is an IPv4 header and a UDP header.
+	datagramOverhead = 28
+)
+
+func (s Shape) withDefaults() Shape {
+	if s.ReorderBy == 0 {
+		s.ReorderBy = defaultReorderBy
+	}
+
+	if s.Burst == 0 {
+		s.Burst = defaultBurst
+	}
+
+	if s.Queue == 0 {
+		s.Queue = defaultQueue
+	}
+
+	return s
 }
 
 func (s Shape) validate() error {
-	if !(s.Loss >= 0 && s.Loss <= 1 && s.MediaLoss >= 0 && s.MediaLoss <= 1) {
-		return errors.New("a probability is not between 0 and 1")
+	for _, probability := range []float64{s.Loss, s.MediaLoss, s.Duplicate, s.Reorder} {
+		if !(probability >= 0 && probability <= 1) {
+			return errors.New("a probability is not between 0 and 1")
+		}
 	}
 
-	if s.Delay < 0 || s.Jitter < 0 {
+	if s.Delay < 0 || s.Jitter < 0 || s.ReorderBy < 0 || s.QueueTime < 0 {
 		return errors.New("negative delay")
+	}
+
+	if s.Burst < 0 || s.Queue < 0 {
+		return errors.New("negative size")
 	}
 
 	return nil
@@ -35,15 +80,23 @@ type datagram struct {
 
 type delayed struct {
 	datagram
-	due time.Time
+	due  time.Time
+	late bool
 }
 
 // maxDelayed bounds what one direction holds back; what comes beyond is lost, as in a full router.
 const maxDelayed = 4096
 
-// shaper is one direction. deliver gets what survives, lost what does not; both are called with no lock held.
-type shaper struct {
+// fate is where a shaper's datagrams go. Its functions are called with no lock held.
+type fate struct {
 	deliver, lost func(datagram)
+	// late is told of a datagram that will be overtaken, again of one that will arrive twice; before either.
+	late, again func(datagram)
+}
+
+// shaper is one direction.
+type shaper struct {
+	fate fate
 
 	stop chan struct{} // closed by close
 	wake chan struct{} // something is due earlier than run thinks
@@ -54,83 +107,164 @@ type shaper struct {
 	rng      *rand.Rand
 	silent   bool
 	darkTill time.Time
-	queue    []delayed
-	lastDue  time.Time
+	busyTill time.Time // the line is, at Shape.Rate; in the past after a pause
+	queue    []delayed // by due
+	lastDue  time.Time // of what keeps the order
+	ordered  int       // of those that keep it, how many are not delivered yet
 	closed   bool
 }
 
-func newShaper(shape Shape, seed, stream uint64, deliver, lost func(datagram)) *shaper {
+func newShaper(shape Shape, seed, stream uint64, f fate) *shaper {
 	s := &shaper{
-		deliver: deliver,
-		lost:    lost,
-		stop:    make(chan struct{}),
-		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
-		shape:   shape,
-		rng:     rand.New(rand.NewPCG(seed, stream)),
+		fate:  f,
+		stop:  make(chan struct{}),
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		shape: shape.withDefaults(),
+		rng:   rand.New(rand.NewPCG(seed, stream)),
 	}
 	go s.run() // ends by close, which waits
 
 	return s
 }
 
-type verdict int
-
-const (
-	passNow verdict = iota
-	passLater
-	drop
-)
+// verdict is what is to become of a datagram.
+type verdict struct {
+	drop   bool
+	hold   bool // until due
+	due    time.Time
+	late   bool // does not keep the order
+	copies int
+}
 
 func (s *shaper) submit(d datagram) {
-	switch s.judge(d) {
-	case passNow:
-		s.deliver(d)
-	case drop:
-		s.lost(d)
-	case passLater:
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+	v := s.judge(d, time.Now())
+	if v.drop {
+		s.fate.lost(d)
+
+		return
+	}
+
+	if v.late {
+		s.fate.late(d)
+	}
+
+	if v.copies > 1 {
+		s.fate.again(d)
+	}
+
+	if v.hold {
+		s.insert(d, v)
+
+		return
+	}
+
+	for range v.copies {
+		s.fate.deliver(d)
 	}
 }
 
-func (s *shaper) judge(d datagram) verdict {
+func (s *shaper) judge(d datagram, now time.Time) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	now := time.Now()
-	if s.closed || s.silent || now.Before(s.darkTill) || s.rng.Float64() < s.shape.Loss {
-		return drop
+	if s.closed || s.silent || now.Before(s.darkTill) || s.draws(s.shape.Loss) {
+		return verdict{drop: true}
 	}
 
-	if s.shape.MediaLoss > 0 && isRTP(d.data) && s.rng.Float64() < s.shape.MediaLoss {
-		return drop
+	if isRTP(d.data) && s.draws(s.shape.MediaLoss) {
+		return verdict{drop: true}
 	}
 
-	wait := s.shape.Delay
+	v := verdict{late: s.draws(s.shape.Reorder), copies: 1}
+	if s.draws(s.shape.Duplicate) {
+		v.copies = 2
+	}
+
+	wait, room := s.transmit(len(d.data)+datagramOverhead, now)
+	if !room || len(s.queue)+v.copies > maxDelayed {
+		return verdict{drop: true}
+	}
+
+	wait += s.shape.Delay
 	if s.shape.Jitter > 0 {
 		wait += time.Duration(s.rng.Int64N(int64(s.shape.Jitter)))
 	}
 
-	if wait == 0 && len(s.queue) == 0 {
-		return passNow
+	v.due = later(now.Add(wait), s.lastDue)
+
+	switch {
+	case v.late:
+		v.hold = true
+		v.due = v.due.Add(s.shape.ReorderBy)
+	case wait > 0 || s.ordered > 0:
+		v.hold = true
+		s.lastDue = v.due
+		s.ordered += v.copies
 	}
 
-	if len(s.queue) == maxDelayed {
-		return drop
+	return v
+}
+
+// draws takes no number for what cannot happen, so that one knob does not change another's luck.
+func (s *shaper) draws(probability float64) bool {
+	return probability > 0 && s.rng.Float64() < probability
+}
+
+// transmit says how long a datagram waits for the line, or that there is no room for it. The line is a bucket of
+// Burst bytes that fills at Rate.
+func (s *shaper) transmit(size int, now time.Time) (wait time.Duration, room bool) {
+	if s.shape.Rate == 0 {
+		return 0, true
 	}
 
-	due := now.Add(wait)
-	if due.Before(s.lastDue) {
-		due = s.lastDue
+	if backlog := s.busyTill.Sub(now); backlog > 0 {
+		full := s.shape.QueueTime > 0 && backlog > s.shape.QueueTime
+		if full || s.bytesIn(backlog)+size > s.shape.Queue {
+			return 0, false
+		}
 	}
 
-	s.lastDue = due
-	s.queue = append(s.queue, delayed{d, due})
+	s.busyTill = later(s.busyTill, now.Add(-s.timeFor(s.shape.Burst))).Add(s.timeFor(size))
 
-	return passLater
+	return max(s.busyTill.Sub(now), 0), true
+}
+
+func (s *shaper) timeFor(bytes int) time.Duration {
+	return time.Duration(float64(bytes) * 8 / float64(s.shape.Rate) * float64(time.Second))
+}
+
+func (s *shaper) bytesIn(d time.Duration) int {
+	return int(d.Seconds() * float64(s.shape.Rate) / 8)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+
+	return a
+}
+
+// insert puts a datagram behind everything that is due no later.
+func (s *shaper) insert(d datagram, v verdict) {
+	s.mu.Lock()
+
+	at := len(s.queue)
+	for at > 0 && s.queue[at-1].due.After(v.due) {
+		at--
+	}
+
+	for range v.copies {
+		s.queue = slices.Insert(s.queue, at, delayed{d, v.due, v.late})
+	}
+
+	s.mu.Unlock()
+
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
 func (s *shaper) run() {
@@ -170,14 +304,26 @@ func (s *shaper) release(now time.Time) time.Duration {
 
 		s.queue = s.queue[1:]
 		s.mu.Unlock()
-		s.deliver(next.datagram)
+		s.fate.deliver(next.datagram)
+		s.delivered(next)
+	}
+}
+
+// delivered lets what comes next pass at once only when nothing is before it any more.
+func (s *shaper) delivered(d delayed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if !d.late {
+		s.ordered--
 	}
 }
 
 func (s *shaper) setShape(shape Shape) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shape = shape
+	s.shape = shape.withDefaults()
+	s.busyTill = time.Time{}
 }
 
 func (s *shaper) setSilent(on bool) {
@@ -208,5 +354,9 @@ func (s *shaper) newestDue() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.lastDue
+	if len(s.queue) == 0 {
+		return time.Time{}
+	}
+
+	return s.queue[len(s.queue)-1].due
 }
