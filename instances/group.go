@@ -294,7 +294,7 @@ func (g *Group) Stats() models.Stats {
 	g.mu.Unlock()
 	stats.Audio.SSRC, stats.Video.SSRC = id.AudioSSRC, id.Layers[0].SSRC
 	if up != nil {
-		stats.Audio, stats.Video = up.conn.Stats()
+		up.conn.Stats(&stats)
 	}
 	for t := range kinds(g.player.tracks()) {
 		stats.Tracks = append(stats.Tracks, t)

@@ -18,6 +18,13 @@ type Stats struct {
 
 	Audio, Video StreamStats
 
+	// Bandwidth is how many bits per second arrive at the server, by its
+	// transport-wide feedback; zero before there is any.
+	Bandwidth uint64
+	// PicturesShed counts pictures that were held back because the way to the
+	// server was full: sound goes first.
+	PicturesShed uint64
+
 	// FramesLate counts frames written more than 20 ms after they were due.
 	FramesLate uint64
 	// ClockMoves counts how often playback was put off because a frame came

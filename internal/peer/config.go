@@ -66,7 +66,7 @@ func iceServers(servers []models.ICEServer) []webrtc.ICEServer {
 // newAPI configures pion: the pinned identity, two codecs, and the interceptors
 // on the way out.
 func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.API, error) {
-	settings := webrtc.SettingEngine{LoggerFactory: c.log, BufferFactory: id.inboundBuffer}
+	settings := webrtc.SettingEngine{LoggerFactory: c.log, BufferFactory: c.inbound}
 	settings.SetICECredentials(id.Ufrag, id.Pwd)
 	settings.SetICETimeouts(c.cfg.Disconnected, c.cfg.Failed, c.cfg.Keepalive)
 	settings.SetICEMaxBindingRequests(bindingRequests)
@@ -94,7 +94,7 @@ func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.A
 	}
 
 	var interceptors interceptor.Registry
-	interceptors.Add(&wire{})
+	interceptors.Add(c.wire)
 	return webrtc.NewAPI(
 		webrtc.WithSettingEngine(settings),
 		webrtc.WithMediaEngine(&codecs),

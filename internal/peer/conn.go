@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/jsonparams"
@@ -39,6 +38,7 @@ type Conn struct {
 	epoch        time.Time
 	pc           *webrtc.PeerConnection
 	log          *pionLog
+	wire         *wire
 	lease        *lease
 	audio, video *Track
 
@@ -95,6 +95,8 @@ func dialAs(ctx context.Context, id *Identity, r *jsonparams.Response, way route
 	}
 	c.audio = newAudioTrack(id.AudioSSRC, c.epoch)
 	c.video = newVideoTrack(id.Layers[0], c.epoch)
+	c.wire = &wire{epoch: c.epoch}
+	c.video.gate.estimate = &c.wire.estimate
 	if cfg.Sockets != nil {
 		var err error
 		if c.lease, err = cfg.Sockets.take(way); err != nil {
@@ -139,7 +141,7 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 	go c.watch() // ends on stop or failure; Close waits on done
 
 	for _, t := range []*Track{c.audio, c.video} {
-		transceiver, err := c.pc.AddTransceiverFromTrack(t, webrtc.RTPTransceiverInit{
+		_, err := c.pc.AddTransceiverFromTrack(t, webrtc.RTPTransceiverInit{
 			Direction: webrtc.RTPTransceiverDirectionSendonly,
 			SendEncodings: []webrtc.RTPEncodingParameters{
 				{RTPCodingParameters: webrtc.RTPCodingParameters{SSRC: webrtc.SSRC(t.ssrc)}},
@@ -148,8 +150,6 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 		if err != nil {
 			return nil, fmt.Errorf("%s track: %w", t.kind, err)
 		}
-		c.done.Add(1)
-		go c.drain(t, transceiver.Sender()) // ends when the connection closes; Close waits on done
 	}
 
 	// Telegram's clients open stream 0 whatever the DTLS role would assign.
@@ -283,23 +283,6 @@ func (c *Conn) failure() error {
 			models.ErrConnectionFailed, fingerprint(sum), c.announced)
 	}
 	return fmt.Errorf("%w: dtls: the handshake failed", models.ErrConnectionFailed)
-}
-
-// drain hears what the server says of one stream.
-func (c *Conn) drain(t *Track, sender *webrtc.RTPSender) {
-	defer c.done.Done()
-	for {
-		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
-		}
-		t.feedback.hear(packets, t.ssrc, t.line.rate)
-		for _, p := range packets {
-			if nack, ok := p.(*rtcp.TransportLayerNack); ok && nack.MediaSSRC == t.ssrc {
-				_ = t.resend(nack) // fails when the connection goes away, which is reported
-			}
-		}
-	}
 }
 
 // Audio is the Opus stream.

@@ -198,8 +198,9 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 		p := <-again
 		require.Equal(t, far.SSRC()+2, p.Header.SSRC)
 	}
-	_, video := conn.Stats()
-	require.GreaterOrEqual(t, video.Retransmitted, uint64(5))
+	var stats models.Stats
+	conn.Stats(&stats)
+	require.GreaterOrEqual(t, stats.Video.Retransmitted, uint64(5))
 	require.NoError(t, conn.Close())
 	<-far.Done()
 	require.Empty(t, far.Violations())

@@ -81,43 +81,29 @@ type feedback struct {
 	models.StreamStats
 }
 
-// hear takes the report blocks of one stream out of the RTCP that came for it.
-func (f *feedback) hear(packets []rtcp.Packet, ssrc uint32, rate int64) {
-	for _, p := range packets {
-		var blocks []rtcp.ReceptionReport
-		switch p := p.(type) {
-		case *rtcp.ReceiverReport:
-			blocks = p.Reports
-		case *rtcp.SenderReport:
-			blocks = p.Reports
-		}
-		for _, b := range blocks {
-			if b.SSRC == ssrc {
-				f.take(b, rate, time.Now())
-			}
-		}
-	}
-}
-
 // take reads one report block (RFC 3550 section 6.4.1). The round trip is what has
 // passed since the sender report it answers, less the time the server kept it.
-func (f *feedback) take(b rtcp.ReceptionReport, rate int64, now time.Time) {
+func (f *feedback) take(b rtcp.ReceptionReport, rate int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.FractionLost = float64(b.FractionLost) / 256
 	f.Lost = int64(int32(b.TotalLost<<8) >> 8) // 24 bits, signed
 	f.Jitter = time.Duration(int64(b.Jitter) * int64(time.Second) / rate)
 	if b.LastSenderReport != 0 {
-		trip := uint32(ntpTime(now)>>16) - b.LastSenderReport - b.Delay
+		trip := uint32(ntpTime(time.Now())>>16) - b.LastSenderReport - b.Delay
 		if int32(trip) >= 0 {
 			f.RoundTrip = time.Duration(trip) * time.Second >> 16
 		}
 	}
 }
 
-// Stats returns what was sent on each stream, and what the server says of it.
-func (c *Conn) Stats() (audio, video models.StreamStats) {
-	return c.audio.stats(), c.video.stats()
+// Stats adds what the connection did to the figures of its call.
+func (c *Conn) Stats(to *models.Stats) {
+	to.Audio, to.Video = c.audio.stats(), c.video.stats()
+	to.Bandwidth = c.wire.rate()
+	c.video.mu.Lock()
+	defer c.video.mu.Unlock()
+	to.PicturesShed = c.video.gate.shed
 }
 
 func (t *Track) stats() models.StreamStats {

@@ -74,6 +74,7 @@ type Track struct {
 	pictureID uint16
 	buf       []byte   // video payload: descriptor and fragment
 	history   *history // video only
+	gate      gate     // video only
 	lastDue   time.Time
 	count     count
 }
@@ -203,6 +204,9 @@ func (t *Track) writeAudio(data []byte, due time.Time) error {
 // writeVideo cuts a picture into packets of equal size (RFC 7741): equal ones
 // lose less to a queue than full ones and a rest.
 func (t *Track) writeVideo(data []byte) error {
+	if len(data) == 0 || !t.gate.admit(data[0]&1 == 0, time.Now()) { // RFC 6386 section 9.1: 0 is a key frame
+		return nil
+	}
 	t.pictureID = (t.pictureID + 1) & 0x7fff
 	packets := (len(data) + maxPayload - 1) / maxPayload
 	for i := range packets {

@@ -38,6 +38,7 @@ func bound(t testing.TB, kind webrtc.RTPCodecType, epoch time.Time) (*Track, *re
 	track := newAudioTrack(7, epoch)
 	if kind == webrtc.RTPCodecTypeVideo {
 		track = newVideoTrack(jsonparams.Layer{SSRC: 7, RTX: 8}, epoch)
+		track.gate.estimate = new(estimate)
 	}
 	r := &recorder{codec: webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: track.mime}, PayloadType: 99}}
 	_, err := track.Bind(r)

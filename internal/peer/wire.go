@@ -18,11 +18,13 @@ import (
 // that Track reserved in the header.
 type wire struct {
 	interceptor.NoOp
+	estimate
+	epoch time.Time
 
-	// mu guards next, and is held until the packet is in the socket, so that
+	// order guards next, and is held until the packet is in the socket, so that
 	// packets leave in the order of their numbers. A UDP socket does not wait.
-	mu   sync.Mutex
-	next uint16 // transport-wide sequence number
+	order sync.Mutex
+	next  uint16 // transport-wide sequence number
 }
 
 // NewInterceptor makes wire its own factory: it serves one connection.
@@ -31,11 +33,12 @@ func (w *wire) NewInterceptor(string) (interceptor.Interceptor, error) { return 
 // BindLocalStream stamps what is written.
 func (w *wire) BindLocalStream(_ *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
+		w.order.Lock()
+		defer w.order.Unlock()
 		if ext := h.GetExtension(jsonparams.ExtTransportWide); len(ext) == 2 {
 			w.next++
 			binary.BigEndian.PutUint16(ext, w.next)
+			w.note(w.next, h.MarshalSize()+len(payload), time.Since(w.epoch))
 		}
 		if ext := h.GetExtension(jsonparams.ExtAbsSendTime); len(ext) == 3 {
 			putAbsSendTime(ext, time.Now())

@@ -1,0 +1,82 @@
+package peer
+
+import (
+	"io"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/transport/v5/packetio"
+)
+
+// inbound decides where pion puts what arrives for an SSRC. We send only: RTP of
+// other participants is dropped on arrival, or each of them would pin up to a
+// megabyte that nobody reads. RTCP is read where it arrives: pion hands each packet
+// to every SSRC it speaks of, so no goroutine has to wait for it.
+func (c *Conn) inbound(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
+	if kind == packetio.RTCPBufferPacket {
+		return ear{c, ssrc}
+	}
+	return discard{}
+}
+
+// discard is a buffer that is always empty and at its end.
+type discard struct{}
+
+func (discard) Read([]byte) (int, error)    { return 0, io.EOF }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Close() error                { return nil }
+
+// ear hears the RTCP for one SSRC. Write is called on pion's reading goroutine.
+type ear struct {
+	conn *Conn
+	ssrc uint32
+}
+
+// Read is never of use: what was written has been heard.
+func (ear) Read([]byte) (int, error) { return 0, io.EOF }
+func (ear) Close() error             { return nil }
+
+func (e ear) Write(p []byte) (int, error) {
+	packets, err := rtcp.Unmarshal(p)
+	if err != nil {
+		return len(p), nil // Telegram's own test server sends packets no one can read
+	}
+	for _, packet := range packets {
+		switch packet := packet.(type) {
+		case *rtcp.ReceiverReport:
+			e.reports(packet.Reports)
+		case *rtcp.SenderReport:
+			e.reports(packet.Reports)
+		case *rtcp.TransportLayerNack:
+			if t := e.track(); t != nil && packet.MediaSSRC == e.ssrc {
+				_ = t.resend(packet) // fails when the connection goes away, which is reported
+			}
+		case *rtcp.TransportLayerCC:
+			if packet.MediaSSRC == e.ssrc {
+				e.conn.wire.hear(packet)
+			}
+		}
+	}
+	return len(p), nil
+}
+
+func (e ear) reports(blocks []rtcp.ReceptionReport) {
+	t := e.track()
+	if t == nil {
+		return
+	}
+	for _, b := range blocks {
+		if b.SSRC == e.ssrc {
+			t.feedback.take(b, t.line.rate)
+		}
+	}
+}
+
+// track is the stream of ours that is spoken of, or nil.
+func (e ear) track() *Track {
+	for _, t := range []*Track{e.conn.audio, e.conn.video} {
+		if t.ssrc == e.ssrc {
+			return t
+		}
+	}
+	return nil
+}
