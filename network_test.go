@@ -1,0 +1,127 @@
+package gotgcall_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+// TestSoundSurvivesANarrowWay sends a picture of 800 kbit/s and sound over a line of
+// 300 kbit/s for 30 s. The picture gives way.
+func TestSoundSurvivesANarrowWay(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{Up: sfu.Shape{Rate: 300_000, QueueTime: 500 * time.Millisecond, Delay: 20 * time.Millisecond}})
+	far := s.join(t, chat)
+	const cmd = `ffmpeg -f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine=frequency=440 -t 30 -c:v libvpx -b:v 800k -deadline realtime -cpu-used 16 -g 50 -c:a libopus -b:a 96k`
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromShell(cmd, both)))
+	for _, end := range s.awaitEnds(t, 2) {
+		require.NoError(t, end.err)
+	}
+	stats, err := s.Stats(chat)
+	require.NoError(t, err)
+	require.Positive(t, stats.PicturesShed)
+	require.Positive(t, stats.Bandwidth)
+	require.NoError(t, s.Stop(chat))
+	<-far.Done()
+	sound := s.received(far.SSRC())
+	report := mediatest.Inspect(sound)
+	t.Logf("%d packets of sound, %d lost; %d pictures held back; %d kbit/s arrive", report.Packets, report.Lost, stats.PicturesShed, stats.Bandwidth/1000)
+	require.Less(t, float64(report.Lost)/float64(report.Packets), 0.02)
+}
+
+// TestTwentySecondsOfSilenceAreSurvived: the server is gone for 20 s and back, and
+// playback goes on where the clock says.
+func TestTwentySecondsOfSilenceAreSurvived(t *testing.T) {
+	t.Parallel()
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 24})
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+	s.awaitPosition(t, chat, time.Second)
+	far.Network().BlackOut(20 * time.Second)
+	for _, want := range []gotgcall.ConnState{gotgcall.Connecting, gotgcall.Connected, gotgcall.Disconnected, gotgcall.Connected} {
+		require.Equal(t, want, <-s.states)
+	}
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	require.NoError(t, s.Stop(chat))
+	<-far.Done()
+	order := heard(t, s.received(far.SSRC()))
+	require.Equal(t, 0, order[0])
+	require.Equal(t, 23%mediatest.ToneCount, order[len(order)-1])
+	require.Less(t, len(order), 8, "what was played into the silence is gone")
+}
+
+// TestVideoLateInACall: sound alone while the server collects idle SSRCs after 5 s,
+// then a picture: it arrives.
+func TestVideoLateInACall(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 2 * time.Second})
+	s := newStage(t, sfu.Config{IdleVideoGC: 5 * time.Second})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, synthetic{frames: 600, size: 200}))
+	s.awaitEnds(t, 1)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+	s.awaitEnds(t, 2)
+	_, pictures := s.leave(t, chat, far)
+	frames, broken := mediatest.AssembleVP8(pictures)
+	require.Zero(t, broken)
+	require.Len(t, frames, 50)
+}
+
+// TestThreeHundredCallsShareSockets: calls to ten servers all play, over a handful
+// of sockets.
+func TestThreeHundredCallsShareSockets(t *testing.T) {
+	// Not parallel: it takes the whole machine.
+	const calls, servers, frames = 300, 10, 50
+	client, err := gotgcall.New(gotgcall.WithSharedUDPMux())
+	require.NoError(t, err)
+	defer client.Close()
+	var ended sync.WaitGroup
+	client.OnStreamEnd(func(_ int64, _ gotgcall.StreamType, _ gotgcall.Device, err error) {
+		if err == nil {
+			ended.Done()
+		}
+	})
+	before := usage(t).descriptors
+	var farEnds [servers]*sfu.SFU
+	for i := range farEnds {
+		farEnds[i], err = sfu.New(sfu.Config{ListenIP: fmt.Sprintf("127.0.0.%d", i+1)})
+		require.NoError(t, err)
+		defer farEnds[i].Close()
+	}
+	var fars []*sfu.Participant
+	for chat := range int64(calls) {
+		server := farEnds[chat%servers]
+		params, err := client.CreateCall(chat)
+		require.NoError(t, err)
+		answer, err := server.Join(t.Context(), params)
+		require.NoError(t, err)
+		require.NoError(t, client.Connect(chat, answer))
+		ssrc, err := client.AudioSSRC(chat)
+		require.NoError(t, err)
+		fars = append(fars, server.Participant(ssrc))
+	}
+	if before > 0 { // the servers have a socket for each participant
+		require.Less(t, usage(t).descriptors-before-calls, 60, "sockets of the client")
+	}
+	ended.Add(calls)
+	for chat := range int64(calls) {
+		require.NoError(t, client.SetStreamSources(chat, synthetic{frames: frames, size: 200}))
+	}
+	ended.Wait()
+	for chat := range int64(calls) {
+		require.NoError(t, client.Stop(chat))
+	}
+	for i, far := range fars {
+		<-far.Done()
+		require.Empty(t, far.Violations(), "call %d", i)
+		require.EqualValues(t, frames, far.Stats().Streams[far.SSRC()].Packets, "call %d", i)
+	}
+}
