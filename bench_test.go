@@ -1,0 +1,208 @@
+package gotgcall_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sort"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+// serverVariable makes the test binary a server, in a process of its own, so that a
+// benchmark measures the library alone.
+const serverVariable = "GOTGCALL_BENCH_SERVER"
+
+// serve answers join payloads, one a line, until the input ends.
+func serve(in io.Reader, out io.Writer) error {
+	server, err := sfu.New(sfu.Config{})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		answer, err := server.Join(context.Background(), lines.Text())
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(out, answer); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// remote is a server in another process.
+type remote struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+func newRemote(b *testing.B) remote {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	in, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	return remote{in, bufio.NewReader(out)}
+}
+
+func (r remote) join(b *testing.B, params string) string {
+	b.Helper()
+	_, err := fmt.Fprintln(r.in, params)
+	require.NoError(b, err)
+	answer, err := r.out.ReadString('\n')
+	require.NoError(b, err)
+	return answer
+}
+
+func newClient(b *testing.B) *gotgcall.Client {
+	b.Helper()
+	client, err := gotgcall.New()
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(*testing.B, string) string) {
+	b.Helper()
+	params, err := client.CreateCall(chat)
+	require.NoError(b, err)
+	require.NoError(b, client.Connect(chat, join(b, params)))
+}
+
+// BenchmarkCalls plays 320-byte Opus packets into many calls for ten seconds and
+// reports, per call: processor time per second of play, heap and goroutines.
+func BenchmarkCalls(b *testing.B) {
+	for _, calls := range []int{1, 50, 200} {
+		b.Run(fmt.Sprint(calls), func(b *testing.B) {
+			server, client := newRemote(b), newClient(b)
+			before := measure()
+			for chat := range int64(calls) {
+				connect(b, client, chat, server.join)
+			}
+			const play = 10 * time.Second
+			for b.Loop() {
+				start := processorTime()
+				for chat := range int64(calls) {
+					require.NoError(b, client.SetStreamSources(chat, synthetic{size: 320}))
+				}
+				<-time.After(play)
+				used := processorTime() - start
+				b.ReportMetric(used.Seconds()*1000/play.Seconds()/float64(calls), "ms-cpu/call-second")
+			}
+			after := measure()
+			b.ReportMetric(float64(after.heap-before.heap)/float64(calls), "B-heap/call")
+			b.ReportMetric(float64(after.goroutines-before.goroutines)/float64(calls), "goroutines/call")
+		})
+	}
+}
+
+type footprint struct{ heap, goroutines int }
+
+func measure() footprint {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return footprint{int(m.HeapAlloc), runtime.NumGoroutine()}
+}
+
+// BenchmarkPacing plays a call for ten seconds and reports how far from its due
+// time each packet arrives, over loopback.
+func BenchmarkPacing(b *testing.B) {
+	var mu sync.Mutex
+	var arrivals []time.Time
+	server, err := sfu.New(sfu.Config{OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
+		if !p.Header.Padding {
+			mu.Lock()
+			defer mu.Unlock()
+			arrivals = append(arrivals, p.Arrival)
+		}
+	}})
+	require.NoError(b, err)
+	defer server.Close()
+	client := newClient(b)
+	connect(b, client, chat, func(b *testing.B, params string) string {
+		answer, err := server.Join(context.Background(), params)
+		require.NoError(b, err)
+		return answer
+	})
+	for b.Loop() {
+		mu.Lock()
+		arrivals = nil
+		mu.Unlock()
+		require.NoError(b, client.SetStreamSources(chat, synthetic{size: 320}))
+		<-time.After(10 * time.Second)
+		mu.Lock()
+		var off []float64
+		first := arrivals[0]
+		for i, at := range arrivals {
+			first = earlier(first, at.Add(-time.Duration(i)*20*time.Millisecond))
+		}
+		for i, at := range arrivals {
+			off = append(off, float64(at.Sub(first.Add(time.Duration(i)*20*time.Millisecond)).Microseconds()))
+		}
+		mu.Unlock()
+		sort.Float64s(off)
+		b.ReportMetric(off[len(off)/2], "us-p50")
+		b.ReportMetric(off[len(off)*99/100], "us-p99")
+		b.ReportMetric(off[len(off)-1], "us-max")
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// BenchmarkFrameEndToEnd plays frames of no duration: as fast as the library sends
+// them, through SRTP and a socket.
+func BenchmarkFrameEndToEnd(b *testing.B) {
+	server, client := newRemote(b), newClient(b)
+	connect(b, client, chat, server.join)
+	ended := make(chan struct{}, 1)
+	client.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) { ended <- struct{}{} })
+	b.ReportAllocs()
+	b.ResetTimer()
+	require.NoError(b, client.SetStreamSources(chat, burst{b.N}))
+	<-ended
+}
+
+// burst is a source whose frames are all due at once.
+type burst struct{ frames int }
+
+func (burst) Tracks() gotgcall.Track { return gotgcall.TrackAudio }
+
+func (s burst) Open(ctx context.Context, env gotgcall.Env) (gotgcall.Stream, error) {
+	stream, err := synthetic{frames: s.frames, size: 320}.Open(ctx, env)
+	return burstStream{stream}, err
+}
+
+type burstStream struct{ gotgcall.Stream }
+
+func (s burstStream) ReadFrame() (gotgcall.Frame, error) {
+	f, err := s.Stream.ReadFrame()
+	f.PTS, f.Duration = 0, 0
+	return f, err
+}
