@@ -134,6 +134,11 @@ func transportAnswer(cfg Config, f answerFacts) answerTransport {
 		ips = []string{unroutable, f.ip}
 	}
 
+	if cfg.NoCandidates {
+		ips = nil
+		t.Candidates = []answerCandidate{}
+	}
+
 	for i, ip := range ips {
 		t.Candidates = append(t.Candidates, answerCandidate{
 			Generation: "0",

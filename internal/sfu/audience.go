@@ -57,12 +57,12 @@ func (s *SFU) Listeners() int { return len(s.audience.Load().listeners) }
 
 // distribute hands one participant's decrypted RTP to everyone who wants it. It never blocks. Nobody may
 // change the packet any more.
-func (s *SFU) distribute(from *Participant, packet []byte) {
+func (s *SFU) distribute(from *Participant, packet []byte, video bool) {
 	a := s.audience.Load()
 
 	if s.cfg.Forward {
 		for _, p := range a.participants {
-			if p != from {
+			if p != from && (!video || p.wants(from)) {
 				p.outbox.put(packet)
 			}
 		}
@@ -78,8 +78,9 @@ func (s *SFU) distribute(from *Participant, packet []byte) {
 // gone is called by a participant that ends.
 func (s *SFU) gone(*Participant) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.rebuild()
+	s.mu.Unlock()
+	s.wished()
 }
 
 func (s *SFU) requestKeyFrame() {

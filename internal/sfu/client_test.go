@@ -33,6 +33,8 @@ type clientOptions struct {
 	seesLite    bool // take the SFU for ICE-lite, which makes pion controlling
 	wrongCert   bool // announce another certificate's fingerprint
 	noReports   bool // no sender reports
+	noNumbers   bool // no transport-wide numbers
+	patient     bool // go on checking for as long as it takes
 }
 
 // client is a plain PeerConnection that joins as Telegram's clients do: pinned identity, the answer applied as
@@ -133,11 +135,18 @@ func (c *client) newPeerConnection(t *testing.T, certificate *webrtc.Certificate
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	require.NoError(t, settings.SetAnsweringDTLSRole(role))
+	if c.opt.patient {
+		settings.SetICEMaxBindingRequests(1000)
+		settings.SetICETimeouts(waitFor, waitFor, time.Second)
+	}
 
 	engine := newMediaEngine(t)
 	registry := &interceptor.Registry{}
 	registry.Add(pinnedRTX{ssrc: c.rtx, next: &atomic.Uint32{}})
-	require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry))
+	if !c.opt.noNumbers {
+		require.NoError(t, webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry))
+	}
+
 	require.NoError(t, webrtc.ConfigureNack(engine, registry))
 
 	if !c.opt.noReports {
@@ -269,7 +278,7 @@ func (c *client) sendAudio(t *testing.T, change func(*rtp.Packet)) {
 	require.NoError(t, c.writeAudio(change))
 }
 
-// sendVideo sends one frame in one packet, 33 ms after the one before.
+// sendVideo sends one frame in one packet, 20 ms after the one before.
 func (c *client) sendVideo(t *testing.T, change func(*rtp.Packet)) {
 	t.Helper()
 	require.NoError(t, c.writeVideo(change))
@@ -296,7 +305,7 @@ func (c *client) writeVideo(change func(*rtp.Packet)) error {
 		Payload: append([]byte{0x10}, make([]byte, 100)...),
 	}
 	c.videoSeq++
-	c.videoAt += 2970
+	c.videoAt += 1800
 
 	return write(c.videoTrack, pkt, change)
 }

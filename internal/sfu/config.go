@@ -83,8 +83,11 @@ type Config struct {
 	// AES128_CM_HMAC_SHA1_80; with TelegramTest only the first two.
 	SRTPProfiles []dtls.SRTPProtectionProfile
 
-	// TelegramTest takes on what Telegram's own test SFU demands: video exists only through a SIM group,
-	// SRTP is GCM only, and RTP is not read before the client's SCTP association is up.
+	// TelegramTest takes on what Telegram's own test SFU demands: video exists only through a SIM group, the SFU
+	// is the DTLS client, SRTP is GCM only, and RTP is read half a second after DTLS is up and not before the
+	// client's SCTP association is; 256 packets wait for that. Its transport-wide feedback is malformed: the
+	// header is zeros. With Forward, video goes only to who asked for it by ReceiverVideoConstraints, and the
+	// sender is told by SenderVideoConstraints and a PLI.
 	TelegramTest bool
 	// OmitAudio leaves the audio section out of the answer, as answers for presentations do.
 	OmitAudio bool
@@ -93,12 +96,19 @@ type Config struct {
 	OmitXMLNS   bool
 	// UnroutableIPv6 lists an IPv6 candidate that leads nowhere before the good one.
 	UnroutableIPv6 bool
+	// NoCandidates leaves the list of candidates empty: nobody can connect.
+	NoCandidates bool
 
 	// SenderVideoHeight is the idealHeight of the SenderVideoConstraints that are sent once the data channel
 	// is open. Zero sends none.
 	SenderVideoHeight int
+	// Chatter sends what a client must ignore once the data channel is open: a DebugMessage, an unknown class, no
+	// class, text that is not JSON, and a binary message.
+	Chatter bool
 	// NACK asks for RTP packets that are missing on video SSRCs.
 	NACK bool
+	// REMB tells video senders once a second to send no more than so many bits per second. Zero tells nothing.
+	REMB uint64
 	// IdleVideoGC drops a declared video SSRC for good once it carried nothing for so long. Zero never does.
 	IdleVideoGC time.Duration
 	// Forward sends every participant's RTP to all the others, unmodified.
@@ -139,6 +149,10 @@ func (c Config) withDefaults() Config {
 		c.TransportTimeout = defaultTransportTimeout
 	}
 
+	if c.TelegramTest && c.DTLSRole == OppositeRole {
+		c.DTLSRole = ClientRole
+	}
+
 	if c.SRTPProfiles == nil {
 		c.SRTPProfiles = []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AEAD_AES_128_GCM}
 		if !c.TelegramTest {
@@ -164,6 +178,10 @@ func (c Config) validate() error {
 
 	if len(c.SRTPProfiles) == 0 {
 		return errors.New("the list of SRTP profiles is empty")
+	}
+
+	if c.NoCandidates && c.UnroutableIPv6 {
+		return errors.New("both no candidate and an unroutable one")
 	}
 
 	if c.TransportTimeout < 0 || c.IdleVideoGC < 0 || c.AnswerErrorsFor < 0 || c.SilentFor < 0 {

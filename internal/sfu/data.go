@@ -60,6 +60,13 @@ func (p *Participant) DataMessages() []DataMessage {
 
 // SendData sends a text message to the client.
 func (p *Participant) SendData(text string) error {
+	return p.send([]byte(text), true)
+}
+
+// SendBinary sends a binary message to the client.
+func (p *Participant) SendBinary(b []byte) error { return p.send(b, false) }
+
+func (p *Participant) send(b []byte, text bool) error {
 	p.mu.Lock()
 	channel := p.data.channel
 	p.mu.Unlock()
@@ -68,7 +75,7 @@ func (p *Participant) SendData(text string) error {
 		return ErrDataClosed
 	}
 
-	if _, err := channel.WriteDataChannel([]byte(text), true); err != nil {
+	if _, err := channel.WriteDataChannel(b, text); err != nil {
 		return fmt.Errorf("send data: %w", err)
 	}
 
@@ -160,19 +167,47 @@ func (p *Participant) onData(msg DataMessage) {
 	p.data.messages = append(p.data.messages, msg)
 	p.mu.Unlock()
 
+	p.obey(msg)
+
 	if p.cfg.OnData != nil {
 		p.cfg.OnData(p, msg)
 	}
 }
 
-// greet sends the constraints that tell a sender what its viewers want.
+// greet sends the constraints that tell a sender what its viewers want, and what it must ignore.
 func (p *Participant) greet() {
-	if p.cfg.SenderVideoHeight == 0 {
+	if p.cfg.Chatter {
+		p.chatter()
+	}
+
+	p.mu.Lock()
+	height := max(p.ideal, p.cfg.SenderVideoHeight)
+	p.mu.Unlock()
+
+	if height == 0 {
 		return
 	}
 
-	if err := p.SendVideoConstraints(p.cfg.SenderVideoHeight); err != nil {
+	if err := p.SendVideoConstraints(height); err != nil {
 		p.log.Debug("send constraints", "error", err)
+	}
+}
+
+func (p *Participant) chatter() {
+	for _, text := range []string{
+		`{"colibriClass":"DebugMessage","message":"endpoint=a81b22c0 target=360p/300000 ideal=720p/900000"}`,
+		`{"colibriClass":"LastNEndpointsChangeEvent","lastNEndpoints":["a81b22c0"]}`,
+		`{"colibriClass":"NobodyKnowsThis","videoConstraints":17}`,
+		`{"videoConstraints":{"idealHeight":-1}}`,
+		`{"colibriClass":`,
+	} {
+		if err := p.SendData(text); err != nil {
+			p.log.Debug("chatter", "error", err)
+		}
+	}
+
+	if err := p.SendBinary([]byte{0, 1, 2, 0xff}); err != nil {
+		p.log.Debug("chatter", "error", err)
 	}
 }
 

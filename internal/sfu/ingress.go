@@ -11,6 +11,8 @@ const (
 	readBuffer = 1 << 13
 	// maxHeld is how many media packets wait until somebody reads: Telegram's test SFU keeps as many.
 	maxHeld = 256
+	// settleTime is when it begins to read, counted from the connection.
+	settleTime = 500 * time.Millisecond
 )
 
 type heldPacket struct {
@@ -57,6 +59,9 @@ func (p *Participant) hold(held []heldPacket, pkt heldPacket) []heldPacket {
 
 	p.mu.Lock()
 	p.held++
+	if p.cfg.TelegramTest && !p.settled.Load() {
+		p.oracle.violate("burst", "more than %d packets within %v after the connection", maxHeld, settleTime)
+	}
 	p.mu.Unlock()
 
 	if isRTP(pkt.data) {
@@ -83,7 +88,20 @@ func (p *Participant) release(held []heldPacket) []heldPacket {
 	return held[:0]
 }
 
-// reading says whether media is read yet: Telegram's test SFU waits for the client's SCTP association.
+// settle lets media be read some time after the connection.
+func (p *Participant) settle() {
+	timer := time.NewTimer(settleTime)
+	defer timer.Stop()
+
+	select {
+	case <-p.ctx.Done():
+	case <-timer.C:
+		p.settled.Store(true)
+		p.wake()
+	}
+}
+
+// reading says whether media is read yet: Telegram's test SFU waits a while, and for the client's SCTP association.
 func (p *Participant) reading() bool {
 	select {
 	case <-p.connected:
@@ -91,7 +109,7 @@ func (p *Participant) reading() bool {
 		return false
 	}
 
-	return !p.cfg.TelegramTest || p.data.associated.Load()
+	return !p.cfg.TelegramTest || (p.settled.Load() && p.data.associated.Load())
 }
 
 func (p *Participant) onRTP(in heldPacket) {
@@ -115,7 +133,7 @@ func (p *Participant) onRTP(in heldPacket) {
 		p.cfg.OnRTP(p, Packet{Header: pkt.Header, Payload: pkt.Payload, Size: len(in.data), Arrival: in.at})
 	}
 
-	p.call.distribute(p, plain)
+	p.call.distribute(p, plain, p.isVideo(pkt.SSRC))
 }
 
 // account lets the oracle judge and the feedback know.
@@ -155,6 +173,8 @@ func (p *Participant) onRTCP(in heldPacket) {
 		}
 	}
 	p.mu.Unlock()
+
+	p.relayWishes(pkts)
 
 	if p.cfg.OnRTCP != nil {
 		p.cfg.OnRTCP(p, pkts, in.at)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -22,14 +23,15 @@ var (
 // Participant is one client's side of the SFU.
 type Participant struct {
 	// immutable after newParticipant
-	cfg     Config
-	log     *slog.Logger
-	req     *joinRequest
-	id      identity
-	call    call // everyone else
-	gate    *stunGate
-	network *Network
-	agent   *ice.Agent
+	cfg      Config
+	log      *slog.Logger
+	req      *joinRequest
+	id       identity
+	endpoint string // what others know its video by
+	call     call   // everyone else
+	gate     *stunGate
+	network  *Network
+	agent    *ice.Agent
 
 	connected chan struct{} // closed by run once SRTP is up
 	done      chan struct{} // closed by run at its very end
@@ -40,12 +42,15 @@ type Participant struct {
 	transport *transport
 	profile   string
 
-	outbox *outbox // what others send to this one
+	outbox  *outbox                // what others send to this one
+	wishes  atomic.Pointer[wishes] // whose video it wants; nil before it said so
+	settled atomic.Bool            // TelegramTest: media is read from now on
 
 	mu      sync.Mutex // guards what follows
 	oracle  *oracle
 	data    dataState
 	twcc    *twcc.Recorder
+	ideal   int    // the height others want of its video
 	swallow uint64 // RTP packets that our own weather lost
 	late    uint64 // RTP packets that it let others overtake
 	again   uint64 // RTP packets that it doubled
@@ -54,8 +59,11 @@ type Participant struct {
 
 // call is what a participant needs of everyone else.
 type call interface {
-	distribute(from *Participant, packet []byte)
+	distribute(from *Participant, packet []byte, video bool)
 	gone(p *Participant)
+	// wished is told of new wishes, keyFrameWanted of a receiver of an SSRC that cannot decode.
+	wished()
+	keyFrameWanted(from *Participant, ssrc uint32)
 }
 
 // newParticipant opens the socket and the agent, and starts run.
@@ -65,7 +73,13 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		return nil, err
 	}
 
+	endpoint, err := randomToken(8)
+	if err != nil {
+		return nil, err
+	}
+
 	p := &Participant{
+		endpoint:  endpoint,
 		cfg:       cfg,
 		log:       cfg.Logger.With("participant", req.audio),
 		req:       req,
@@ -79,6 +93,10 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		twcc:      twcc.NewRecorder(reporterSSRC),
 		outbox:    newOutbox(),
 	}
+	if cfg.TelegramTest && req.setup == setupActive {
+		p.oracle.violate("setup", "the client means to be the DTLS client, and so does the server")
+	}
+
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
 
 	if p.network, err = newNetwork(cfg, seed, p.gate, rtpFate{
@@ -112,6 +130,9 @@ func (p *Participant) run() {
 
 // SSRC is the audio SSRC the participant is known by.
 func (p *Participant) SSRC() uint32 { return p.req.audio }
+
+// Endpoint is the name others know the participant's video by.
+func (p *Participant) Endpoint() string { return p.endpoint }
 
 // Connected is closed once DTLS and SRTP are up.
 func (p *Participant) Connected() <-chan struct{} { return p.connected }

@@ -32,6 +32,11 @@ func (p *Participant) SendRTCP(pkts ...rtcp.Packet) error {
 		return fmt.Errorf("marshal RTCP: %w", err)
 	}
 
+	return p.sendControl(raw, func([]byte) {})
+}
+
+// sendControl encrypts and sends; spoil may still change what goes out.
+func (p *Participant) sendControl(raw []byte, spoil func([]byte)) error {
 	select {
 	case <-p.connected:
 	default:
@@ -48,11 +53,51 @@ func (p *Participant) SendRTCP(pkts ...rtcp.Packet) error {
 		return fmt.Errorf("encrypt RTCP: %w", err)
 	}
 
+	spoil(secured)
+
 	if _, err = t.conn.Write(secured); err != nil {
 		return fmt.Errorf("send RTCP: %w", err)
 	}
 
 	return nil
+}
+
+// sendTransportFeedback tells when which transport-wide numbers came.
+func (p *Participant) sendTransportFeedback(blank bool) error {
+	p.mu.Lock()
+	pkts := p.twcc.BuildFeedbackPacket()
+	p.mu.Unlock()
+
+	for _, pkt := range pkts {
+		send := p.SendRTCP
+
+		if p.cfg.TelegramTest {
+			send = func(pkts ...rtcp.Packet) error { return p.sendHeadless(pkts[0], blank) }
+		}
+
+		if err := send(pkt); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// sendHeadless sends what Telegram's test SFU sends: its feedback has an RTCP header that nobody filled in. On the
+// wire that is RTP of payload type 0. When blank the version is gone too, and it is nothing that RFC 7983 knows.
+func (p *Participant) sendHeadless(pkt rtcp.Packet, blank bool) error {
+	raw, err := pkt.Marshal()
+	if err != nil {
+		return fmt.Errorf("marshal RTCP: %w", err)
+	}
+
+	copy(raw, []byte{0x80, 0, 0, 0})
+
+	return p.sendControl(raw, func(secured []byte) {
+		if blank {
+			secured[0] = 0
+		}
+	})
 }
 
 // RequestKeyFrame sends a PLI. It names the first layer, whichever sends: so does Telegram's test SFU.
@@ -74,6 +119,10 @@ func (p *Participant) report() {
 		case <-p.ctx.Done():
 			return
 		case now := <-ticker.C:
+			if err := p.sendTransportFeedback(tick%2 == 0); err != nil {
+				p.log.Debug("send feedback", "error", err)
+			}
+
 			for _, pkts := range p.feedback(now, tick%reportTicks == 0) {
 				if err := p.SendRTCP(pkts...); err != nil {
 					p.log.Debug("send feedback", "error", err)
@@ -90,14 +139,14 @@ func (p *Participant) feedback(now time.Time, full bool) [][]rtcp.Packet {
 
 	var compounds [][]rtcp.Packet
 
-	for _, pkt := range p.twcc.BuildFeedbackPacket() {
-		compounds = append(compounds, []rtcp.Packet{pkt})
-	}
-
 	streams := p.oracle.sorted()
 	if full {
 		if report := receiverReport(streams, now); report != nil {
 			compounds = append(compounds, []rtcp.Packet{report})
+		}
+
+		if remb := p.remb(); remb != nil {
+			compounds = append(compounds, []rtcp.Packet{remb})
 		}
 	}
 
@@ -110,6 +159,20 @@ func (p *Participant) feedback(now time.Time, full bool) [][]rtcp.Packet {
 	}
 
 	return compounds
+}
+
+// remb is a limit for all the video there is (draft-alvestrand-rmcat-remb-03).
+func (p *Participant) remb() *rtcp.ReceiverEstimatedMaximumBitrate {
+	if p.cfg.REMB == 0 || len(p.req.layers) == 0 {
+		return nil
+	}
+
+	limit := &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: reporterSSRC, Bitrate: float32(p.cfg.REMB)}
+	for _, layer := range p.req.layers {
+		limit.SSRCs = append(limit.SSRCs, layer.media)
+	}
+
+	return limit
 }
 
 // sorted gives the declared streams that have sent, by SSRC.

@@ -211,6 +211,7 @@ func (p *Participant) answer() (string, error) {
 		ip:       p.cfg.ListenIP,
 		port:     p.network.port(),
 		setup:    p.announcedSetup(),
+		endpoint: p.endpoint,
 		// The production servers describe video to everyone; the test SFU only to those who declared some.
 		video: !p.cfg.TelegramTest || len(p.req.layers) > 0,
 	}
@@ -220,10 +221,6 @@ func (p *Participant) answer() (string, error) {
 		if facts.candidateIDs[i], err = randomToken(24); err != nil {
 			return "", err
 		}
-	}
-
-	if facts.endpoint, err = randomToken(8); err != nil {
-		return "", err
 	}
 
 	var source [4]byte

@@ -108,6 +108,7 @@ func (p *Participant) serve() error {
 	p.wake()
 
 	workers.start(p.report)    // ends with p.ctx
+	workers.start(p.settle)    // ends with p.ctx
 	workers.start(p.serveData) // ends when DTLS is closed
 	workers.start(p.forward)   // ends with p.ctx
 
