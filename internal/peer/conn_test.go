@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -76,10 +77,25 @@ func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 		"no audio in the answer":   {OmitAudio: true},
 		"errors for the first 2 s": {AnswerErrorsFor: 2 * time.Second},
 		"silent for the first 2 s": {SilentFor: 2 * time.Second},
+		"errors for the first 8 s": {AnswerErrorsFor: 8 * time.Second},
+		"silent, then lite":        {SilentFor: 4 * time.Second, ICE: sfu.Lite},
+		"lite, waits for hello":    {ICE: sfu.Lite, DTLSRole: sfu.ServerRole},
+		"controlled, waits":        {ICE: sfu.Controlled, DTLSRole: sfu.ServerRole},
+		"test server, lite":        {TelegramTest: true, ICE: sfu.Lite},
+		"test server, controlled":  {TelegramTest: true, ICE: sfu.Controlled},
+		"aes-256-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM}},
+		"aes-128-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}},
+		"aes-128-cm only":          {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}},
+		"chatter on the channel":   {Chatter: true, SenderVideoHeight: 720, REMB: 500_000},
+		"delay and loss":           {Up: sfu.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, Down: sfu.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, NACK: true},
+		"reordering, duplicates":   {Up: sfu.Shape{Reorder: 0.1, Duplicate: 0.1}, Down: sfu.Shape{Reorder: 0.1, Duplicate: 0.1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, far, err := dial(t.Context(), t, newServer(t, cfg), config())
+			// The gate of Client.Connect: every form connects within it.
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			conn, far, err := dial(ctx, t, newServer(t, cfg), config())
 			require.NoError(t, err)
 			play(t, conn)
 			require.NoError(t, conn.Close())
