@@ -23,6 +23,11 @@ type Config struct {
 	Path string
 	// Args are its arguments, without the program's own name.
 	Args []string
+	// Stdin is what the program reads; nil is nothing. Files are its further
+	// descriptors, from 3; there are none on Windows. The caller closes all of
+	// them once Start has returned.
+	Stdin *os.File
+	Files []*os.File
 	// OnStderr, when not nil, is given each line of standard error as it
 	// comes, from one goroutine, without the line's end. What it returns is
 	// kept for the error of Wait, if it is not empty. It must not block and
@@ -45,9 +50,8 @@ type Process struct {
 	err  error
 }
 
-// Start runs a program with its standard input empty. An error wraps
-// models.ErrFFmpegSpawn. The caller must Close Stdout, and Kill the process
-// unless Wait has returned.
+// Start runs a program. An error wraps models.ErrFFmpegSpawn. The caller must Close
+// Stdout, and Kill the process unless Wait has returned.
 func Start(c Config) (*Process, error) {
 	// StdoutPipe will not do: Wait closes it when the process ends, whether
 	// or not the tail of the output has been read.
@@ -63,6 +67,10 @@ func Start(c Config) (*Process, error) {
 		stderr: &tail{onLine: c.OnStderr},
 		done:   make(chan struct{}),
 	}
+	if c.Stdin != nil {
+		p.cmd.Stdin = c.Stdin
+	}
+	p.cmd.ExtraFiles = c.Files
 	p.cmd.Stdout = childStdout
 	p.cmd.Stderr = p.stderr
 	p.cmd.SysProcAttr = groupAttr()
