@@ -74,16 +74,16 @@ func preroll(position time.Duration) time.Duration {
 
 // encodeArgs is the whole command line that encodes the tracks of one input, read from a position, into one
 // live Matroska stream on standard output.
-func encodeArgs(position time.Duration, input []string, o EncodeOptions) []string {
-	return append(slices.Concat(globalArgs(position), input, startAt(preroll(position))), outputArgsOf(o)...)
+func encodeArgs(position time.Duration, input, output []string) []string {
+	return slices.Concat(globalArgs(position), input, startAt(preroll(position)), output)
 }
 
 // encodeArgsOfPlaylist is encodeArgs for an input in segments. ffmpeg begins with
 // the segment that holds the position and, unless the media's own times are kept,
 // takes the first frame of it for the position's.
-func encodeArgsOfPlaylist(position time.Duration, input []string, o EncodeOptions) []string {
+func encodeArgsOfPlaylist(position time.Duration, input, output []string) []string {
 	global := append(globalArgs(position), "-copyts", "-start_at_zero")
-	return append(slices.Concat(global, input, startAt(position)), outputArgsOf(o)...)
+	return slices.Concat(global, input, startAt(position), output)
 }
 
 // outputArgsOf are the options of the one output, and its name.

@@ -77,7 +77,7 @@ func TestEncoderArguments(t *testing.T) {
 			t.Parallel()
 			// Every blank in want is one between arguments; the input's own
 			// name has none.
-			got := encodeArgs(test.position, test.input, test.opts.withDefaults())
+			got := encodeArgs(test.position, test.input, outputArgsOf(test.opts.withDefaults()))
 			require.Equal(t, strings.Split(test.want, " "), got)
 		})
 	}

@@ -156,7 +156,7 @@ func TestDemuxers(t *testing.T) {
 			t.Parallel()
 			var sizes []int
 			var pts []time.Duration
-			d, err := newDemuxer(bufio.NewReader(bytes.NewReader(test.data)))
+			d, err := newDemuxer(bufio.NewReader(bytes.NewReader(test.data)), encoded)
 			for err == nil {
 				var f Frame
 				if f, err = d.next(); err == nil {
@@ -246,7 +246,7 @@ func TestMatroskaAgreesWithAnotherReader(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(want), 30)
-	d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)))
+	d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded)
 	require.NoError(t, err)
 	count := 0
 	for {
@@ -294,7 +294,7 @@ func fuzzDemuxer(f *testing.F, magic string) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		copy(data, magic)
-		d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)))
+		d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded)
 		for err == nil {
 			var frame Frame
 			frame, err = d.next()
@@ -321,7 +321,7 @@ func BenchmarkDemux(b *testing.B) {
 			for b.Loop() {
 				r.Reset(data)
 				buffered.Reset(r)
-				d, err := newDemuxer(buffered)
+				d, err := newDemuxer(buffered, encoded)
 				require.NoError(b, err)
 				for {
 					if _, err := d.next(); err != nil {

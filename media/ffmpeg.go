@@ -31,6 +31,7 @@ type command struct {
 	path   string
 	args   []string
 	want   Track                    // an output with none of these is an error
+	holds  payload                  // what the frames are
 	redact func(line string) string // takes secrets out of standard error; may be nil
 
 	// lost reports whether a line of standard error says that the input was
@@ -109,7 +110,7 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 
 // readFirst reads the header and the first frame of a wanted track.
 func (e *encoder) readFirst() error {
-	d, err := newDemuxer(bufio.NewReaderSize(e.process.Stdout(), readBuffer))
+	d, err := newDemuxer(bufio.NewReaderSize(e.process.Stdout(), readBuffer), e.cmd.holds)
 	if err == nil {
 		e.demuxer = d
 		if d.tracks()&e.cmd.want == 0 {
@@ -256,7 +257,7 @@ func vague(line string) bool {
 }
 
 // newDemuxer picks a demuxer by the first bytes and reads the header.
-func newDemuxer(r *bufio.Reader) (demuxer, error) {
+func newDemuxer(r *bufio.Reader, holds payload) (demuxer, error) {
 	magic, err := r.Peek(4)
 	switch {
 	case len(magic) == 0 && err != nil:
@@ -266,7 +267,7 @@ func newDemuxer(r *bufio.Reader) (demuxer, error) {
 	case bytes.Equal(magic, []byte("DKIF")):
 		return newIVF(r)
 	case bytes.Equal(magic, []byte{0x1A, 0x45, 0xDF, 0xA3}):
-		return newMatroska(r)
+		return newMatroska(r, holds)
 	}
 	return nil, fmt.Errorf("output starts with %q: not Ogg, IVF or Matroska", magic)
 }

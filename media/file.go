@@ -23,6 +23,7 @@ func FromFile(path string, opts EncodeOptions) Source {
 type fileSource struct {
 	path string
 	opts EncodeOptions
+	as   form
 }
 
 func (s *fileSource) Tracks() Track { return s.opts.Tracks }
@@ -54,7 +55,8 @@ func (s *fileSource) openAt(ctx context.Context, env Env, position time.Duration
 	}
 	return openEncoder(ctx, env, command{
 		path:     env.ffmpegPath(),
-		args:     encodeArgs(position, fileInput(s.path, position), s.opts),
+		args:     encodeArgs(position, fileInput(s.path, position), s.as.output(s.opts)),
+		holds:    s.as.payload(),
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
 		seek:     seekTo(position, 1),

@@ -34,10 +34,11 @@ const (
 	snapDistance = time.Millisecond      // both ends of a distance are rounded by half of it
 )
 
-// matroska reads Opus and VP8 in Matroska or WebM as it is written: clusters of
-// any size, known or not.
+// matroska reads Opus and VP8, or raw frames, in Matroska or WebM as it is
+// written: clusters of any size, known or not.
 type matroska struct {
 	r     *bufio.Reader
+	holds payload
 	left  int64 // bytes left of the cluster's known size, or unknownSize
 	scale time.Duration
 	head  [8]byte
@@ -56,8 +57,8 @@ type mkvTrack struct {
 	due      time.Duration // audio: where the next packet begins
 }
 
-func newMatroska(r *bufio.Reader) (*matroska, error) {
-	m := &matroska{r: r, left: unknownSize, scale: time.Millisecond}
+func newMatroska(r *bufio.Reader, holds payload) (*matroska, error) {
+	m := &matroska{r: r, holds: holds, left: unknownSize, scale: time.Millisecond}
 	for {
 		id, size, err := m.element()
 		if err != nil {
@@ -157,10 +158,10 @@ func (m *matroska) block(size int64) (Frame, error) {
 	case track == m.video.number:
 		return Frame{
 			Track: TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval,
-			Key: vp8Key(payload), Data: payload,
+			Key: m.holds.key(payload), Data: payload,
 		}, nil
 	}
-	d, err := opusDuration(payload)
+	d, err := m.holds.duration(payload)
 	if err != nil {
 		return Frame{}, err
 	}
@@ -235,20 +236,21 @@ func (m *matroska) track(data []byte) error {
 	if err != nil {
 		return err
 	}
+	audio, video := m.holds.codecs()
 	switch {
 	case entry.number == 0:
 		return errors.New("a track without a number")
-	case codec == "A_OPUS":
+	case codec == audio:
 		if m.audio.number == 0 {
 			m.audio = entry
-			return opusHead(private)
+			return m.holds.audioHead(private)
 		}
-	case codec == "V_VP8":
+	case codec == video:
 		if m.video.number == 0 {
 			m.video = entry
 		}
 	default:
-		return fmt.Errorf("codec is %.32q, want A_OPUS or V_VP8", codec)
+		return fmt.Errorf("codec is %.32q, want %s or %s", codec, audio, video)
 	}
 	return nil
 }

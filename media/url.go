@@ -31,6 +31,7 @@ func FromURL(rawURL string, opts EncodeOptions) Source {
 type urlSource struct {
 	raw  string
 	opts EncodeOptions
+	as   form
 }
 
 func (s *urlSource) Tracks() Track { return s.opts.Tracks }
@@ -46,19 +47,20 @@ func (s *urlSource) OpenAt(ctx context.Context, env Env, position time.Duration)
 	if err := errors.Join(err, s.opts.validate(), validPosition(position)); err != nil {
 		return nil, fmt.Errorf("open URL: %w", err)
 	}
-	args := encodeArgs(position, urlInput(u, position), s.opts)
+	args := encodeArgs(position, urlInput(u, position), s.as.output(s.opts))
 	if position > 0 {
 		served, err := u.seekable(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("open URL %s: %w", u.public, err)
 		}
 		if served == servedAsPlaylist {
-			args = encodeArgsOfPlaylist(position, urlInput(u, position), s.opts)
+			args = encodeArgsOfPlaylist(position, urlInput(u, position), s.as.output(s.opts))
 		}
 	}
 	stream, err := openEncoder(ctx, env, command{
 		path:     env.ffmpegPath(),
 		args:     args,
+		holds:    s.as.payload(),
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
 		seek:     seekTo(position, 1),
