@@ -62,6 +62,7 @@ func New(opts ...Option) (*Client, error) {
 		Certs:          peer.NewCertPool(cfg.certPool),
 		ConnectTimeout: cfg.connectTimeout,
 		StallTimeout:   cfg.stallTimeout,
+		RTMPRetry:      cfg.rtmpRetry,
 		Peer: peer.Config{
 			Logger:       cfg.logger,
 			DebugLogs:    cfg.debugLogs,
@@ -188,13 +189,38 @@ func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParam
 	return g.Connect(ctx, telegramParams)
 }
 
-// StartRTMP is to push the call to Telegram's RTMP ingest instead. This version
-// cannot: it returns ErrNotImplemented and starts nothing.
-func (c *Client) StartRTMP(chatID int64, _ string) error {
+// StartRTMP starts a call that is pushed to an RTMP server, Telegram's ingest: the
+// URL of phone.getGroupCallStreamRtmpUrl with its key after it, such as
+// rtmps://dc4-1.rtmp.t.me/s/KEY. The URL is checked and nothing is opened:
+// ErrInvalidParams when it is not rtmp or rtmps, or has no key. Every method but
+// Connect, Rejoin and AudioSSRC (ErrWrongMode) then works as for any call.
+//
+// The publication begins with the first source, whose EncodeOptions it keeps:
+// H.264 of exactly that size and rate, AAC in stereo. It lasts until Stop. What
+// plays is letterboxed into it; while nothing does, or Pause or Mute is in force, it
+// goes on with silence and the last picture, or black when there is no video. Only
+// FromFile and FromURL play here; other sources are ErrInvalidParams.
+//
+// OnConnectionChange tells of the connection as for any call. Lost, or refused at
+// first, it is tried again for WithRTMPRetry, with the source held where it was. A
+// server that takes nothing for 10 s, or less than half of the pictures for some
+// time, counts as lost. OnStreamEnd has the reason when the call has Failed.
+//
+// The key is in no error and no log, and on Unix not in ffmpeg's arguments.
+func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
 	if err := c.vacant(chatID); err != nil {
 		return fmt.Errorf("start rtmp: %w", err)
 	}
-	return fmt.Errorf("start rtmp: %w", ErrNotImplemented)
+	var call instances.Call
+	r, err := instances.NewRTMP(c.calls, c.eventsOf(chatID, &call), rtmpURL)
+	if err != nil {
+		return fmt.Errorf("start rtmp: %w", err)
+	}
+	call = r
+	if err := c.add(chatID, r); err != nil {
+		return fmt.Errorf("start rtmp: %w", err)
+	}
+	return nil
 }
 
 // OnStreamEnd sets the callback that hears when a source has ended, once for each

@@ -28,9 +28,9 @@
 //
 // # Not supported
 //
-// Nothing is received. There is no screen sharing and no 1:1 call, and StartRTMP
-// is not implemented in this version. An answer for a call without a WebRTC
-// transport is refused with ErrUnsupportedCallMode.
+// Nothing is received. There is no screen sharing and no 1:1 call. An answer for a
+// call without a WebRTC transport is refused with ErrUnsupportedCallMode: such a
+// call is published with StartRTMP.
 //
 // # Untrusted input
 //

@@ -18,6 +18,8 @@ const (
 	defaultConnectTimeout = 10 * time.Second
 	// defaultStallTimeout outlasts the reconnects of a live source.
 	defaultStallTimeout = 30 * time.Second
+	// defaultRTMPRetry is as long as a lost WebRTC connection has to recover.
+	defaultRTMPRetry = 60 * time.Second
 
 	// The ICE timeouts. A minute outlasts what mobile carriers and Wi-Fi
 	// handovers take; Telegram drops a silent participant after 40 to 50 s.
@@ -38,6 +40,7 @@ type config struct {
 	certPool        int
 	connectTimeout  time.Duration
 	stallTimeout    time.Duration
+	rtmpRetry       time.Duration
 	sharedSockets   bool
 	iceServers      []ICEServer
 	networkTypes    []NetworkType
@@ -55,6 +58,7 @@ func newConfig(opts []Option) (config, error) {
 		certPool:       defaultCertPool,
 		connectTimeout: defaultConnectTimeout,
 		stallTimeout:   defaultStallTimeout,
+		rtmpRetry:      defaultRTMPRetry,
 		disconnected:   defaultDisconnected,
 		failed:         defaultFailed,
 		keepalive:      defaultKeepalive,
@@ -85,6 +89,8 @@ func (c *config) check() error {
 		return fmt.Errorf("%w: WithConnectTimeout: %s", ErrInvalidParams, c.connectTimeout)
 	case c.stallTimeout <= 0:
 		return fmt.Errorf("%w: WithStallTimeout: %s", ErrInvalidParams, c.stallTimeout)
+	case c.rtmpRetry < 0:
+		return fmt.Errorf("%w: WithRTMPRetry: %s", ErrInvalidParams, c.rtmpRetry)
 	case c.disconnected <= 0 || c.failed <= 0 || c.keepalive <= 0:
 		return fmt.Errorf("%w: WithICETimeouts: %s, %s, %s", ErrInvalidParams, c.disconnected, c.failed, c.keepalive)
 	}
@@ -145,6 +151,13 @@ func WithConnectTimeout(d time.Duration) Option {
 // while it plays, before it ends with ErrStalled. The default is 30 s.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) { c.stallTimeout = d }
+}
+
+// WithRTMPRetry sets for how long an RTMP call tries to reach its server, at first
+// and again after it was cut off, before it is Failed. It waits 1, 2, 4 and then 8 s
+// between two tries. The default is 60 s; 0 means that the first try is the last.
+func WithRTMPRetry(d time.Duration) Option {
+	return func(c *config) { c.rtmpRetry = d }
 }
 
 // WithICETimeouts sets how long the server may be silent before the connection is

@@ -50,6 +50,7 @@ type Config struct {
 	Certs          *peer.CertPool
 	ConnectTimeout time.Duration
 	StallTimeout   time.Duration
+	RTMPRetry      time.Duration // how long a publication is tried again
 }
 
 // Remains is what a call was doing when its connection was lost.
