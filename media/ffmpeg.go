@@ -23,6 +23,10 @@ import (
 // ffmpeg needs milliseconds.
 const exitGrace = 3 * time.Second
 
+// pictureBuffer is two and a half seconds at the default bitrates, and a quarter of
+// what Linux lets a user's pipe have.
+const pictureBuffer = 256 << 10
+
 // readBuffer holds a few frames: the pipe behind it is the real buffer.
 const readBuffer = 16 << 10
 
@@ -46,6 +50,16 @@ type command struct {
 	// interval is the least a video frame lasts: a header may tell the rate
 	// of the source, before frames were dropped. 0 means nothing.
 	interval time.Duration
+}
+
+// buffer is how far ahead of the reader the encoder may run: some seconds, which
+// carry a picture over a moment without a processor. Sound needs no more than a
+// system's default.
+func (c command) buffer() int {
+	if c.want.Has(TrackVideo) {
+		return pictureBuffer
+	}
+	return 0
 }
 
 // demuxer takes a container apart.
@@ -87,7 +101,7 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 		e.watch = newSeekWatch(cmd.seek)
 	}
 	var err error
-	e.process, err = proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: e.onStderr(env)})
+	e.process, err = proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: e.onStderr(env), Buffer: cmd.buffer()})
 	if err != nil {
 		return nil, err
 	}

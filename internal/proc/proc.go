@@ -28,6 +28,9 @@ type Config struct {
 	// them once Start has returned.
 	Stdin *os.File
 	Files []*os.File
+	// Buffer is how many bytes standard output may hold before the program
+	// waits, where the system can be asked (Linux); 0 for what it gives.
+	Buffer int
 	// OnStderr, when not nil, is given each line of standard error as it
 	// comes, from one goroutine, without the line's end. What it returns is
 	// kept for the error of Wait, if it is not empty. It must not block and
@@ -60,6 +63,7 @@ func Start(c Config) (*Process, error) {
 		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
 	}
 	defer childStdout.Close()
+	growPipe(stdout, c.Buffer)
 
 	p := &Process{
 		cmd:    exec.Command(c.Path, c.Args...),
