@@ -1,12 +1,8 @@
 package gotgcall_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"runtime"
 	"sort"
 	"sync"
@@ -19,61 +15,6 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-// serverVariable makes the test binary a server, in a process of its own, so that a
-// benchmark measures the library alone.
-const serverVariable = "GOTGCALL_BENCH_SERVER"
-
-// serve answers join payloads, one a line, until the input ends.
-func serve(in io.Reader, out io.Writer) error {
-	server, err := sfu.New(sfu.Config{})
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		answer, err := server.Join(context.Background(), lines.Text())
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintln(out, answer); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
-}
-
-// remote is a server in another process.
-type remote struct {
-	in  io.Writer
-	out *bufio.Reader
-}
-
-func newRemote(b *testing.B) remote {
-	b.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serverVariable+"=1")
-	in, err := cmd.StdinPipe()
-	require.NoError(b, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(b, err)
-	require.NoError(b, cmd.Start())
-	b.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	return remote{in, bufio.NewReader(out)}
-}
-
-func (r remote) join(b *testing.B, params string) string {
-	b.Helper()
-	_, err := fmt.Fprintln(r.in, params)
-	require.NoError(b, err)
-	answer, err := r.out.ReadString('\n')
-	require.NoError(b, err)
-	return answer
-}
-
 func newClient(b *testing.B) *gotgcall.Client {
 	b.Helper()
 	client, err := gotgcall.New()
@@ -82,7 +23,7 @@ func newClient(b *testing.B) *gotgcall.Client {
 	return client
 }
 
-func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(*testing.B, string) string) {
+func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(testing.TB, string) string) {
 	b.Helper()
 	params, err := client.CreateCall(chat)
 	require.NoError(b, err)
@@ -94,7 +35,7 @@ func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(*testi
 func BenchmarkCalls(b *testing.B) {
 	for _, calls := range []int{1, 50, 200} {
 		b.Run(fmt.Sprint(calls), func(b *testing.B) {
-			server, client := newRemote(b), newClient(b)
+			server, client := newRemote(b, ""), newClient(b)
 			before := measure()
 			for chat := range int64(calls) {
 				connect(b, client, chat, server.join)
@@ -141,7 +82,7 @@ func BenchmarkPacing(b *testing.B) {
 	require.NoError(b, err)
 	defer server.Close()
 	client := newClient(b)
-	connect(b, client, chat, func(b *testing.B, params string) string {
+	connect(b, client, chat, func(b testing.TB, params string) string {
 		answer, err := server.Join(context.Background(), params)
 		require.NoError(b, err)
 		return answer
@@ -179,7 +120,7 @@ func earlier(a, b time.Time) time.Time {
 // BenchmarkFrameEndToEnd plays frames of no duration: as fast as the library sends
 // them, through SRTP and a socket.
 func BenchmarkFrameEndToEnd(b *testing.B) {
-	server, client := newRemote(b), newClient(b)
+	server, client := newRemote(b, ""), newClient(b)
 	connect(b, client, chat, server.join)
 	ended := make(chan struct{}, 1)
 	client.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) { ended <- struct{}{} })

@@ -219,7 +219,7 @@ func TestKilledFFmpegIsACrash(t *testing.T) {
 	}
 	// The script plays, and ends itself as the kernel's out-of-memory killer would.
 	script := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho last words >&2\nffmpeg \"$@\" &\nsleep 1\nkill -9 $!\nkill -9 $$\n"), 0o755)) //nolint:gosec // it is to be run
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho last words >&2\nffmpeg \"$@\" &\nsleep 1\nkill -9 $!\nkill -9 $$\n"), 0o755))
 	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))

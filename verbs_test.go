@@ -337,7 +337,7 @@ func TestStopPreemptsConnect(t *testing.T) {
 func TestStopKillsWhatIgnoresSignals(t *testing.T) {
 	t.Parallel()
 	script := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 3600 &\nffmpeg \"$@\"\nsleep 3600\n"), 0o755)) //nolint:gosec // it is to be run
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 3600 &\nffmpeg \"$@\"\nsleep 3600\n"), 0o755))
 	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{})))

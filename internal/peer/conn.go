@@ -35,6 +35,7 @@ type Conn struct {
 	// immutable after dialAs
 	cfg          Config
 	announced    string // the server's certificate, by its fingerprint
+	way          route
 	epoch        time.Time
 	pc           *webrtc.PeerConnection
 	log          *pionLog
@@ -86,6 +87,7 @@ func dialAs(ctx context.Context, id *Identity, r *jsonparams.Response, way route
 	c := &Conn{
 		cfg:       cfg,
 		announced: r.Transport.Fingerprint,
+		way:       way,
 		epoch:     time.Now(),
 		log:       &pionLog{logger: cfg.Logger, on: cfg.DebugLogs},
 		poke:      make(chan struct{}, 1),
@@ -268,10 +270,14 @@ func (c *Conn) watch() {
 func (c *Conn) failure() error {
 	select {
 	case <-c.connected:
-		if c.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {
-			return fmt.Errorf("%w: the server is silent since %s", models.ErrConnectionFailed, c.cfg.Disconnected+c.cfg.Failed)
+		silent := c.cfg.Disconnected + c.cfg.Failed
+		if c.pc.ICEConnectionState() != webrtc.ICEConnectionStateFailed {
+			return fmt.Errorf("%w: closed by the server", models.ErrConnectionFailed)
 		}
-		return fmt.Errorf("%w: closed by the server", models.ErrConnectionFailed)
+		if local, gone := c.way.gone(); gone {
+			return fmt.Errorf("%w: the local address %s is gone, nothing heard for %s", models.ErrConnectionFailed, local, silent)
+		}
+		return fmt.Errorf("%w: nothing heard from the server for %s", models.ErrConnectionFailed, silent)
 	default:
 	}
 	if c.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {

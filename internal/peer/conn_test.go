@@ -238,6 +238,14 @@ func TestIdentitiesAreDistinctAndFitSignedIntegers(t *testing.T) {
 	}
 }
 
+func TestCertPoolOfNoneIsNone(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, peer.NewCertPool(0), "no goroutine makes certificates")
+	peer.NewCertPool(0).Close()
+	_, err := peer.NewIdentity(peer.NewCertPool(0))
+	require.NoError(t, err)
+}
+
 func BenchmarkNewIdentity(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

@@ -63,7 +63,7 @@ func (w *way) report(now time.Duration) {
 	w.count++
 	var at time.Duration
 	for _, p := range pairs {
-		symbol := uint16(rtcp.TypeTCCPacketNotReceived)
+		symbol := rtcp.TypeTCCPacketNotReceived
 		if p.at >= 0 {
 			if at == 0 {
 				fb.ReferenceTime = uint32(p.at / (64 * time.Millisecond))

@@ -50,6 +50,26 @@ func routeTo(ctx context.Context, candidates []jsonparams.Candidate) (route, err
 	return r, nil
 }
 
+// gone returns an address of the route that this machine has no more, if any.
+func (r route) gone() (netip.Addr, bool) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	have := make(map[netip.Addr]bool, len(addrs))
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			have[prefix.Addr().Unmap()] = true
+		}
+	}
+	for _, local := range r.locals {
+		if !have[local] && !local.IsLoopback() { // all of 127.0.0.0/8 is ours
+			return local, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
 // from reports whether ip is one the route sends from.
 func (r route) from(ip net.IP) bool {
 	addr, ok := netip.AddrFromSlice(ip)
