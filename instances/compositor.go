@@ -87,8 +87,7 @@ func (c *compositor) at(tick int64) time.Duration {
 // primer is how many ticks ffmpeg has to see before it encodes the first.
 const primer = 2
 
-// begin gives a new publication its first ticks, which are over when the server
-// takes it.
+// begin gives a new publication its first ticks.
 func (c *compositor) begin(out publication) error {
 	silence := make([]byte, media.RawSampleSize*samplesIn(c.at(1)))
 	for tick := range int64(primer) {
@@ -169,11 +168,11 @@ func (c *compositor) hear(tick int64) (at time.Duration, pcm []byte) {
 	return c.sound.take(c.at(tick) - soundLag)
 }
 
-// start makes now the time of the last tick of begin's.
+// start makes now the time at which begin's ticks end.
 func (c *compositor) start(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch = now.Add(-c.at(primer - 1))
+	c.epoch = now.Add(-c.at(primer))
 	c.sound.reset(primer * samplesIn(c.at(1)))
 }
 
