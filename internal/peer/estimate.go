@@ -13,10 +13,13 @@ const (
 	sentSize = 1024
 	// queueing is how much longer than at best packets may take before a queue
 	// is taken for full: viewers conceal about as much.
-	queueing = 150 * time.Millisecond
-	// lossy is the share of lost packets above which the way is taken for full.
-	// It is what congestion controls take for more than random loss.
-	lossy = 0.15
+	queueing = 120 * time.Millisecond
+	// patience is how many feedback packets in a row, one each 100 ms, have to
+	// tell of a queue: a machine that was busy for a moment makes one too.
+	patience = 3
+	// lossy is the share of lost packets above which the way is taken for full,
+	// queue or not: more than any line loses at random.
+	lossy = 0.25
 	// baseAge is how long the best transit time is believed: clocks drift.
 	baseAge = 30 * time.Second
 )
@@ -33,7 +36,8 @@ type estimate struct {
 	base     time.Duration // the shortest transit, on clocks of unknown offset
 	baseAt   time.Time
 	queue    time.Duration // how much longer it takes now
-	loss     float64       // share of lost packets, smoothed
+	queued   int           // for how many feedback packets in a row it was too long
+	loss     float64       // share of lost packets, smoothed over some seconds
 	carried  float64       // bits per second that arrived, smoothed
 	lastAt   time.Duration // when the last packet so far arrived, on the server's clock
 	feedback uint8         // the last packet's number
@@ -97,19 +101,23 @@ func (e *estimate) hear(fb *rtcp.TransportLayerCC) {
 
 // digest smooths what one feedback packet said.
 func (e *estimate) digest(lost, arrived, bits int, last, transit time.Duration) {
-	const weight = 0.3 // a feedback packet comes each 100 ms
+	const weight, lossWeight = 0.3, 0.1 // a feedback packet comes each 100 ms
 	if lost+arrived == 0 {
 		return
 	}
-	e.loss += weight * (float64(lost)/float64(lost+arrived) - e.loss)
+	e.loss += lossWeight * (float64(lost)/float64(lost+arrived) - e.loss)
 	if arrived == 0 {
 		return
 	}
 	now := time.Now()
-	if e.baseAt.IsZero() || transit < e.base || now.Sub(e.baseAt) > baseAge && e.queue < queueing {
+	if e.baseAt.IsZero() || transit < e.base || now.Sub(e.baseAt) > baseAge && e.queued == 0 {
 		e.base, e.baseAt = transit, now
 	}
-	e.queue = transit - e.base
+	if e.queue = transit - e.base; e.queue > queueing {
+		e.queued++
+	} else {
+		e.queued = 0
+	}
 	if span := last - e.lastAt; span > 0 && e.lastAt > 0 {
 		share := min(1, weight*span.Seconds()/0.1)
 		e.carried += share * (float64(bits)/span.Seconds() - e.carried)
@@ -121,7 +129,7 @@ func (e *estimate) digest(lost, arrived, bits int, last, transit time.Duration) 
 func (e *estimate) full() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.queue > queueing || e.loss > lossy
+	return e.queued >= patience || e.loss > lossy
 }
 
 // rate is how many bits per second arrive.
@@ -157,7 +165,7 @@ func statuses(fb *rtcp.TransportLayerCC) []bool {
 const (
 	// settle is how long a picture that came back is sent before it is judged:
 	// feedback has to come, and an old queue to drain.
-	settle = 500 * time.Millisecond
+	settle = 300 * time.Millisecond
 	// The picture comes back after minRest at first, after twice as long each
 	// time it was too much again, at most after maxRest.
 	minRest = 5 * time.Second

@@ -103,7 +103,7 @@ func TestWayThatCarriesAllIsNeverFull(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*way){
 		"plain":      func(*way) {},
-		"5 % loss":   func(w *way) { w.loss = 0.05 },
+		"10 % loss":  func(w *way) { w.loss = 0.1 },
 		"jitter":     func(w *way) { w.jitter = 60 * time.Millisecond },
 		"2 Mbit/s":   func(w *way) { w.rate = 2e6 },
 		"long delay": func(w *way) { w.delay = 400 * time.Millisecond },
@@ -130,27 +130,27 @@ func TestGateClosesForLongerEachTime(t *testing.T) {
 	e := new(estimate)
 	g := gate{estimate: e}
 	now := time.Now()
-	e.queue = 0
+	e.queued = 0
 	require.True(t, g.admit(true, now))
 	require.True(t, g.admit(false, now))
 	for _, rest := range []time.Duration{5, 10, 20, 40, 60, 60} {
 		rest *= time.Second
-		e.queue = time.Second
+		e.queued = patience
 		now = now.Add(time.Second)
 		require.False(t, g.admit(true, now), "full")
-		e.queue = 0
+		e.queued = 0
 		require.False(t, g.admit(true, now.Add(rest-1)), "not yet")
 		now = now.Add(rest + 1)
 		require.False(t, g.admit(false, now), "not a key frame")
 		require.True(t, g.admit(true, now))
-		e.queue = time.Second
+		e.queued = patience
 		require.True(t, g.admit(false, now.Add(settle/2)), "not judged at once")
 	}
 	require.EqualValues(t, 18, g.shed)
-	e.queue = 0
+	e.queued = 0
 	now = now.Add(time.Hour)
 	require.True(t, g.admit(false, now))
-	e.queue = time.Second
+	e.queued = patience
 	require.False(t, g.admit(false, now))
 	require.Equal(t, minRest, g.rest, "it went well for long")
 }
