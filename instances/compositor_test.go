@@ -18,11 +18,12 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// tiny is a format of pictures of six bytes, 25 a second.
-var tiny = rtmp.Format{RawFormat: media.RawFormat{Width: 2, Height: 2, FPS: 25}, VideoKbps: 1, AudioKbps: 1}
+// grain is how many samples one number stands for: it divides all that is played
+// and published here.
+const grain = 21
 
-// rawFake is a fake whose pictures hold their number, from 1, and whose samples
-// hold theirs, modulo 2^31.
+// rawFake is a fake whose pictures hold their number, from 1, in pictures of 2 x 2,
+// and whose samples hold that of their grain.
 type rawFake struct{ *fake }
 
 func (f rawFake) Open(ctx context.Context, env media.Env) (media.Stream, error) {
@@ -54,8 +55,9 @@ func (s *rawScript) ReadFrame() (media.Frame, error) {
 		f.Key = true
 		s.data = append(binary.LittleEndian.AppendUint32(s.data, uint32(at/(40*ms))+1), 0, 0)
 	} else {
-		for i := range 882 {
-			s.data = binary.LittleEndian.AppendUint32(s.data, uint32(int(at/(20*ms))*882+i+1))
+		s.data = append(s.data, make([]byte, 882*media.RawSampleSize)...)
+		for i := 0; i < 882; i += grain {
+			binary.LittleEndian.PutUint32(s.data[i*media.RawSampleSize:], uint32((int(at/(20*ms))*882+i)/grain)+1)
 		}
 	}
 	f.Data = s.data
@@ -64,7 +66,7 @@ func (s *rawScript) ReadFrame() (media.Frame, error) {
 
 // fakeServer is a publication that keeps what it is given.
 type fakeServer struct {
-	mu       sync.Mutex // guards what follows
+	mu       *sync.Mutex // the stage's; guards what follows
 	pictures []uint32
 	times    []time.Duration
 	sound    []stretch
@@ -113,18 +115,18 @@ func (s *fakeServer) Sound(at time.Duration, pcm []byte) error {
 	if samplesIn(at) != s.samples {
 		s.holes++
 	}
-	for ; len(pcm) > 0; pcm = pcm[media.RawSampleSize:] {
+	for ; len(pcm) > 0; pcm = pcm[grain*media.RawSampleSize:] {
 		s.hear(binary.LittleEndian.Uint32(pcm))
 	}
 	return nil
 }
 
 func (s *fakeServer) hear(sample uint32) {
-	s.samples++
+	s.samples += grain
 	if n := len(s.sound); n == 0 || s.sound[n-1].silent != (sample == 0) {
 		s.sound = append(s.sound, stretch{silent: sample == 0})
 	}
-	s.sound[len(s.sound)-1].samples++
+	s.sound[len(s.sound)-1].samples += grain
 	if sample == 0 {
 		return
 	}
@@ -156,12 +158,6 @@ func (s *fakeServer) Close(time.Duration) error {
 	defer s.mu.Unlock()
 	s.closed = true
 	return s.refuses
-}
-
-func (s *fakeServer) set(change func(*fakeServer)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(s)
 }
 
 // stage is an RTMP call, the servers it met and what it told.
@@ -196,7 +192,11 @@ func newStage(t *testing.T, retry time.Duration) *stage {
 				defer s.mu.Unlock()
 				s.states = append(s.states, info.State)
 			},
-			Gone: func() { s.gone++ },
+			Gone: func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.gone++
+			},
 		}, "rtmp://localhost/s/key")
 	require.NoError(t, err)
 	s.dial = func(rtmp.Format) (push, error) {
@@ -204,10 +204,18 @@ func newStage(t *testing.T, retry time.Duration) *stage {
 		defer s.mu.Unlock()
 		s.dialed = append(s.dialed, time.Now())
 		server := s.next()
+		server.mu = &s.mu
 		s.servers = append(s.servers, server)
 		return server, nil
 	}
 	return s
+}
+
+// look runs what reads or changes the stage.
+func (s *stage) look(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do()
 }
 
 // play is SetSource for a source that is raw already.
@@ -227,10 +235,13 @@ func onStage(t *testing.T, retry time.Duration, test func(t *testing.T, s *stage
 		defer s.Stop(models.ErrStopped)
 		test(t, s)
 		s.Stop(models.ErrStopped)
-		require.Equal(t, 1, s.gone)
-		for _, server := range s.servers {
-			require.True(t, server.closed)
-		}
+		synctest.Wait()
+		s.look(func() {
+			require.Equal(t, 1, s.gone)
+			for _, server := range s.servers {
+				require.True(t, server.closed)
+			}
+		})
 	})
 }
 
@@ -257,22 +268,27 @@ func TestAnHourIsExact(t *testing.T) {
 	onStage(t, 0, func(t *testing.T, s *stage) {
 		s.play(t, raw(av, time.Hour))
 		sleep(time.Hour + time.Second)
-		server := s.servers[0]
-		requireSteady(t, server)
-		require.Equal(t, []endOf{{v, nil}, {a, nil}}, s.ends)
-		var number uint32
-		for _, p := range server.pictures {
-			if p == black {
-				continue
-			}
-			if p != number+1 {
-				t.Fatalf("picture %d after %d", p, number)
-			}
-			number = p
-		}
-		require.EqualValues(t, 90000, number, "each picture once")
-		require.EqualValues(t, 3600*44100, server.last)
-		require.Zero(t, server.jumps, "each sample once")
-		require.InDelta(t, 3601*25, len(server.pictures), 3)
+		s.look(func() { requireExactHour(t, s) })
 	})
+}
+
+func requireExactHour(t *testing.T, s *stage) {
+	t.Helper()
+	server := s.servers[0]
+	requireSteady(t, server)
+	require.Equal(t, []endOf{{v, nil}, {a, nil}}, s.ends)
+	var number uint32
+	for _, p := range server.pictures {
+		if p == black {
+			continue
+		}
+		if p != number+1 {
+			t.Fatalf("picture %d after %d", p, number)
+		}
+		number = p
+	}
+	require.EqualValues(t, 90000, number, "each picture once")
+	require.EqualValues(t, 3600*44100/grain, server.last)
+	require.Zero(t, server.jumps, "each sample once")
+	require.InDelta(t, 3601*25, len(server.pictures), 3)
 }

@@ -22,26 +22,29 @@ func TestPauseIsAStillAndSilence(t *testing.T) {
 		before := s.Position()
 		sleep(10 * time.Minute)
 		require.Equal(t, before, s.Position())
-		server := s.servers[0]
-		server.set(func(s *fakeServer) {
-			last := s.pictures[len(s.pictures)-1]
+		s.look(func() {
+			pictures, sound := s.servers[0].pictures, s.servers[0].sound
+			last := pictures[len(pictures)-1]
 			require.NotEqual(t, uint32(black), last)
-			for _, p := range s.pictures[len(s.pictures)-14000:] {
+			for _, p := range pictures[len(pictures)-14000:] {
 				require.Equal(t, last, p)
 			}
-			require.True(t, s.sound[len(s.sound)-1].silent)
+			require.True(t, sound[len(sound)-1].silent)
+			require.Empty(t, s.ends)
 		})
 		_, err = s.SetPaused(false)
 		require.NoError(t, err)
-		require.Empty(t, s.ends)
 		sleep(5 * time.Second)
-		requireSteady(t, server)
-		require.Len(t, server.sound, 5, "silence, sound, the pause, sound, silence")
-		require.EqualValues(t, 4*44100, server.last)
-		require.Zero(t, server.jumps, "nothing is lost")
-		require.InDelta(t, 600, server.sound[2].length().Seconds(), 0.05)
-		require.Len(t, s.ends, 2)
-		require.Equal(t, uint32(black), server.pictures[len(server.pictures)-1], "nothing plays")
+		s.look(func() {
+			server := s.servers[0]
+			requireSteady(t, server)
+			require.Len(t, server.sound, 5, "silence, sound, the pause, sound, silence")
+			require.EqualValues(t, 4*44100/grain, server.last)
+			require.Zero(t, server.jumps, "nothing is lost")
+			require.InDelta(t, 600, server.sound[2].length().Seconds(), 0.05)
+			require.Len(t, s.ends, 2)
+			require.Equal(t, uint32(black), server.pictures[len(server.pictures)-1], "nothing plays")
+		})
 	})
 }
 
@@ -54,11 +57,13 @@ func TestMuteIsSilence(t *testing.T) {
 		sleep(time.Second)
 		_, _ = s.SetMuted(false)
 		sleep(5 * time.Second)
-		server := s.servers[0]
-		requireSteady(t, server)
-		require.Len(t, server.sound, 5)
-		require.Equal(t, 3*time.Second, server.sound[1].length()+server.sound[3].length(), "the source ran on")
-		require.Equal(t, time.Second, server.sound[2].length())
+		s.look(func() {
+			server := s.servers[0]
+			requireSteady(t, server)
+			require.Len(t, server.sound, 5)
+			require.Equal(t, 3*time.Second, server.sound[1].length()+server.sound[3].length(), "the source ran on")
+			require.Equal(t, time.Second, server.sound[2].length())
+		})
 	})
 }
 
@@ -71,15 +76,20 @@ func TestSwitchLeavesNoHole(t *testing.T) {
 		sleep(2 * time.Second)
 		s.play(t, raw(a, 2*time.Second))
 		sleep(time.Second)
-		server := s.servers[0]
-		server.set(func(s *fakeServer) { require.Equal(t, uint32(black), s.pictures[len(s.pictures)-1]) })
+		s.look(func() {
+			pictures := s.servers[0].pictures
+			require.Equal(t, uint32(black), pictures[len(pictures)-1])
+		})
 		s.play(t, raw(v, 2*time.Second))
 		sleep(5 * time.Second)
-		requireSteady(t, server)
-		require.Len(t, server.sound, 3, "silence, sound, silence")
-		require.InDelta(t, 3, server.sound[1].length().Seconds(), 0.041)
-		require.Len(t, s.servers, 1)
-		require.Equal(t, []endOf{{v, nil}}, s.ends, "the replaced ones are not heard of")
+		s.look(func() {
+			server := s.servers[0]
+			requireSteady(t, server)
+			require.Len(t, server.sound, 3, "silence, sound, silence")
+			require.InDelta(t, 3, server.sound[1].length().Seconds(), 0.041)
+			require.Len(t, s.servers, 1)
+			require.Equal(t, []endOf{{v, nil}}, s.ends, "the replaced ones are not heard of")
+		})
 	})
 }
 
@@ -90,24 +100,37 @@ func TestASlowMomentCostsPictures(t *testing.T) {
 	onStage(t, 0, func(t *testing.T, s *stage) {
 		s.play(t, raw(av, 10*time.Second))
 		sleep(2 * time.Second)
-		server := s.servers[0]
-		server.set(func(s *fakeServer) { s.slow = 600 * ms })
+		s.look(func() { s.servers[0].slow = 600 * ms })
 		sleep(50 * ms)
-		server.set(func(s *fakeServer) { s.slow = 0 })
+		s.look(func() { s.servers[0].slow = 0 })
 		sleep(10 * time.Second)
-		require.Zero(t, server.holes)
-		require.Equal(t, 10*time.Second, server.sound[1].length())
-		require.Zero(t, server.jumps)
-		lost := 0
-		for i := 1; i < len(server.times); i++ {
-			step := server.times[i] - server.times[i-1]
-			lost += int(step/(40*ms)) - 1
-			require.Zero(t, step%(40*ms))
-		}
-		require.InDelta(t, 15, lost, 2)
-		require.EqualValues(t, lost, s.Stats().PicturesShed)
-		require.EqualValues(t, len(server.times)-primer, s.Stats().Video.Packets)
+		stats := s.Stats()
+		s.look(func() {
+			server := s.servers[0]
+			require.Zero(t, server.holes)
+			require.Equal(t, 10*time.Second, server.sound[1].length())
+			require.Zero(t, server.jumps)
+			lost := 0
+			for i := 1; i < len(server.times); i++ {
+				step := server.times[i] - server.times[i-1]
+				lost += int(step/(40*ms)) - 1
+				require.Zero(t, step%(40*ms))
+			}
+			require.InDelta(t, 15, lost, 2)
+			require.EqualValues(t, lost, stats.PicturesShed)
+			require.EqualValues(t, len(server.times)-primer, stats.Video.Packets)
+		})
 	})
+}
+
+// refusing makes servers that take nothing.
+func refusing(reason error) func() *fakeServer {
+	return func() *fakeServer {
+		server := newFakeServer()
+		server.refuses = reason
+		server.Kill()
+		return server
+	}
 }
 
 // TestALostServerIsTriedAgain: the source keeps its place meanwhile.
@@ -116,54 +139,60 @@ func TestALostServerIsTriedAgain(t *testing.T) {
 	onStage(t, 60*time.Second, func(t *testing.T, s *stage) {
 		s.play(t, raw(av, 40*time.Second))
 		sleep(20 * time.Second)
-		refusal := errors.New("connection refused")
-		s.next = func() *fakeServer {
-			refused := newFakeServer()
-			refused.refuses = refusal
-			refused.close.Do(func() { close(refused.done) })
-			return refused
-		}
-		s.servers[0].Kill()
+		s.look(func() {
+			s.next = refusing(errors.New("connection refused"))
+			s.servers[0].Kill()
+		})
 		sleep(200 * ms)
 		at := s.Position()
 		require.InDelta(t, 20, at.Seconds(), 0.1)
 		sleep(20 * time.Second)
 		require.Equal(t, at, s.Position())
-		require.Empty(t, s.ends)
-		var waits []time.Duration
-		for i := 2; i < len(s.dialed); i++ {
-			waits = append(waits, s.dialed[i].Sub(s.dialed[i-1]))
-		}
-		require.Equal(t, []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}, waits)
-		s.next = newFakeServer
+		s.look(func() {
+			require.Empty(t, s.ends)
+			var waits []time.Duration
+			for i := 2; i < len(s.dialed); i++ {
+				waits = append(waits, s.dialed[i].Sub(s.dialed[i-1]))
+			}
+			require.Equal(t, []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}, waits)
+			s.next = newFakeServer
+		})
 		sleep(30 * time.Second)
-		last := s.servers[len(s.servers)-1]
-		requireSteady(t, last)
-		require.Equal(t, []models.ConnState{models.Connecting, models.Connected, models.Disconnected, models.Connected}, s.states)
-		length := s.servers[0].sound[1].length() + last.sound[1].length()
-		require.InDelta(t, 40, length.Seconds(), soundLag.Seconds()+0.1, "but for what was under way")
-		require.Equal(t, []endOf{{v, nil}, {a, nil}}, s.ends)
+		s.look(func() {
+			last := s.servers[len(s.servers)-1]
+			requireSteady(t, last)
+			require.Equal(t, []models.ConnState{models.Connecting, models.Connected, models.Disconnected, models.Connected}, s.states)
+			length := s.servers[0].sound[1].length() + last.sound[1].length()
+			require.InDelta(t, 40, length.Seconds(), soundLag.Seconds()+0.1, "but for what was under way")
+			require.Equal(t, []endOf{{v, nil}, {a, nil}}, s.ends)
+		})
 	})
+}
+
+// untilOver waits for the end of a call and returns how long it took, and why it
+// came.
+func (s *stage) untilOver() (took time.Duration, why error) {
+	began := time.Now()
+	<-s.over
+	took = time.Since(began)
+	s.look(func() { why = s.ends[0].err })
+	return took, why
 }
 
 func TestRetryEnds(t *testing.T) {
 	t.Parallel()
 	onStage(t, 10*time.Second, func(t *testing.T, s *stage) {
 		refusal := errors.New("no such stream")
-		s.next = func() *fakeServer {
-			refused := newFakeServer()
-			refused.refuses = refusal
-			refused.close.Do(func() { close(refused.done) })
-			return refused
-		}
-		began := time.Now()
+		s.next = refusing(refusal)
 		s.play(t, raw(a, time.Hour))
-		<-s.over
-		require.Equal(t, 10*time.Second, time.Since(began))
-		require.Equal(t, []models.ConnState{models.Connecting, models.Failed}, s.states)
-		require.Len(t, s.ends, 1)
-		require.ErrorIs(t, s.ends[0].err, refusal)
-		require.Len(t, s.dialed, 5, "after 0, 1, 3, 7 and 10 s")
+		took, why := s.untilOver()
+		require.Equal(t, 10*time.Second, took)
+		require.ErrorIs(t, why, refusal)
+		s.look(func() {
+			require.Equal(t, []models.ConnState{models.Connecting, models.Failed}, s.states)
+			require.Len(t, s.ends, 1)
+			require.Len(t, s.dialed, 5, "after 0, 1, 3, 7 and 10 s")
+		})
 	})
 }
 
@@ -172,12 +201,13 @@ func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	onStage(t, 0, func(t *testing.T, s *stage) {
 		s.play(t, raw(a, time.Hour))
 		sleep(time.Minute)
-		s.servers[0].set(func(s *fakeServer) { s.slow = time.Hour })
-		began := time.Now()
-		<-s.over
-		require.InDelta(t, maxBehind.Seconds(), time.Since(began).Seconds(), 0.1)
-		require.ErrorIs(t, s.ends[0].err, models.ErrConnectionFailed)
-		require.Equal(t, []models.ConnState{models.Connecting, models.Connected, models.Disconnected, models.Failed}, s.states)
+		s.look(func() { s.servers[0].slow = time.Hour })
+		took, why := s.untilOver()
+		require.InDelta(t, maxBehind.Seconds(), took.Seconds(), 0.1)
+		require.ErrorIs(t, why, models.ErrConnectionFailed)
+		s.look(func() {
+			require.Equal(t, []models.ConnState{models.Connecting, models.Connected, models.Disconnected, models.Failed}, s.states)
+		})
 	})
 }
 
@@ -187,14 +217,14 @@ func TestASlowServerIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		picture time.Duration
-		lost    bool
-	}{{120 * ms, true}, {66 * ms, false}} {
+		ends    int
+	}{{120 * ms, 1}, {66 * ms, 0}} {
 		onStage(t, 0, func(t *testing.T, s *stage) {
 			s.play(t, raw(a, time.Hour))
 			sleep(time.Minute)
-			s.servers[0].set(func(s *fakeServer) { s.slow = test.picture })
+			s.look(func() { s.servers[0].slow = test.picture })
 			sleep(2 * time.Minute)
-			require.Equal(t, test.lost, len(s.ends) == 1)
+			s.look(func() { require.Len(t, s.ends, test.ends) })
 		})
 	}
 }
@@ -208,15 +238,15 @@ func TestAServerThatNeverComesUpTimesOut(t *testing.T) {
 			silent.refuses = errors.New("killed")
 			return silent
 		}
-		began := time.Now()
 		s.play(t, raw(a, time.Hour))
-		<-s.over
-		require.Equal(t, 10*time.Second, time.Since(began))
-		require.ErrorIs(t, s.ends[0].err, models.ErrConnectionTimeout)
+		took, why := s.untilOver()
+		require.Equal(t, 10*time.Second, took)
+		require.ErrorIs(t, why, models.ErrConnectionTimeout)
 	})
 }
 
-// TestStopInterruptsAServerThatHangs, in whichever phase it does.
+// TestStopInterruptsAServerThatHangs while it is connecting, publishing, and
+// waiting to try again.
 func TestStopInterruptsAServerThatHangs(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{0, time.Second, 3 * time.Second} {
@@ -230,16 +260,20 @@ func TestStopInterruptsAServerThatHangs(t *testing.T) {
 			}
 			s.play(t, raw(a, time.Hour))
 			sleep(after)
-			s.servers[0].set(func(s *fakeServer) { s.slow = time.Hour })
-			if after > time.Second {
-				s.servers[0].Kill() // it waits to try again
-				sleep(100 * ms)
-			}
+			s.look(func() {
+				s.servers[0].slow = time.Hour
+				if after > time.Second {
+					s.servers[0].Kill()
+				}
+			})
+			sleep(100 * ms)
 			began := time.Now()
 			s.Stop(models.ErrStopped)
 			require.LessOrEqual(t, time.Since(began), writeGrace)
-			require.Equal(t, models.Closed, s.states[len(s.states)-1])
-			require.ErrorIs(t, s.ends[0].err, models.ErrStopped)
+			s.look(func() {
+				require.Equal(t, models.Closed, s.states[len(s.states)-1])
+				require.ErrorIs(t, s.ends[0].err, models.ErrStopped)
+			})
 		})
 	}
 }
