@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -242,32 +240,6 @@ func (e *encoder) exit(cause error) error {
 		_ = e.process.Wait()
 		return nil
 	}
-}
-
-// describe wraps a failure, with the line that says why where it is not the last
-// one, which the failure's own text shows.
-func describe(kind error, failure *models.FFmpegError) error {
-	lines := strings.Split(failure.Stderr, "\n")
-	last := len(lines) - 1
-	if !vague(lines[last]) {
-		return fmt.Errorf("%w: %w", kind, failure)
-	}
-	for _, line := range slices.Backward(lines[:last]) {
-		if !vague(line) {
-			// What a refused format is refused for is a long list.
-			why, _, _ := strings.Cut(line, " on whitelist")
-			return fmt.Errorf("%w: %s: %w", kind, why, failure)
-		}
-	}
-	return fmt.Errorf("%w: %w", kind, failure)
-}
-
-// vague reports whether a line of ffmpeg's says only that something failed.
-func vague(line string) bool {
-	return slices.ContainsFunc([]string{
-		"Conversion failed", "Error opening input file", "Error opening output file", "Last message repeated",
-		"Invalid data found when processing input", "Invalid argument",
-	}, func(s string) bool { return strings.Contains(line, s) })
 }
 
 // newDemuxer picks a demuxer by the first bytes and reads the header.
