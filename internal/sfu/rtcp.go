@@ -14,9 +14,13 @@ const (
 	reporterSSRC = 1
 	// feedbackEvery is the pace of Telegram's test SFU.
 	feedbackEvery = 100 * time.Millisecond
+	// nackEvery is how soon a missing packet is asked for: libwebrtc's receivers are as quick.
+	nackEvery = 20 * time.Millisecond
+	// feedbackTicks makes the pace above out of nackEvery.
+	feedbackTicks = int(feedbackEvery / nackEvery)
 	// reportTicks makes a receiver report each second.
 	reportTicks = 10
-	// maxNACKs is how often a number is asked for, once per feedbackEvery.
+	// maxNACKs is how often a number is asked for, from the second time on once per feedbackEvery.
 	maxNACKs = 10
 	// maxWanted bounds what a gap may make us ask for.
 	maxWanted = 512
@@ -111,7 +115,7 @@ func (p *Participant) RequestKeyFrame() error {
 
 // report sends what a receiver owes a sender, until the participant is gone.
 func (p *Participant) report() {
-	ticker := time.NewTicker(feedbackEvery)
+	ticker := time.NewTicker(nackEvery)
 	defer ticker.Stop()
 
 	for tick := 1; ; tick++ {
@@ -119,11 +123,15 @@ func (p *Participant) report() {
 		case <-p.ctx.Done():
 			return
 		case now := <-ticker.C:
-			if err := p.sendTransportFeedback(tick%2 == 0); err != nil {
-				p.log.Debug("send feedback", "error", err)
+			// What was asked for before is asked for again at the slower pace.
+			all := tick%feedbackTicks == 0
+			if all {
+				if err := p.sendTransportFeedback(tick/feedbackTicks%2 == 0); err != nil {
+					p.log.Debug("send feedback", "error", err)
+				}
 			}
 
-			for _, pkts := range p.feedback(now, tick%reportTicks == 0) {
+			for _, pkts := range p.feedback(now, all, tick%(feedbackTicks*reportTicks) == 0) {
 				if err := p.SendRTCP(pkts...); err != nil {
 					p.log.Debug("send feedback", "error", err)
 				}
@@ -132,15 +140,15 @@ func (p *Participant) report() {
 	}
 }
 
-// feedback collects the compound packets that are due.
-func (p *Participant) feedback(now time.Time, full bool) [][]rtcp.Packet {
+// feedback collects the compound packets that are due: NACKs, again those for what did not come, and reports.
+func (p *Participant) feedback(now time.Time, again, reports bool) [][]rtcp.Packet {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	var compounds [][]rtcp.Packet
 
 	streams := p.oracle.sorted()
-	if full {
+	if reports {
 		if report := receiverReport(streams, now); report != nil {
 			compounds = append(compounds, []rtcp.Packet{report})
 		}
@@ -152,7 +160,7 @@ func (p *Participant) feedback(now time.Time, full bool) [][]rtcp.Packet {
 
 	if p.cfg.NACK {
 		for _, s := range streams {
-			if nack := s.nack(); nack != nil {
+			if nack := s.nack(again); nack != nil {
 				compounds = append(compounds, []rtcp.Packet{nack})
 			}
 		}
@@ -265,8 +273,8 @@ func (s *stream) recover(payload []byte) {
 	}
 }
 
-// nack asks for what is still wanted.
-func (s *stream) nack() *rtcp.TransportLayerNack {
+// nack asks for what is still wanted, for the first time or again.
+func (s *stream) nack(again bool) *rtcp.TransportLayerNack {
 	if len(s.wanted) == 0 {
 		return nil
 	}
@@ -274,6 +282,10 @@ func (s *stream) nack() *rtcp.TransportLayerNack {
 	numbers := make([]uint16, 0, len(s.wanted))
 
 	for n, asked := range s.wanted {
+		if asked > 0 && !again {
+			continue
+		}
+
 		if asked == maxNACKs {
 			delete(s.wanted, n)
 
