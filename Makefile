@@ -54,7 +54,7 @@ cross:
 
 # Tests the modules that are kept apart so that their dependencies are not ours.
 nested:
-	@scripts/setup.sh ffmpeg cc
+	@scripts/setup.sh ffmpeg cc 'node?' 'npm?' 'chromium?'
 	$(call banner,nested modules)
 	@scripts/nested.sh $(TIMEOUT)
 

@@ -2,6 +2,17 @@
 # Vets and tests every module below the root one. Takes the test timeout.
 set -euo pipefail
 
+# What tests run with node. Tests skip what could not be installed.
+find . -name node_modules -prune -o -name package-lock.json -print | while IFS= read -r lock; do
+	dir=$(dirname "$lock")
+	if [ "$dir/node_modules/.package-lock.json" -nt "$lock" ]; then
+		continue
+	fi
+	if ! command -v npm >/dev/null 2>&1 || ! (cd "$dir" && npm ci --silent </dev/null); then
+		echo "nested: cannot install the packages of $dir; some tests skip" >&2
+	fi
+done
+
 # A test would read the list of modules if it were left its standard input.
 find . -name .git -prune -o -name testdata -prune -o -name node_modules -prune -o \
 	-name go.mod ! -path ./go.mod -print | sort | while IFS= read -r file; do

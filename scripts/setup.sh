@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the named programs that are missing: ffmpeg, cc (a C compiler), make.
-# Debian, Ubuntu and macOS; elsewhere it says what to install.
+# Installs the named programs that are missing: ffmpeg, cc (a C compiler), make,
+# node, npm, chromium. Debian, Ubuntu and macOS; elsewhere it says what to install.
+# What ends in ? is wished for: apt-get may bring it, and what lacks it skips.
 set -euo pipefail
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -33,19 +34,35 @@ Darwin) manager=brew ;;
 *) manager= ;;
 esac
 
+installed() {
+	has "$1" || case "$1" in
+	cc) has gcc || has clang ;;
+	chromium) has chromium-browser || has google-chrome ;;
+	*) false ;;
+	esac
+}
+
 # Missing packages are collected, so that they are installed at once.
 packages=()
+wishes=()
 for program in "$@"; do
-	if has "$program" || { [ "$program" = cc ] && { has gcc || has clang; }; }; then
+	if installed "${program%'?'}"; then
 		continue
 	fi
 	case "$manager:$program" in
 	apt-get:cc) packages+=(gcc libc6-dev) ;;
+	apt-get:node'?') wishes+=(nodejs) ;;
+	*'?') wishes+=("${program%'?'}") ;;
 	brew:cc | brew:make) fail "$program is missing; run: xcode-select --install" ;;
 	*) packages+=("$program") ;;
 	esac
 done
 
+if [ "${#wishes[@]}" -gt 0 ]; then
+	if [ "$manager" != apt-get ] || ! (apt_install "${wishes[@]}"); then
+		echo "setup: without ${wishes[*]} some tests skip" >&2
+	fi
+fi
 if [ "${#packages[@]}" -eq 0 ]; then
 	exit 0
 fi
