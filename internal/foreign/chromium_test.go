@@ -1,15 +1,10 @@
 package foreign
 
 import (
-	"context"
-	_ "embed"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall"
@@ -17,77 +12,15 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-//go:embed browser/listener.js
-var listenerScript string
-
-// browser is a page of Chromium that listens.
-type browser struct{ ctx context.Context }
-
-// newBrowser starts Chromium without a window. It ends with the test.
-func newBrowser(t *testing.T) *browser {
+// openBrowser starts Chromium. It ends with the test.
+func openBrowser(t *testing.T) *browser {
 	t.Helper()
 
-	path := program(t, "chromium", "chromium-browser", "google-chrome")
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox,
-		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
-		// Its own addresses would be names that only mDNS finds.
-		chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"),
-		chromedp.Flag("disable-component-update", true),
-	)
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop) // waits for the browser
-	ctx, closeTab := chromedp.NewContext(ctx)
-	t.Cleanup(closeTab)
-
-	b := &browser{ctx}
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	evaluate[any](t, b, listenerScript+";null")
+	b, err := newBrowser(program(t, "chromium", "chromium-browser", "google-chrome"))
+	require.NoError(t, err)
+	t.Cleanup(b.close)
 
 	return b
-}
-
-// evaluate runs a script; a promise is awaited.
-func evaluate[T any](t *testing.T, b *browser, script string) T {
-	t.Helper()
-
-	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
-	require.NoError(t, err)
-
-	return value
-}
-
-// listen connects the page to whom the server features.
-func (b *browser) listen(t *testing.T, server *sfu.SFU) {
-	t.Helper()
-
-	answer, err := server.Listen(t.Context(), evaluate[string](t, b, "offer()"))
-	require.NoError(t, err)
-
-	quoted, err := json.Marshal(answer)
-	require.NoError(t, err)
-	require.True(t, evaluate[bool](t, b, fmt.Sprintf("answer(%s)", quoted)))
-}
-
-// moment is what the page noted each quarter second.
-type moment struct {
-	Skew                                float64
-	Packets, Concealed, Samples, Frames uint64
-}
-
-// heardByBrowser is what the statistics of WebRTC call it.
-type heardByBrowser struct {
-	Audio struct {
-		PacketsReceived  uint64
-		TotalAudioEnergy float64
-	}
-	Video struct {
-		FramesReceived, FramesDecoded, FramesDropped, KeyFramesDecoded uint64
-		FreezeCount, PliCount, NackCount                               uint64
-		FrameWidth, FrameHeight                                        int
-	}
-	Moments []moment
 }
 
 // during are the moments between which sound came.
@@ -122,31 +55,15 @@ func (h heardByBrowser) skew(t *testing.T) float64 {
 
 	var all []float64
 	for _, m := range h.during(t) {
-		all = append(all, m.Skew)
+		if m.Skew != 0 { // 0 before there is a sender report of both
+			all = append(all, m.Skew)
+		}
 	}
 
+	require.NotEmpty(t, all)
 	slices.Sort(all)
 
 	return all[len(all)/2]
-}
-
-// report waits until the page has decoded all it will.
-func (b *browser) report(t *testing.T) heardByBrowser {
-	t.Helper()
-
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-
-	for before := uint64(1<<63 - 1); ; {
-		got := evaluate[heardByBrowser](t, b, "report()")
-		if got.Video.FramesDecoded == before {
-			return got
-		}
-
-		before = got.Video.FramesDecoded
-
-		<-ticker.C
-	}
 }
 
 // play plays a movie through a server into a browser, and says what that heard, and what reached the server.
@@ -178,8 +95,12 @@ func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowse
 	require.NoError(t, err)
 	require.NoError(t, client.Connect(chat, answer))
 
-	b := newBrowser(t)
-	b.listen(t, server)
+	b := openBrowser(t)
+	offer, err := b.offer()
+	require.NoError(t, err)
+	sdp, err := server.Listen(t.Context(), offer)
+	require.NoError(t, err)
+	require.NoError(t, b.answer(sdp))
 	require.NoError(t, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{
 		Tracks: gotgcall.TrackAudio | gotgcall.TrackVideo,
 	})))
@@ -193,7 +114,9 @@ func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowse
 		}
 	}
 
-	got := b.report(t)
+	got, err := b.settle()
+	require.NoError(t, err)
+
 	p := server.Participants()[0]
 	require.Empty(t, p.Violations())
 
