@@ -170,3 +170,24 @@ func TestLossIsRepaired(t *testing.T) {
 		})
 	}
 }
+
+// TestForwardedMediaIsDropped: the server forwards what each of three participants
+// sends to the others, who send only. It disturbs nothing.
+func TestForwardedMediaIsDropped(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{Forward: true})
+	var fars []*sfu.Participant
+	for chat := range int64(3) {
+		fars = append(fars, s.join(t, chat))
+	}
+	for chat := range int64(3) {
+		require.NoError(t, s.SetStreamSources(chat, synthetic{frames: 150, size: 200}))
+	}
+	for _, end := range s.awaitEnds(t, 3) {
+		require.NoError(t, end.err)
+	}
+	for chat, far := range fars {
+		packets, _ := s.leave(t, int64(chat), far)
+		require.Len(t, packets, 150)
+	}
+}
