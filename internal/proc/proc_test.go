@@ -240,3 +240,25 @@ func openFiles(t *testing.T) int {
 	}
 	return len(fds)
 }
+
+func TestInputAndFurtherDescriptors(t *testing.T) {
+	t.Parallel()
+	pipe := func(text string) *os.File {
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		_, err = w.WriteString(text)
+		require.NoError(t, err)
+		w.Close()
+		return r
+	}
+	input, further := pipe("in"), pipe("further")
+	p, err := Start(Config{Path: "/bin/sh", Args: []string{"-c", "cat; cat /dev/fd/3"}, Stdin: input, Files: []*os.File{further}})
+	require.NoError(t, err)
+	input.Close()
+	further.Close()
+	out, err := io.ReadAll(p.Stdout())
+	require.NoError(t, err)
+	require.Equal(t, "infurther", string(out))
+	require.NoError(t, p.Wait())
+	p.Stdout().Close()
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,9 +130,26 @@ func (p *Push) Close(grace time.Duration) error {
 	if err == nil {
 		return nil
 	}
+	return fmt.Errorf("%w: %w", models.ErrConnectionFailed, p.describe(err))
+}
+
+// describe adds to how ffmpeg ended what it said first, which names the cause; and
+// when it said no more than that the server hung up, what that may mean.
+func (p *Push) describe(err error) error {
 	var failure *models.FFmpegError
-	if errors.As(err, &failure) {
-		return fmt.Errorf("%w: publish: %w", models.ErrConnectionFailed, err)
+	if !errors.As(err, &failure) {
+		return err
 	}
-	return err
+	first, _, more := strings.Cut(failure.Stderr, "\n")
+	select {
+	case <-p.up:
+	default:
+		if !more {
+			first, more = "the server does not take the stream, perhaps for its key", true
+		}
+	}
+	if more {
+		return fmt.Errorf("publish: %s: %w", first, err)
+	}
+	return fmt.Errorf("publish: %w", err)
 }

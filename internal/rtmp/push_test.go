@@ -1,0 +1,66 @@
+package rtmp
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+func format() Format {
+	return Format{RawFormat: media.RawFormat{Width: 1280, Height: 720, FPS: 30}, VideoKbps: 800, AudioKbps: 128}
+}
+
+func TestPushArgs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, url, authorities, tls string }{
+		{"rtmp", "rtmp://host/s/KEY", "/ca.pem", ""},
+		{"rtmps", "rtmps://host/s/KEY", "/ca.pem", "-tls_verify 1 -ca_file /ca.pem "},
+		{"rtmps without authorities", "rtmps://host/s/KEY", "", ""},
+	} {
+		target, err := ParseTarget(test.url)
+		require.NoError(t, err)
+		require.Equal(t, "-nostdin -hide_banner -nostats -loglevel error -progress pipe:1 -stats_period 0.5 "+
+			"-protocol_whitelist pipe -fflags nobuffer -analyzeduration 0 -probesize 32 -f matroska -i pipe:0 "+
+			"-map 0:v:0 -map 0:a:0 "+
+			"-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 1600k "+
+			"-g 60 -sc_threshold 0 -force_key_frames expr:gte(t,n_forced*2) -vsync passthrough "+
+			"-c:a aac -b:a 128k -ar 44100 -ac 2 "+
+			"-rtmp_app s -fpre /dev/fd/3 "+test.tls+
+			"-flvflags no_duration_filesize -f flv "+strings.TrimSuffix(test.url, "/KEY"),
+			strings.Join(pushArgs(target, format(), []string{"-fpre", "/dev/fd/3"}, test.authorities), " "), test.name)
+	}
+}
+
+// TestFFmpegReadsTheStream: what is written is read back, bit by bit, with its times.
+func TestFFmpegReadsTheStream(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("ffprobe"); err != nil {
+		t.Skip("ffprobe is not installed")
+	}
+	f := format()
+	f.Width, f.Height, f.FPS = 16, 8, 25
+	stream := appendHeader(nil, f)
+	day := 100 * time.Hour // beyond every 32-bit time
+	for i := range 3 {
+		at := day + time.Duration(i)*40*time.Millisecond
+		stream = append(appendBlock(stream, audioTrack, at, 4*1764), make([]byte, 4*1764)...)
+		stream = append(appendBlock(stream, videoTrack, at, f.PictureSize()), make([]byte, f.PictureSize())...)
+	}
+	cmd := exec.Command("ffprobe", "-v", "error", "-f", "matroska", "-of", "compact=p=0:nk=1",
+		"-show_entries", "packet=codec_type,pts_time,size:stream=codec_name,pix_fmt,width,height,avg_frame_rate,sample_rate,channels", "-i", "pipe:0")
+	cmd.Stdin = bytes.NewReader(stream)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"audio|360000.000000|7056", "video|360000.000000|192",
+		"audio|360000.040000|7056", "video|360000.040000|192",
+		"audio|360000.080000|7056", "video|360000.080000|192",
+		"rawvideo|16|8|yuv420p|25/1", "pcm_s16le|44100|2|0/0",
+	}, strings.Fields(string(out)))
+}
