@@ -1,0 +1,202 @@
+package gotgcall_test
+
+import (
+	"image"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+const streamKey = "2099:AbCdEf-streamKEY_9"
+
+// small is what most RTMP tests publish: 25 pictures a second of 160 x 90.
+func small(tracks gotgcall.Track) gotgcall.EncodeOptions {
+	return gotgcall.EncodeOptions{Tracks: tracks, VideoWidth: 160, VideoHeight: 90, VideoFPS: 25, VideoBitrateKbps: 300}
+}
+
+func smallSize() (image.Point, image.Rectangle) { return image.Pt(160, 90), image.Rect(0, 0, 160, 90) }
+
+// requireStates asserts what OnConnectionChange heard.
+func (s *stage) requireStates(t *testing.T, want ...gotgcall.ConnState) {
+	t.Helper()
+	for _, state := range want {
+		require.Equal(t, state, <-s.states)
+	}
+}
+
+// TestRTMPCarriesAMovie plays a 4:3 movie into a 16:9 publication: the format, each
+// picture once, letterboxed, and the sound with it.
+func TestRTMPCarriesAMovie(t *testing.T) {
+	t.Parallel()
+	server := newReceiver(t, streamKey)
+	path := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 120, Height: 90, FPS: "25", Duration: 6 * time.Second})
+	s := newStage(t, sfu.Config{})
+	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
+	options := small(both)
+	options.VideoWidth, options.VideoHeight = 320, 180
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, options)))
+	for _, end := range s.awaitEnds(t, 2) {
+		require.NoError(t, end.err)
+	}
+	ms, err := s.Time(chat)
+	require.NoError(t, err)
+	require.InDelta(t, 6000, float64(ms), 60)
+	<-time.After(500 * time.Millisecond) // the sound is a quarter of a second behind
+	stats, err := s.Stats(chat)
+	require.NoError(t, err)
+	require.Equal(t, gotgcall.Connected, stats.State)
+	require.Positive(t, stats.Video.Bytes)
+	require.Contains(t, s.Calls(), chat)
+	require.NoError(t, s.Stop(chat))
+	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected, gotgcall.Closed)
+	require.Empty(t, s.ends)
+
+	got := judge(t, server.recordings(t, 1)[0], image.Pt(320, 180), image.Rect(40, 0, 280, 180))
+	require.Contains(t, got.probe, "codec_name=h264")
+	require.Contains(t, got.probe, "width=320|height=180|pix_fmt=yuv420p")
+	require.Contains(t, got.probe, "codec_name=aac|profile=LC|sample_rate=44100|channels=2")
+	got.requireSteady(t, 25)
+	var numbers []int
+	var flashes, beeps []uint32
+	for i, p := range got.pictures {
+		if p.counter >= 0 {
+			numbers = append(numbers, p.counter)
+		}
+		if p.flash && !got.pictures[i-1].flash {
+			flashes = append(flashes, uint32(p.at*mediatest.VideoClockRate/time.Second))
+		}
+	}
+	want := make([]int, 150)
+	for i := range want {
+		want[i] = i
+	}
+	require.Equal(t, want, numbers, "each picture once")
+	for _, at := range got.sound.Beeps() {
+		beeps = append(beeps, got.sound.Timestamp(at))
+	}
+	offsets, err := mediatest.AVOffsets(beeps, flashes, mediatest.NewClock(time.Time{}, 0, mediatest.SampleRate), mediatest.NewClock(time.Time{}, 0, mediatest.VideoClockRate))
+	require.NoError(t, err)
+	require.Len(t, offsets, 5)
+	for _, o := range offsets {
+		t.Log("sound after picture:", o.Offset)
+		require.InDelta(t, 0, o.Offset.Seconds(), 0.045)
+	}
+}
+
+// TestRTMPOutlivesWhatPlays plays sound, pauses it, mutes it, goes on to a movie
+// without sound, and to sound again: the receiver has one publication without a
+// hole.
+func TestRTMPOutlivesWhatPlays(t *testing.T) {
+	t.Parallel()
+	server := newReceiver(t, streamKey)
+	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 20})
+	silent := movie(t, "silent.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second, NoAudio: true})
+	s := newStage(t, sfu.Config{})
+	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
+	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
+	began := time.Now()
+	marks := make(map[string]time.Duration) // by what was asked for then, from the start of the publication
+	step := func(name string, d time.Duration, do func() error) {
+		<-time.After(d)
+		require.NoError(t, do())
+		marks[name] = time.Since(began)
+	}
+	verb := func(do func(int64) (bool, error)) func() error {
+		return func() error { _, err := do(chat); return err }
+	}
+	step("pause", 2*time.Second, verb(s.Pause))
+	step("resume", 2*time.Second, verb(s.Resume))
+	step("mute", time.Second, verb(s.Mute))
+	step("unmute", 2*time.Second, verb(s.Unmute))
+	step("movie", time.Second, func() error {
+		return s.SetStreamSources(chat, gotgcall.FromFile(silent, gotgcall.EncodeOptions{Tracks: both}))
+	})
+	step("hold", 1500*time.Millisecond, verb(s.Pause))
+	step("seek", time.Second, func() error { return s.SeekTo(chat, 10*time.Second) })
+	step("play", 500*time.Millisecond, verb(s.Resume))
+	step("song", 1500*time.Millisecond, func() error {
+		return s.SetStreamSources(chat, gotgcall.FromFile(song, gotgcall.EncodeOptions{}))
+	})
+	step("stop", 2*time.Second, func() error { return s.Stop(chat) })
+	ends := s.awaitEnds(t, 1)
+	require.ErrorIs(t, ends[0].err, gotgcall.ErrStopped)
+	require.Empty(t, s.ends, "only what was playing at the end")
+	s.requireStates(t, gotgcall.Closed)
+
+	size, all := smallSize()
+	got := judge(t, server.recordings(t, 1)[0], size, all)
+	got.requireSteady(t, 25)
+	// What is asked for is in force 200 ms later at the latest.
+	const settled = 200 * time.Millisecond
+	within := func(from, to string) (time.Duration, time.Duration) {
+		return marks[from] + settled, marks[to] - settled
+	}
+
+	for _, p := range got.between(within("", "movie")) {
+		require.True(t, p.black, "%s", p.at)
+	}
+	require.Greater(t, got.loudest(within("", "pause")), float32(0.2))
+	require.Less(t, got.loudest(within("pause", "resume")), float32(0.001))
+	require.Greater(t, got.loudest(within("resume", "mute")), float32(0.2))
+	require.Less(t, got.loudest(within("mute", "unmute")), float32(0.001))
+	require.Greater(t, got.loudest(within("unmute", "movie")), float32(0.2))
+	require.Less(t, got.loudest(within("movie", "song")), float32(0.001))
+	require.Greater(t, got.loudest(within("song", "stop")), float32(0.2))
+	still := got.between(within("hold", "seek"))
+	require.NotEmpty(t, still)
+	for _, p := range still {
+		require.Equal(t, still[0].counter, p.counter)
+		require.InDelta(t, 1.5*25, p.counter, 10)
+	}
+	moving := got.between(within("play", "song"))
+	require.InDelta(t, 10*25, moving[0].counter, 10)
+	for i, p := range moving {
+		require.Equal(t, moving[0].counter+i, p.counter)
+	}
+	for _, p := range got.between(within("song", "stop")) {
+		require.True(t, p.black, "%s", p.at)
+	}
+	var order []int
+	for _, tone := range got.sound.Tones() {
+		order = append(order, tone.Index)
+	}
+	require.Equal(t, []int{0, 1, 2, 5}, order[:4], "a pause keeps the place, a mute does not")
+}
+
+// TestRTMPIsPublishedAgain cuts the connection: the source goes on where it was.
+func TestRTMPIsPublishedAgain(t *testing.T) {
+	t.Parallel()
+	server := newReceiver(t, streamKey)
+	way := newRelay(t, server.addr, nil)
+	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 5})
+	s := newStage(t, sfu.Config{})
+	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
+	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
+	s.awaitPosition(t, chat, 2500*time.Millisecond)
+	way.cut()
+	s.requireStates(t, gotgcall.Disconnected)
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	s.requireStates(t, gotgcall.Connected)
+	again, err := s.Position(chat)
+	require.NoError(t, err)
+	require.InDelta(t, at.Seconds(), again.Seconds(), 0.1, "it kept its place")
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	require.NoError(t, s.Stop(chat))
+	s.requireStates(t, gotgcall.Closed)
+
+	files := server.recordings(t, 2)
+	size, all := smallSize()
+	got := judge(t, files[1], size, all)
+	got.requireSteady(t, 25)
+	heard := got.sound.Tones()
+	require.Equal(t, 4, heard[len(heard)-1].Index, "it goes on to the end of the song")
+	require.LessOrEqual(t, heard[0].Index, 3)
+}
