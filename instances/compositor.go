@@ -160,12 +160,15 @@ func (c *compositor) take(tick int64) []byte {
 	return c.shown.yuv
 }
 
-// hear returns the sound up to a tick that the lag has passed for. It is valid
-// until the next call.
-func (c *compositor) hear(tick int64) (at time.Duration, pcm []byte) {
+// hear publishes the sound up to a time.
+func (c *compositor) hear(out publication, until time.Duration) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.sound.take(c.at(tick) - soundLag)
+	at, pcm := c.sound.take(until)
+	c.mu.Unlock()
+	if len(pcm) == 0 {
+		return nil
+	}
+	return out.Sound(at, pcm)
 }
 
 // start makes now the time at which begin's ticks end.
@@ -192,13 +195,10 @@ func (c *compositor) run(ctx context.Context, out publication, taken func()) err
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return nil
+			return c.hear(out, c.at(tick)) // what the lag kept back
 		}
-		at, pcm := c.hear(tick)
-		if len(pcm) > 0 {
-			if err := out.Sound(at, pcm); err != nil {
-				return err
-			}
+		if err := c.hear(out, c.at(tick)-soundLag); err != nil {
+			return err
 		}
 		if err := out.Picture(c.at(tick), c.take(tick)); err != nil {
 			return err

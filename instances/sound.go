@@ -16,7 +16,7 @@ type sound struct {
 	ring [soundLength * media.RawSampleSize]byte // by sample number, modulo; zero beyond what was put
 	next int64                                   // the sample to be taken next
 	end  int64                                   // where the last frame ended
-	out  [soundLength * media.RawSampleSize]byte // what take returns
+	out  [soundLength * media.RawSampleSize]byte // what take returns, until the next take
 }
 
 // reset forgets everything and goes on at a sample.
