@@ -71,6 +71,21 @@ func ExampleClient_OnStreamEnd() {
 	// Output:
 }
 
+// A live stream: nothing is opened before there is something to play.
+func ExampleClient_StartRTMP() {
+	client, err := gotgcall.New()
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer client.Close()
+	const chatID, url, key = -1001234567890, "rtmps://dc4-1.rtmp.t.me/s/", "1234:key"
+
+	err = client.StartRTMP(chatID, url+key) // of phone.getGroupCallStreamRtmpUrl
+	fmt.Println(err)
+	// Output: <nil>
+}
+
 // A client without calls.
 func ExampleNew() {
 	client, err := gotgcall.New()

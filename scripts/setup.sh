@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the named programs that are missing: ffmpeg, cc (a C compiler), make,
-# node, npm, chromium. Debian, Ubuntu and macOS; elsewhere it says what to install.
+# node, npm, chromium, nginx-rtmp (nginx with its RTMP module, where apt-get is).
+# Debian, Ubuntu and macOS; elsewhere it says what to install.
 # What ends in ? is wished for: apt-get may bring it, and what lacks it skips.
 set -euo pipefail
 
@@ -38,6 +39,7 @@ installed() {
 	has "$1" || case "$1" in
 	cc) has gcc || has clang ;;
 	chromium) has chromium-browser || has google-chrome ;;
+	nginx-rtmp) [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] ;;
 	*) false ;;
 	esac
 }
@@ -51,6 +53,8 @@ for program in "$@"; do
 	fi
 	case "$manager:$program" in
 	apt-get:cc) packages+=(gcc libc6-dev) ;;
+	apt-get:nginx-rtmp) packages+=(nginx libnginx-mod-rtmp) ;;
+	*:nginx-rtmp) echo "setup: without $program some tests skip" >&2 ;;
 	apt-get:node'?') wishes+=(nodejs) ;;
 	*'?') wishes+=("${program%'?'}") ;;
 	brew:cc | brew:make) fail "$program is missing; run: xcode-select --install" ;;
