@@ -107,7 +107,7 @@ func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 		o.violate("undeclared SSRC", "SSRC %d, payload type %d, sequence number %d",
 			h.SSRC, h.PayloadType, h.SequenceNumber)
 	case Audio:
-		o.checkAudio(s, h, at)
+		o.checkAudio(s, h, a, at)
 	case Video:
 		o.checkVideo(s, h, at)
 	case RTX:
@@ -144,15 +144,15 @@ func (o *oracle) checkTransport(h *rtp.Header) {
 	}
 }
 
-func (o *oracle) checkAudio(s *stream, h *rtp.Header, at time.Time) {
+func (o *oracle) checkAudio(s *stream, h *rtp.Header, a arrival, at time.Time) {
 	if h.PayloadType != audioPT {
 		o.violate("audio payload type", "%d on SSRC %d, not %d", h.PayloadType, h.SSRC, audioPT)
 	}
 
 	o.checkExtensions(s, h, []uint8{extAudioLevel, extAbsSendTime, extTransportCC}, []uint8{extMid})
 
-	if !h.Marker || s.stats.Packets == 0 {
-		return
+	if !h.Marker || s.stats.Packets == 0 || a.late || a.duplicate {
+		return // the packet before it is not known
 	}
 
 	jump := time.Duration(h.Timestamp-s.stats.LastRTP) * time.Second / audioClock

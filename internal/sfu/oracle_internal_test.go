@@ -229,6 +229,26 @@ func TestLossOfOurOwnIsNoViolation(t *testing.T) {
 	assert.Positive(t, st.Lost)
 }
 
+// TestWeatherOfOurOwnIsNoViolation: the first packet, which bears a marker, is overtaken and doubled.
+func TestWeatherOfOurOwnIsNoViolation(t *testing.T) {
+	t.Parallel()
+
+	b := newBench(t, 0)
+	first, second := b.packet(benchAudio), b.packet(benchAudio)
+	first.Marker = true
+
+	b.o.onLost(&first.Header)
+	b.o.onDoubled(&first.Header)
+	b.feed(second)
+	b.feed(first)
+	b.feed(first)
+	assert.Empty(t, b.o.broken)
+	assert.Equal(t, uint64(1), b.o.streams[benchAudio].snapshot().Duplicates)
+
+	b.feed(first)
+	assert.Len(t, b.o.broken, 2, "the third one is the client's")
+}
+
 func TestIdleVideoIsCollected(t *testing.T) {
 	t.Parallel()
 
