@@ -11,17 +11,22 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-//go:embed browser/listener.js
-var listenerScript string
+// What a page does: listen, or join as a member that sends.
+var (
+	//go:embed browser/listener.js
+	listenerScript string
+	//go:embed browser/member.js
+	memberScript string
+)
 
-// browser is a page of Chromium that listens. It is for one goroutine.
+// browser is a page of Chromium. It is for one goroutine.
 type browser struct {
 	ctx   context.Context // the page's lifetime
 	close func()
 }
 
-// newBrowser starts the Chromium at path without a window. The caller must close it.
-func newBrowser(path string) (*browser, error) {
+// newBrowser starts the Chromium at path without a window, with a script. The caller must close it.
+func newBrowser(path, script string) (*browser, error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path),
 		chromedp.NoSandbox, // there is none for root, as in many containers
@@ -43,7 +48,7 @@ func newBrowser(path string) (*browser, error) {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 
-	if _, err := evaluate[any](b, listenerScript+";null"); err != nil {
+	if _, err := evaluate[any](b, script+";null"); err != nil {
 		b.close()
 
 		return nil, err
@@ -62,17 +67,24 @@ func evaluate[T any](b *browser, script string) (T, error) {
 	return value, nil
 }
 
-// offer is the page's SDP.
-func (b *browser) offer() (string, error) { return evaluate[string](b, "offer()") }
-
-// answer connects the page. It returns when the connection is up.
-func (b *browser) answer(sdp string) error {
-	quoted, err := json.Marshal(sdp)
+// call calls a function of the page's with values that JSON has.
+func call[T any](b *browser, function string, args ...any) (T, error) {
+	quoted, err := json.Marshal(args)
 	if err != nil {
-		return err
+		var none T
+
+		return none, err
 	}
 
-	_, err = evaluate[bool](b, fmt.Sprintf("answer(%s)", quoted))
+	return evaluate[T](b, fmt.Sprintf("%s(...%s)", function, quoted))
+}
+
+// offer is a listener's SDP.
+func (b *browser) offer() (string, error) { return evaluate[string](b, "offer()") }
+
+// answer connects a listener. It returns when the connection is up.
+func (b *browser) answer(sdp string) error {
+	_, err := call[bool](b, "answer", sdp)
 
 	return err
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-// openBrowser starts Chromium. It ends with the test.
-func openBrowser(t *testing.T) *browser {
+// openBrowser starts Chromium with a script. It ends with the test.
+func openBrowser(t *testing.T, script string) *browser {
 	t.Helper()
 
-	b, err := newBrowser(program(t, "chromium", "chromium-browser", "google-chrome"))
+	b, err := newBrowser(program(t, "chromium", "chromium-browser", "google-chrome"), script)
 	require.NoError(t, err)
 	t.Cleanup(b.close)
 
@@ -95,7 +95,7 @@ func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowse
 	require.NoError(t, err)
 	require.NoError(t, client.Connect(chat, answer))
 
-	b := openBrowser(t)
+	b := openBrowser(t, listenerScript)
 	offer, err := b.offer()
 	require.NoError(t, err)
 	sdp, err := server.Listen(t.Context(), offer)
@@ -154,5 +154,35 @@ func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 			require.LessOrEqual(t, got.concealed(t), test.concealed)
 			require.InDelta(t, 0, got.skew(t), 40)
 		})
+	}
+}
+
+// TestChromiumPassesTheStrictestServer: it joins as Telegram's web clients do. What that server demands is then
+// not only what our own client happens to do.
+func TestChromiumPassesTheStrictestServer(t *testing.T) {
+	cfg := sfu.Config{TelegramTest: true, ICE: sfu.Controlled, NACK: true}
+	ear := newEar(&cfg)
+	server, err := sfu.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+
+	b := openBrowser(t, memberScript)
+	join, err := call[string](b, "join", tones(4), 640, 360)
+	require.NoError(t, err)
+	answer, err := server.Join(t.Context(), join)
+	require.NoError(t, err)
+
+	p := server.Participants()[0]
+	_, err = call[bool](b, "accept", answer)
+	require.NoError(t, err)
+
+	ear.checkTones(t, p.SSRC(), 4)
+	ear.checkVideo(t, join)
+	require.Equal(t, "AEAD_AES_256_GCM", p.Stats().SRTPProfile)
+	t.Log(p.Violations())
+
+	for _, violation := range p.Violations() {
+		// A browser numbers its channels by its side of DTLS (RFC 8832 §6); Telegram's clients always say 0.
+		require.Contains(t, violation, `data channel: "data" on stream 1`)
 	}
 }
