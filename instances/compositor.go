@@ -17,6 +17,9 @@ const (
 	// soundLag is the same for sound. Nothing that the pump still takes for
 	// timely may come too late; the encoder waits with its pictures meanwhile.
 	soundLag = maxLate + pictureLag
+	// catchUp is how late a tick may be, as when the encoder was busy with a key
+	// frame, before it loses its picture.
+	catchUp = 100 * time.Millisecond
 	// sameInstant is how far apart two times may be that were meant to be one:
 	// containers round to a millisecond.
 	sameInstant = 2 * time.Millisecond
@@ -61,8 +64,8 @@ type picture struct {
 func newCompositor(f rtmp.Format) *compositor {
 	c := &compositor{format: f, black: blackPicture(f.RawFormat), dark: true}
 	c.shown = picture{yuv: c.black, kept: true}
-	// What is due within the lag, and a tick on either side.
-	c.capacity = int(pictureLag*time.Duration(f.FPS)/time.Second) + 2
+	// What is due before its tick is made, and a tick on either side.
+	c.capacity = int((pictureLag+catchUp)*time.Duration(f.FPS)/time.Second) + 2
 	return c
 }
 
@@ -181,13 +184,14 @@ func (c *compositor) start(now time.Time) {
 
 // run publishes, tick by tick, until ctx ends or the publication fails. It calls
 // taken after each tick. Ticks that the publication leaves no time for lose their
-// picture; their sound is sent with the next.
+// picture; their sound is sent with the next, up to a second of it.
 func (c *compositor) run(ctx context.Context, out publication, taken func()) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for tick := int64(primer); ; tick++ {
 		due := c.epoch.Add(c.at(tick) + pictureLag)
-		if missed := int64(time.Since(due) * time.Duration(c.format.FPS) / time.Second); missed > 0 {
+		if late := time.Since(due); late > catchUp {
+			missed := int64(late * time.Duration(c.format.FPS) / time.Second)
 			tick += missed
 			c.count(0, missed)
 		}

@@ -16,13 +16,15 @@ type Stats struct {
 	// OnStreamEnd will come once for each.
 	Tracks []StreamType
 
+	// Of an RTMP call, Video has the pictures given to the encoder as Packets,
+	// and all that was published, sound too, as Bytes.
 	Audio, Video StreamStats
 
 	// Bandwidth is how many bits per second arrive at the server, by its
 	// transport-wide feedback; zero before there is any.
 	Bandwidth uint64
 	// PicturesShed counts pictures that were held back because the way to the
-	// server was full: sound goes first.
+	// server was full, or the encoder of an RTMP call too slow: sound goes first.
 	PicturesShed uint64
 
 	// FramesLate counts frames written more than 20 ms after they were due.

@@ -44,8 +44,6 @@ func videoArgs(f Format) []string {
 		"-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
 		"-b:v", kbps(f.VideoKbps), "-maxrate", kbps(f.VideoKbps), "-bufsize", kbps(2 * f.VideoKbps),
 		"-g", strconv.Itoa(KeyInterval * f.FPS), "-sc_threshold", "0", "-force_key_frames", "expr:gte(t,n_forced*" + strconv.Itoa(KeyInterval) + ")",
-		// Pictures may have been left out: their own times count.
-		"-vsync", "passthrough",
 	}
 }
 

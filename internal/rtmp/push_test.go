@@ -29,7 +29,7 @@ func TestPushArgs(t *testing.T) {
 			"-protocol_whitelist pipe -fflags nobuffer -analyzeduration 0 -probesize 32 -f matroska -i pipe:0 "+
 			"-map 0:v:0 -map 0:a:0 "+
 			"-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 1600k "+
-			"-g 60 -sc_threshold 0 -force_key_frames expr:gte(t,n_forced*2) -vsync passthrough "+
+			"-g 60 -sc_threshold 0 -force_key_frames expr:gte(t,n_forced*2) "+
 			"-c:a aac -b:a 128k -ar 44100 -ac 2 "+
 			"-rtmp_app s -fpre /dev/fd/3 "+test.tls+
 			"-flvflags no_duration_filesize -f flv "+strings.TrimSuffix(test.url, "/KEY"),
