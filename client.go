@@ -192,8 +192,9 @@ func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParam
 // StartRTMP starts a call that is pushed to an RTMP server, Telegram's ingest: the
 // URL of phone.getGroupCallStreamRtmpUrl with its key after it, such as
 // rtmps://dc4-1.rtmp.t.me/s/KEY. The URL is checked and nothing is opened:
-// ErrInvalidParams when it is not rtmp or rtmps, or has no key. Every method but
-// Connect, Rejoin and AudioSSRC (ErrWrongMode) then works as for any call.
+// ErrInvalidParams when it is not rtmp or rtmps, or has no key; ErrConnectionExists
+// when the chat has a call, and ErrWrongMode too when that is a WebRTC call. Every
+// method but Connect, Rejoin and AudioSSRC (ErrWrongMode) then works as for any call.
 //
 // The publication begins with the first source, whose EncodeOptions it keeps:
 // H.264 of exactly that size and rate, AAC in stereo. It lasts until Stop. What
@@ -206,9 +207,14 @@ func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParam
 // server that takes nothing for 10 s, or less than half of the pictures for some
 // time, counts as lost. OnStreamEnd has the reason when the call has Failed.
 //
-// The key is in no error and no log, and on Unix not in ffmpeg's arguments.
+// The key is in no error, no log and, but on Windows, no argument of ffmpeg's. The
+// certificate of an rtmps server is verified where the system keeps a file of
+// authorities, or SSL_CERT_FILE names one.
 func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
 	if err := c.vacant(chatID); err != nil {
+		if other, _ := c.call(chatID); isGroup(other) {
+			err = fmt.Errorf("%w: %w: it is a WebRTC call", err, ErrWrongMode)
+		}
 		return fmt.Errorf("start rtmp: %w", err)
 	}
 	var call instances.Call
@@ -221,6 +227,11 @@ func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
 		return fmt.Errorf("start rtmp: %w", err)
 	}
 	return nil
+}
+
+func isGroup(call instances.Call) bool {
+	_, ok := call.(*instances.Group)
+	return ok
 }
 
 // OnStreamEnd sets the callback that hears when a source has ended, once for each

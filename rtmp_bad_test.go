@@ -132,6 +132,29 @@ func TestRTMPStopsWhateverHangs(t *testing.T) {
 	}
 }
 
+// TestRTMPFailsWhenCutOff and may not try again.
+func TestRTMPFailsWhenCutOff(t *testing.T) {
+	t.Parallel()
+	way := newRelay(t, newReceiver(t, streamKey).addr, nil)
+	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
+	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
+	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 60 * time.Second})
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
+	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
+	way.cut()
+	s.requireStates(t, gotgcall.Disconnected, gotgcall.Failed)
+	for _, end := range s.awaitEnds(t, 2) {
+		require.ErrorIs(t, end.err, gotgcall.ErrConnectionFailed)
+		var words *gotgcall.FFmpegError
+		require.ErrorAs(t, end.err, &words)
+		require.NotContains(t, end.err.Error(), streamKey)
+		t.Log(end.err)
+	}
+	require.NoError(t, s.Close())
+	require.Empty(t, s.ends)
+	require.Empty(t, processes(t, "rtmp://"+way.addr()))
+}
+
 // TestRTMPGivesUpAServerThatReadsNothing once the buffers on the way are full.
 func TestRTMPGivesUpAServerThatReadsNothing(t *testing.T) {
 	t.Parallel()
@@ -271,7 +294,9 @@ func TestRTMPHasItsOwnMode(t *testing.T) {
 	require.ErrorIs(t, err, gotgcall.ErrWrongMode)
 	_, err = s.CreateCall(chat)
 	require.ErrorIs(t, err, gotgcall.ErrConnectionExists)
-	require.ErrorIs(t, s.StartRTMP(chat, url), gotgcall.ErrConnectionExists)
+	err = s.StartRTMP(chat, url)
+	require.ErrorIs(t, err, gotgcall.ErrConnectionExists)
+	require.NotErrorIs(t, err, gotgcall.ErrWrongMode)
 	require.Contains(t, s.Calls(), chat, "nothing of that harmed it")
 	require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromShell("cat a.ogg", gotgcall.TrackAudio)), gotgcall.ErrInvalidParams)
 	require.ErrorIs(t, s.SetStreamSources(chat, nil), gotgcall.ErrInvalidParams)
@@ -291,4 +316,5 @@ func TestRTMPHasItsOwnMode(t *testing.T) {
 	}
 	s.join(t, 99)
 	require.ErrorIs(t, s.StartRTMP(99, url), gotgcall.ErrConnectionExists)
+	require.ErrorIs(t, s.StartRTMP(99, url), gotgcall.ErrWrongMode)
 }
