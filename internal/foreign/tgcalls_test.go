@@ -194,9 +194,9 @@ func TestTgcallsIsHeardAndSeen(t *testing.T) {
 			ear.checkTones(t, p.SSRC(), 4)
 			ear.checkVideo(t, join)
 
-			// Its offer has more header extensions than it takes from the answer, which lists one.
+			// It writes one header extension into the answer it makes of ours, and its timers fall behind the clock.
 			for _, violation := range p.Violations() {
-				require.Regexp(t, `^(audio|video|rtx) extension [23] missing: `, violation)
+				require.Regexp(t, `^((audio|video|rtx) extension [23] missing|sender report clock): `, violation)
 			}
 		})
 	}
