@@ -314,6 +314,8 @@ func TestRTMPHasItsOwnMode(t *testing.T) {
 		require.ErrorIs(t, err, gotgcall.ErrInvalidParams, bad)
 		require.NotContains(t, err.Error(), streamKey)
 	}
+	_, err = gotgcall.New(gotgcall.WithRTMPRetry(-1))
+	require.ErrorIs(t, err, gotgcall.ErrInvalidParams)
 	s.join(t, 99)
 	require.ErrorIs(t, s.StartRTMP(99, url), gotgcall.ErrConnectionExists)
 	require.ErrorIs(t, s.StartRTMP(99, url), gotgcall.ErrWrongMode)

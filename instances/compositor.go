@@ -110,7 +110,7 @@ func (c *compositor) write(f media.Frame, due time.Time) {
 		return
 	}
 	c.ends = due.Add(f.Duration)
-	if c.dark || len(f.Data) != len(c.black) {
+	if c.dark {
 		return
 	}
 	if len(c.waiting) >= c.capacity {

@@ -7,6 +7,12 @@
 //	   |                     |                  |
 //	   +------ Stop ---------+-- failure/Stop --+--> ended
 //
+// An RTMP call has other phases, as its connection is its own affair:
+//
+//	idle --first source--> publishing <--> trying again --retries over--> ended
+//	  |                        |                |                           |
+//	  +--------- Stop ---------+----------------+---------------------------+
+//
 // The player lives as long as the call. It takes sources in every phase but the
 // last, opens them beside what is playing, and starts a source when there is a
 // connection to play into.
