@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,6 +37,8 @@ type clientOptions struct {
 	noReports   bool // no sender reports
 	noNumbers   bool // no transport-wide numbers
 	patient     bool // go on checking for as long as it takes
+
+	wire func(datagram []byte) // sees everything that comes
 }
 
 // client is a plain PeerConnection that joins as Telegram's clients do: pinned identity, the answer applied as
@@ -140,6 +144,14 @@ func (c *client) newPeerConnection(t *testing.T, certificate *webrtc.Certificate
 		settings.SetICETimeouts(waitFor, waitFor, time.Second)
 	}
 
+	if c.opt.wire != nil {
+		conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		require.NoError(t, err)
+		mux := webrtc.NewICEUDPMux(nil, tap{conn, c.opt.wire})
+		t.Cleanup(func() { require.NoError(t, mux.Close()) })
+		settings.SetICEUDPMux(mux)
+	}
+
 	engine := newMediaEngine(t)
 	registry := &interceptor.Registry{}
 	registry.Add(pinnedRTX{ssrc: c.rtx, next: &atomic.Uint32{}})
@@ -171,6 +183,21 @@ func (c *client) newPeerConnection(t *testing.T, certificate *webrtc.Certificate
 	})
 
 	return pc
+}
+
+// tap is a socket that shows what comes.
+type tap struct {
+	net.PacketConn
+	show func([]byte)
+}
+
+func (p tap) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, addr, err := p.PacketConn.ReadFrom(b)
+	if err == nil {
+		p.show(slices.Clone(b[:n]))
+	}
+
+	return n, addr, err
 }
 
 func newMediaEngine(t *testing.T) *webrtc.MediaEngine {

@@ -3,6 +3,7 @@ package sfu_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,8 +100,23 @@ func TestTelegramTestLosesABurstAtTheStart(t *testing.T) {
 func TestTelegramTestFeedbackHasNoHeader(t *testing.T) {
 	t.Parallel()
 
-	_, c, p := connected(t, telegram(nil), clientOptions{})
+	// As RTP of payload type 0, and as nothing at all: the magic cookie of STUN is missing.
+	var headless, blank atomic.Bool
+
+	_, c, p := connected(t, telegram(nil), clientOptions{wire: func(b []byte) {
+		if len(b) < 8 || b[1] != 0 || b[2] != 0 || b[3] != 0 {
+			return
+		}
+
+		switch b[0] {
+		case 0x80:
+			headless.Store(true)
+		case 0:
+			blank.Store(true)
+		}
+	}})
 	c.keepSending(t)
+	require.Eventually(t, func() bool { return headless.Load() && blank.Load() }, waitFor, 10*time.Millisecond)
 
 	for range 2 { // a second of feedback lies between
 		hear(t, c, "receiver report", func(r *rtcp.ReceiverReport) bool {
