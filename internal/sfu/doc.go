@@ -6,6 +6,9 @@
 // It shares no code and no wire structs with the rest of the library, so that a wrong tag cannot be
 // wrong on both sides.
 //
+// Between it and each client lies a network that loses, delays, reorders, doubles and caps on demand (Shape),
+// without blaming the client for it, and Playout judges what a receiver could have played of what came.
+//
 // It speaks ICE, DTLS, SRTP and SCTP over UDP on loopback addresses. It is not a server for strangers:
 // there is no TURN, no congestion control and no authentication beyond the one ICE and DTLS bring.
 //
