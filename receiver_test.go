@@ -231,19 +231,37 @@ func (r *recording) readPictures(t *testing.T, path string, size image.Point, mo
 }
 
 // requireSteady asserts that a recording is one line of pictures at a rate and of
-// sound, without a hole longer than a lost picture.
-func (r *recording) requireSteady(t *testing.T, fps int) {
+// sound, without a hole but for the pictures that the client says it left out.
+func (r *recording) requireSteady(t *testing.T, fps int, disturbed int) {
 	t.Helper()
-	for i, longest := range []time.Duration{2500 * time.Millisecond / time.Duration(fps), 60 * time.Millisecond} {
-		for n := 1; n < len(r.packets[i]); n++ {
-			step := r.packets[i][n] - r.packets[i][n-1]
-			require.Positive(t, step, "stream %d at %s", i, r.packets[i][n])
-			require.LessOrEqual(t, step, longest, "stream %d at %s", i, r.packets[i][n])
+	for i, packets := range r.packets {
+		for n := 1; n < len(packets); n++ {
+			step := packets[n] - packets[n-1]
+			require.Positive(t, step, "stream %d at %s", i, packets[n])
+			if i == 1 {
+				require.LessOrEqual(t, step, 60*time.Millisecond, "sound at %s", packets[n])
+			}
 		}
 	}
+	pictures := r.packets[0]
+	ticks := int((pictures[len(pictures)-1]-pictures[0]).Seconds()*float64(fps)+0.5) + 1
+	require.InDelta(t, ticks, len(pictures), float64(disturbed)+1)
 	for n := 1; n < len(r.keys); n++ {
-		require.InDelta(t, 2, (r.keys[n] - r.keys[n-1]).Seconds(), 2.5/float64(fps))
+		require.InDelta(t, 2, (r.keys[n] - r.keys[n-1]).Seconds(), float64(disturbed+2)/float64(fps))
 	}
+}
+
+// requireEach asserts that pictures show consecutive numbers, each once, but for
+// as many as the client says were disturbed: late, or left out.
+func requireEach(t *testing.T, pictures []seen, disturbed int) {
+	t.Helper()
+	off := 0
+	for i := 1; i < len(pictures); i++ {
+		step := pictures[i].counter - pictures[i-1].counter
+		require.GreaterOrEqual(t, step, 0, "at %s", pictures[i].at)
+		off += max(step-1, 1-step)
+	}
+	require.LessOrEqual(t, off, 2*disturbed, "repeated or missing")
 }
 
 // loudest is the greatest sample between two times.
@@ -253,6 +271,16 @@ func (r *recording) loudest(from, to time.Duration) (top float32) {
 		top = max(top, s, -s)
 	}
 	return top
+}
+
+// numbered are the pictures that show a number.
+func (r *recording) numbered() (some []seen) {
+	for _, p := range r.pictures {
+		if p.counter >= 0 {
+			some = append(some, p)
+		}
+	}
+	return some
 }
 
 // between are the pictures between two times.

@@ -199,7 +199,7 @@ func (c *compositor) run(ctx context.Context, out publication, taken func()) err
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return c.hear(out, c.at(tick)) // what the lag kept back
+			return c.finish(out, tick)
 		}
 		if err := c.hear(out, c.at(tick)-soundLag); err != nil {
 			return err
@@ -210,6 +210,16 @@ func (c *compositor) run(ctx context.Context, out publication, taken func()) err
 		c.count(1, 0)
 		taken()
 	}
+}
+
+// finish publishes what the lags kept back: all that has been played.
+func (c *compositor) finish(out publication, tick int64) error {
+	for now := time.Now(); !c.epoch.Add(c.at(tick - 1)).After(now); tick++ {
+		if err := out.Picture(c.at(tick), c.take(tick)); err != nil {
+			return err
+		}
+	}
+	return c.hear(out, c.at(tick))
 }
 
 func (c *compositor) count(taken, dropped int64) {
