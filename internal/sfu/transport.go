@@ -107,8 +107,11 @@ func (p *Participant) serve() error {
 	close(p.connected)
 	p.wake()
 
+	if p.cfg.TelegramTest {
+		workers.start(p.settle) // ends with p.ctx
+	}
+
 	workers.start(p.report)    // ends with p.ctx
-	workers.start(p.settle)    // ends with p.ctx
 	workers.start(p.serveData) // ends when DTLS is closed
 	workers.start(p.forward)   // ends with p.ctx
 
