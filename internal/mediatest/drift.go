@@ -10,17 +10,19 @@ import (
 // Drift compares when packets arrived with what their timestamps say.
 type Drift struct {
 	// Slope is seconds of arrival for each second of RTP time, by linear
-	// regression: 1.001 is a sender that is 1 ms late after each second.
+	// regression over the earliest packets: 1.001 is a sender that is 1 ms late
+	// after each second.
 	Slope float64
 	// Span is the RTP time from the first packet to the last.
 	Span time.Duration
-	// P50, P99 and Max are how far arrivals are from the regression line,
-	// either way.
+	// P50, P99 and Max are how far arrivals are from that line, either way.
 	P50, P99, Max time.Duration
 }
 
 // MeasureDrift uses the first packet of each timestamp of one track whose
-// clock has rate ticks a second.
+// clock has rate ticks a second. The slope is that of the packets that came
+// earliest, in each of up to 40 stretches of equal length: a machine that is busy
+// delays packets, which is no drift, and brings none too early.
 func MeasureDrift(packets []Packet, rate uint32) (Drift, error) {
 	var x, y []float64 // seconds
 	seen := make(map[int64]bool)
@@ -35,7 +37,7 @@ func MeasureDrift(packets []Packet, rate uint32) (Drift, error) {
 	if len(x) < 3 {
 		return Drift{}, errors.New("measure drift: fewer than three timestamps")
 	}
-	slope, intercept := fitLine(x, y)
+	slope, intercept := fitLine(earliest(x, y))
 	residuals := make([]float64, len(x))
 	for i := range x {
 		residuals[i] = math.Abs(y[i] - intercept - slope*x[i])
@@ -48,6 +50,32 @@ func MeasureDrift(packets []Packet, rate uint32) (Drift, error) {
 		P99:   seconds(percentile(residuals, 99)),
 		Max:   seconds(residuals[len(residuals)-1]),
 	}, nil
+}
+
+// earliest picks the points that are lowest above a slope of 1, one from each
+// stretch of x, or all where there are few.
+func earliest(x, y []float64) (ex, ey []float64) {
+	const stretches = 40
+	if len(x) < 4*stretches {
+		return x, y
+	}
+	first, span := slices.Min(x), slices.Max(x)-slices.Min(x)
+	best := make([]int, stretches)
+	for i := range best {
+		best[i] = -1
+	}
+	for i := range x {
+		s := min(stretches-1, int((x[i]-first)/span*stretches))
+		if b := best[s]; b < 0 || y[i]-x[i] < y[b]-x[b] {
+			best[s] = i
+		}
+	}
+	for _, i := range best {
+		if i >= 0 {
+			ex, ey = append(ex, x[i]), append(ey, y[i])
+		}
+	}
+	return ex, ey
 }
 
 // fitLine is the line of least squares, by sums about the means: RTP time

@@ -112,8 +112,8 @@ func TestDrift(t *testing.T) {
 		drift, err := MeasureDrift(packets, SampleRate)
 		require.NoError(t, err)
 		require.InDelta(t, 1, drift.Slope, 1e-4)
-		require.InDelta(t, 2.5, float64(drift.P50)/float64(ms), 0.5)
-		require.InDelta(t, 5, float64(drift.P99)/float64(ms), 0.5)
+		require.InDelta(t, 5, float64(drift.P50)/float64(ms), 1)
+		require.InDelta(t, 10, float64(drift.P99)/float64(ms), 1)
 		require.Greater(t, drift.Max, 90*ms)
 	})
 	t.Run("too little to tell", func(t *testing.T) {

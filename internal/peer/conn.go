@@ -19,12 +19,15 @@ const (
 	// 30 s at pion's 200 ms. The server answers errors or nothing until the
 	// join has reached its media node, and pion's 7 would be over by then.
 	bindingRequests = 150
-	// liteAfter is when a controlled agent may conclude that the server never
-	// nominates. Real nominations come within a round trip or two of the first
-	// answer; a third of the connect timeout leaves room for the other role.
-	liteAfter = 3 * time.Second
-	// litePoll is how often it looks again after that.
-	litePoll = 500 * time.Millisecond
+	// A controlled agent concludes that the server never nominates when its
+	// checks have succeeded for unnominated, and it has tried for liteAfter in
+	// all. Full agents nominate at once or, by the default of pion's, a second
+	// after the first answer. Both leave room for the other role within the
+	// connect timeout.
+	unnominated = 2 * time.Second
+	liteAfter   = 3 * time.Second
+	// litePoll is how often it looks.
+	litePoll = 250 * time.Millisecond
 	// channelWait bounds the wait for the data channel once DTLS is up. Some
 	// servers read no RTP before it is open; others never answer SCTP.
 	channelWait = 500 * time.Millisecond
@@ -185,6 +188,7 @@ func (c *Conn) await(ctx context.Context, opened <-chan struct{}, controlling bo
 		defer ticker.Stop()
 		lite = ticker.C
 	}
+	var succeeding time.Time // since when the checks are answered
 	for {
 		select {
 		case <-ctx.Done():
@@ -192,7 +196,14 @@ func (c *Conn) await(ctx context.Context, opened <-chan struct{}, controlling bo
 		case <-c.failed:
 			return c.reason
 		case <-lite:
-			if time.Since(c.epoch) >= liteAfter && c.pc.ICEConnectionState() == webrtc.ICEConnectionStateChecking && c.checksSucceed() {
+			switch {
+			case c.pc.ICEConnectionState() != webrtc.ICEConnectionStateChecking:
+				// Not yet, or nominated already.
+			case succeeding.IsZero():
+				if c.checksSucceed() {
+					succeeding = time.Now()
+				}
+			case time.Since(succeeding) >= unnominated && time.Since(c.epoch) >= liteAfter:
 				return errNoNomination
 			}
 		case <-c.connected:
