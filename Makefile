@@ -13,7 +13,7 @@ TIMEOUT := 8m
 
 # Many tests play in real time: side by side within a package, as they mostly wait,
 # but one package after another, so that a compiler does not make them late.
-REALTIME := -p 1 -parallel 8
+REALTIME := -p 1 -parallel 6
 
 # The library is pure Go. Only the race detector needs a C compiler.
 export CGO_ENABLED := 0
