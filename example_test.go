@@ -55,7 +55,10 @@ func ExampleClient_OnStreamEnd() {
 		return path, true
 	}
 
-	client.OnStreamEnd(func(chatID int64, _ gotgcall.StreamType, _ gotgcall.Device, err error) {
+	client.OnStreamEnd(func(chatID int64, t gotgcall.StreamType, _ gotgcall.Device, err error) {
+		if t == gotgcall.Video {
+			return // its sound has ended too, and comes next
+		}
 		if errors.Is(err, gotgcall.ErrStopped) || errors.Is(err, gotgcall.ErrConnectionFailed) {
 			return // the call is over
 		}
