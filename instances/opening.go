@@ -115,7 +115,7 @@ func (p *player) begin(o *opening, prepare func() error) error {
 		err = prepare()
 	}
 	if err == nil {
-		report = p.callOff(models.ErrSourceReplaced)
+		report = p.callOff(models.ErrSourceReplaced, o)
 		p.opening = o
 	}
 	p.mu.Unlock()
@@ -124,18 +124,24 @@ func (p *player) begin(o *opening, prepare func() error) error {
 }
 
 // callOff ends the opening that counts so far, if any, and with it the session
-// whose end it kept back. The caller holds mu and calls the report it gets without.
-func (p *player) callOff(reason error) (report func()) {
+// whose end it kept back, unless the next opening is another seek in the same
+// source. The caller holds mu and calls the report it gets without.
+func (p *player) callOff(reason error, next *opening) (report func()) {
 	o := p.opening
 	p.opening = nil
-	if o == nil {
+	switch {
+	case o == nil:
 		return nothing
+	case next != nil && next.again == o.again:
+		next.ended, next.end = o.ended, o.end
+	case o.ended:
+		report = p.retire(o.again, o.end)
 	}
 	o.cancel(reason)
-	if o.ended {
-		return p.retire(o.again, o.end)
+	if report == nil {
+		return nothing
 	}
-	return nothing
+	return report
 }
 
 // abandon gives up an opening that failed. A seek past the end ends the source.
@@ -145,7 +151,7 @@ func (p *player) abandon(o *opening, err error) {
 		p.mu.Unlock()
 		return
 	}
-	report, over := p.callOff(nil), o.again
+	report, over := p.callOff(nil, nil), o.again
 	if over != nil && !o.ended && errors.Is(err, io.EOF) {
 		report = p.retire(over, nil)
 	} else {

@@ -388,6 +388,27 @@ func TestSeekSavesASourceFromItsEnd(t *testing.T) {
 	}
 }
 
+// TestSecondSeekSavesASourceFromItsEndToo: the source ran out while the first seek
+// was opening, and a second one takes over.
+func TestSecondSeekSavesASourceFromItsEndToo(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		src := newFake(a, 2*time.Second)
+		require.NoError(t, r.setSource(t.Context(), src))
+		sleep(1500 * ms)
+		src.opens = 5 * time.Second
+		first := make(chan error)
+		go func() { first <- r.seek(t.Context(), to(0)) }()
+		sleep(time.Second)
+		require.Empty(t, r.ended(), "it ran out, but is being sought in")
+		require.NoError(t, r.seek(t.Context(), to(time.Second)))
+		require.ErrorIs(t, <-first, models.ErrSourceReplaced)
+		require.Empty(t, r.ended())
+		sleep(5 * time.Second)
+		require.Equal(t, []endOf{{a, nil}}, r.ended())
+	})
+}
+
 func TestSeekSaysWhenItCannot(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
