@@ -118,7 +118,7 @@ func TestRTMPOutlivesWhatPlays(t *testing.T) {
 	}
 	step("pause", 2*time.Second, verb(s.Pause))
 	step("resume", 2*time.Second, verb(s.Resume))
-	step("mute", time.Second, verb(s.Mute))
+	step("mute", 600*time.Millisecond, verb(s.Mute)) // in the middle of a tone
 	step("unmute", 2*time.Second, verb(s.Unmute))
 	step("movie", time.Second, func() error {
 		return s.SetStreamSources(chat, gotgcall.FromFile(silent, gotgcall.EncodeOptions{Tracks: both}))
