@@ -99,7 +99,6 @@ var (
 	ErrInternal            = models.ErrInternal
 	ErrNotConnected        = models.ErrNotConnected
 	ErrWrongMode           = models.ErrWrongMode
-	ErrNotImplemented      = models.ErrNotImplemented
 )
 
 // FromFile plays a local file. The path is only ever a path: it is never taken

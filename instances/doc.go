@@ -1,11 +1,13 @@
 // Package instances holds the state of one chat's call: its connection and its
 // player.
 //
-// A call moves through these phases, never back:
+// A call moves through these phases:
 //
-//	created --Connect--> connecting --up--> connected
-//	   |                     |                  |
-//	   +------ Stop ---------+-- failure/Stop --+--> ended
+//	created --Connect--> connecting --up--> connected <--Rejoin, Connect--> rejoining
+//	   |                     |                  |                               |
+//	   +------ Stop ---------+-- failure/Stop --+-------------------------------+--> ended
+//
+// A Connect that its caller calls off goes back to where it began.
 //
 // An RTMP call has other phases, as its connection is its own affair:
 //

@@ -68,15 +68,13 @@ var (
 	// ErrInternal: a defect of this library.
 	ErrInternal = errors.New("internal error")
 
-	// ErrNotConnected: the call is not connected.
+	// ErrNotConnected: the call is not connected. Bots know it; no method of
+	// this version needs a connection, so none returns it.
 	ErrNotConnected = errors.New("not connected")
 
 	// ErrWrongMode: the method does not apply to this kind of call, such as
 	// Connect on an RTMP call.
 	ErrWrongMode = errors.New("wrong call mode")
-
-	// ErrNotImplemented: the feature is absent from this version.
-	ErrNotImplemented = errors.New("not implemented")
 )
 
 // FFmpegError is how an ffmpeg process ended, in its own words.
