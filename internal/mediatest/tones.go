@@ -61,7 +61,7 @@ func MakeTones(ctx context.Context, ffmpeg, path string, spec AudioSpec) error {
 	args := []string{"-y", "-f", "s16le", "-ar", strconv.Itoa(rate), "-ac", "1", "-i", "pipe:0"}
 	if spec.CoverArt {
 		args = append(args, "-f", "lavfi", "-i", "color=red:size=64x64:rate=1:duration=1",
-			"-map", "0:a", "-map", "1:v", "-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p",
+			"-map", "0:a", "-map", "1:v", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p",
 			"-disposition:v", "attached_pic")
 	}
 	args = append(args, "-ar", strconv.Itoa(rate), "-ac", strconv.Itoa(channels))

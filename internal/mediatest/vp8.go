@@ -127,7 +127,7 @@ func DecodeVP8(ctx context.Context, ffmpeg string, frames []VideoFrame) ([]Pictu
 
 func decodeVP8(ctx context.Context, ffmpeg string, frames []VideoFrame, syncOption string) ([]Picture, error) {
 	args := []string{
-		"-f", "ivf", "-i", "pipe:0", "-an", syncOption, "passthrough", "-autoscale", "0",
+		"-f", "ivf", "-i", "pipe:0", "-an", syncOption, "passthrough", "-noautoscale",
 		"-pix_fmt", "gray", "-f", "rawvideo", "pipe:1",
 	}
 	var pictures []Picture
