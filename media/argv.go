@@ -103,12 +103,26 @@ func outputArgsOf(o EncodeOptions) []string {
 }
 
 func audioArgs(o EncodeOptions) []string {
-	return []string{
-		"-c:a", "libopus", "-application", "audio", "-vbr", "on", "-frame_duration", "20",
-		// In-band FEC has effect only where some loss is expected.
-		"-fec", "1", "-packet_loss", "5",
-		"-b:a", kbps(o.AudioBitrateKbps), "-ar", "48000", "-ac", strconv.Itoa(o.AudioChannels),
+	args := musicArgs()
+	if o.Voice {
+		args = voiceArgs()
 	}
+	return slices.Concat([]string{"-c:a", "libopus"}, args,
+		[]string{"-b:a", kbps(o.AudioBitrateKbps), "-ar", "48000", "-ac", strconv.Itoa(o.AudioChannels)})
+}
+
+// musicArgs make every Opus packet a CELT one. In-band FEC exists in SILK and
+// hybrid packets only, and asking for it makes libopus begin each source with
+// half a second of them, at 4 dB more noise than CELT. An expected loss by
+// itself makes CELT predict less from the packet before.
+func musicArgs() []string {
+	return []string{"-application", "audio", "-vbr", "on", "-frame_duration", "20", "-fec", "0", "-packet_loss", "5"}
+}
+
+// voiceArgs make hybrid packets whose in-band FEC replaces three lost packets in
+// four. At an expected loss of 10 % libopus uses them throughout.
+func voiceArgs() []string {
+	return []string{"-application", "voip", "-vbr", "on", "-frame_duration", "20", "-fec", "1", "-packet_loss", "10"}
 }
 
 func videoArgs(o EncodeOptions) []string {

@@ -14,7 +14,9 @@ import (
 const (
 	quiet    = "-nostdin -hide_banner -loglevel error"
 	watched  = "-nostdin -hide_banner -nostats -loglevel level+info"
-	opusArgs = "-c:a libopus -application audio -vbr on -frame_duration 20 -fec 1 -packet_loss 5"
+	music    = "-application audio -vbr on -frame_duration 20 -fec 0 -packet_loss 5"
+	opusArgs = "-c:a libopus " + music
+	voice    = "-c:a libopus -application voip -vbr on -frame_duration 20 -fec 1 -packet_loss 10"
 	realtime = "-deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -error-resilient 1 -threads 1"
 	gop      = "-g 60 -force_key_frames expr:gte(t,n_forced*2)"
 	live     = "-live 1 -cluster_time_limit 10 -flush_packets 1"
@@ -45,6 +47,16 @@ func TestEncoderArguments(t *testing.T) {
 			"file at a position, mono", 90*time.Second + 500*time.Millisecond, fileInput("x", 90*time.Second+500*time.Millisecond),
 			EncodeOptions{AudioBitrateKbps: 24, AudioChannels: 1},
 			watched + " " + file + " -ss 90 -i file:x -ss 0.5 -map 0:a:0? " + opusArgs + " -b:a 24k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+		},
+		{
+			"voice", 0, fileInput("x", 0),
+			EncodeOptions{Voice: true},
+			quiet + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 48k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+		},
+		{
+			"voice in stereo", 0, fileInput("x", 0),
+			EncodeOptions{Voice: true, AudioChannels: 2},
+			quiet + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 64k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
 			"video", 0, fileInput("x", 0),
@@ -101,7 +113,7 @@ func TestShellArgumentsAreCompleted(t *testing.T) {
 	t.Parallel()
 	const (
 		q     = quiet + " "
-		audio = "-sn -dn -vn -map 0:a:0? -c:a libopus -b:a 128k -ar 48000 -ac 2"
+		audio = "-sn -dn -vn -map 0:a:0? -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2"
 		vp8   = "-c:v libvpx -b:v 800k -pix_fmt yuv420p " + realtime
 		ogg   = " -f ogg -page_duration 20000"
 	)
@@ -114,24 +126,26 @@ func TestShellArgumentsAreCompleted(t *testing.T) {
 		{"dash", "-i x -", TrackAudio, q + "-i x " + audio + ogg + " -"},
 		{"pipe with globals behind", "-i x pipe: -y -nostats", TrackAudio, q + "-i x " + audio + ogg + " pipe: -y -nostats"},
 		{"own log level", "-loglevel debug -i x", TrackAudio, "-nostdin -hide_banner -loglevel debug -i x " + audio + ogg + " pipe:1"},
-		{"own codec and rate", "-i x -c:a libopus -b:a 96k", TrackAudio, q + "-i x -c:a libopus -b:a 96k -sn -dn -vn -map 0:a:0? -ar 48000 -ac 2" + ogg + " pipe:1"},
-		{"old names", "-i x -acodec libopus -ab 96k -ac 1", TrackAudio, q + "-i x -acodec libopus -ab 96k -ac 1 -sn -dn -vn -map 0:a:0? -ar 48000" + ogg + " pipe:1"},
+		{"own codec and rate", "-i x -c:a libopus -b:a 96k", TrackAudio, q + "-i x -c:a libopus -b:a 96k -sn -dn -vn -map 0:a:0? " + music + " -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"old names", "-i x -acodec libopus -ab 96k -ac 1", TrackAudio, q + "-i x -acodec libopus -ab 96k -ac 1 -sn -dn -vn -map 0:a:0? " + music + " -ar 48000" + ogg + " pipe:1"},
 		{"concat input", "-f concat -safe 0 -i l.txt", TrackAudio, q + "-f concat -safe 0 -i l.txt " + audio + ogg + " pipe:1"},
 		{"raw input", "-f s16le -ar 44100 -ac 1 -i x", TrackAudio, q + "-f s16le -ar 44100 -ac 1 -i x " + audio + ogg + " pipe:1"},
 		{"input codec", "-c:a pcm_s16le -i x", TrackAudio, q + "-c:a pcm_s16le -i x " + audio + ogg + " pipe:1"},
 		{"seek on the input", "-ss 10 -re -i x", TrackAudio, q + "-ss 10 -re -i x " + audio + ogg + " pipe:1"},
 		{"unknown options take values", "-frobnicate -5 -i x -foo bar", TrackAudio, q + "-frobnicate -5 -i x -foo bar " + audio + ogg + " pipe:1"},
+		{"voice", "-i x -application voip -fec 1", TrackAudio, q + "-i x -application voip -fec 1 -sn -dn -vn -map 0:a:0? -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"own frame duration", "-i x -frame_duration 60", TrackAudio, q + "-i x -frame_duration 60 -sn -dn -vn -map 0:a:0? -c:a libopus -application audio -vbr on -fec 0 -packet_loss 5 -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"copy", "-i x -c copy", TrackAudio, q + "-i x -c copy -sn -dn -vn -map 0:a:0?" + ogg + " pipe:1"},
-		{"own map", "-i x -map 0:a:1", TrackAudio, q + "-i x -map 0:a:1 -sn -dn -vn -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
-		{"two inputs", "-i x -i y", TrackAudio, q + "-i x -i y -sn -dn -vn -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
-		{"filter before the inputs", "-filter_complex amix -i x -i y", TrackAudio, q + "-filter_complex amix -i x -i y -sn -dn -vn -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"own map", "-i x -map 0:a:1", TrackAudio, q + "-i x -map 0:a:1 -sn -dn -vn -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"two inputs", "-i x -i y", TrackAudio, q + "-i x -i y -sn -dn -vn -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"filter before the inputs", "-filter_complex amix -i x -i y", TrackAudio, q + "-filter_complex amix -i x -i y -sn -dn -vn -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"own page duration", "-i x -f opus -page_duration 5", TrackAudio, q + "-i x -f opus -page_duration 5 " + audio + " pipe:1"},
 		{"matroska", "-i x -f webm", TrackAudio, q + "-i x -f webm " + audio + " " + live + " pipe:1"},
-		{"vn given", "-i x -vn", TrackAudio, q + "-i x -vn -sn -dn -map 0:a:0? -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
+		{"vn given", "-i x -vn", TrackAudio, q + "-i x -vn -sn -dn -map 0:a:0? -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"screen", "-f x11grab -framerate 25 -video_size 64x48 -i :0", TrackVideo, q + "-f x11grab -framerate 25 -video_size 64x48 -i :0 -sn -dn -an -map 0:V:0? " + vp8 + " " + gop + " -f ivf pipe:1"},
 		{"camera", "-f v4l2 -i /dev/video0 -r 25 -g 50", TrackVideo, q + "-f v4l2 -i /dev/video0 -r 25 -g 50 -sn -dn -an -map 0:V:0? " + vp8 + " -force_key_frames expr:gte(t,n_forced*2) -f ivf pipe:1"},
 		{"hardware", "-i x -c:v vp8_vaapi", TrackVideo, q + "-i x -c:v vp8_vaapi -sn -dn -an -map 0:V:0? -b:v 800k " + gop + " -f ivf pipe:1"},
-		{"both", "-i x", TrackAudio | TrackVideo, q + "-i x -sn -dn -map 0:V:0? -map 0:a:0? " + vp8 + " " + gop + " -c:a libopus -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1"},
+		{"both", "-i x", TrackAudio | TrackVideo, q + "-i x -sn -dn -map 0:V:0? -map 0:a:0? " + vp8 + " " + gop + " " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

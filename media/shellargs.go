@@ -253,7 +253,11 @@ func (o outputArgs) missingAudio() ([]string, error) {
 	case given && codec != "libopus" && codec != "opus":
 		return nil, fmt.Errorf("%w: the command's audio codec is %q, want libopus", models.ErrInvalidParams, codec)
 	}
-	return o.absent("a", []string{"-c:a", "libopus", "-b:a", "128k", "-ar", "48000", "-ac", "2"}), nil
+	args := []string{"-c:a", "libopus"}
+	if application, ok := o.get("application", "a"); codec != "opus" && (!ok || application == "audio") {
+		args = append(args, musicArgs()...)
+	}
+	return o.absent("a", append(args, "-b:a", "128k", "-ar", "48000", "-ac", "2")), nil
 }
 
 func (o outputArgs) missingVideo() ([]string, error) {
