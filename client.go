@@ -246,8 +246,9 @@ func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err e
 
 // OnConnectionChange sets the callback that hears of a call's connection:
 // Connecting, Connected, Disconnected while the server is silent, Connected again,
-// and last Failed, Timeout or Closed, when the chat is free for another call. A
-// later callback replaces an earlier one; nil removes it.
+// and last Failed, Timeout or Closed, when the chat is free for another call.
+// [NetworkInfo.Err] is the reason for Disconnected, Failed and Timeout. A later
+// callback replaces an earlier one; nil removes it.
 func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 	c.events.onConnection(fn)
 }

@@ -72,6 +72,43 @@ func TestFailedConnectFreesTheChat(t *testing.T) {
 	s.join(t, chat)
 }
 
+// TestConnectionEventsSayWhy: Disconnected and the last state carry their reason,
+// the others none.
+func TestConnectionEventsSayWhy(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
+	infos := make(chan gotgcall.NetworkInfo, 64)
+	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { infos <- info })
+	next := func(want gotgcall.ConnState) error {
+		t.Helper()
+		info := <-infos
+		require.Equal(t, want, info.State)
+		return info.Err
+	}
+
+	far := s.join(t, chat)
+	require.NoError(t, next(gotgcall.Connecting))
+	require.NoError(t, next(gotgcall.Connected))
+	far.Network().BlackOut(time.Hour)
+	require.ErrorContains(t, next(gotgcall.Disconnected), "nothing heard")
+	err := next(gotgcall.Failed)
+	require.ErrorIs(t, err, gotgcall.ErrConnectionFailed)
+	require.ErrorContains(t, err, "nothing heard")
+
+	_, err = s.CreateCall(chat)
+	require.NoError(t, err)
+	err = s.Connect(chat, "{}")
+	require.ErrorIs(t, err, gotgcall.ErrInvalidParams)
+	require.NoError(t, next(gotgcall.Connecting))
+	require.ErrorIs(t, next(gotgcall.Failed), gotgcall.ErrInvalidParams)
+
+	far = s.join(t, chat)
+	require.NoError(t, next(gotgcall.Connecting))
+	require.NoError(t, next(gotgcall.Connected))
+	s.leave(t, chat, far)
+	require.NoError(t, next(gotgcall.Closed))
+}
+
 func TestUnknownChatIsNotFound(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, sfu.Config{})

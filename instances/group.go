@@ -123,7 +123,7 @@ func (g *Group) Connect(ctx context.Context, answer string) error {
 	if err = g.open(attempt, next, answer); err == nil {
 		old, err = g.up(attempt, next)
 	}
-	over := err != nil && !g.revert(ctx.Err() != nil)
+	over := err != nil && !g.revert(err, ctx.Err() != nil)
 	g.dial.Done()
 	switch {
 	case over:
@@ -152,7 +152,7 @@ func (g *Group) begin(abort context.CancelCauseFunc) (*link, error) {
 	}
 	g.fresh, g.abort, g.began = false, abort, time.Now()
 	g.dial.Add(1)
-	g.tell(models.Connecting)
+	g.tell(models.Connecting, nil)
 	return &link{id: g.id}, nil
 }
 
@@ -181,7 +181,7 @@ func (g *Group) up(ctx context.Context, next *link) (*link, error) {
 	}
 	old := g.link
 	g.phase, g.link, g.abort, g.since = connected, next, nil, time.Now()
-	g.tell(models.Connected)
+	g.tell(models.Connected, nil)
 	g.mu.Unlock()
 	g.player.connect(func(f media.Frame, due time.Time) {
 		track := next.conn.Audio()
@@ -197,21 +197,21 @@ func (g *Group) up(ctx context.Context, next *link) (*link, error) {
 // revert undoes begin after a Connect that failed, where there is something to go
 // back to: the connection from before a rejoin, or, when the caller called it off,
 // the call as it was created. It reports whether there was.
-func (g *Group) revert(calledOff bool) bool {
+func (g *Group) revert(why error, calledOff bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.phase == rejoining && (g.link.lost == nil || calledOff):
 		g.phase, g.fresh, g.abort = connected, calledOff, nil
 		if g.link.lost == nil {
-			g.tell(models.Connected)
+			g.tell(models.Connected, nil)
 		} else {
-			g.tell(models.Disconnected)
+			g.tell(models.Disconnected, g.link.lost)
 		}
 		return true
 	case g.phase == connecting && calledOff:
 		g.phase, g.abort = created, nil
-		g.tell(models.Disconnected)
+		g.tell(models.Disconnected, why)
 		return true
 	}
 	return false
@@ -229,13 +229,16 @@ func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
 	case l != g.link || g.phase == ended:
 		// Not the call's yet, or no more.
 	case state == models.Failed && (g.fresh || g.phase == rejoining):
-		g.tell(models.Disconnected) // the server drops us when we join again
+		g.tell(models.Disconnected, reason) // the server drops us when we join again
 		g.player.disconnect()
 		time.AfterFunc(g.cfg.Peer.Failed, func() { g.giveUp(l) }) // runs g.end at the most, which Stop waits for
 	case state == models.Failed:
 		go g.end(reason) // ends by itself; Stop waits for the same end
 	case g.phase == connected:
-		g.tell(state)
+		if state == models.Disconnected && reason == nil {
+			reason = fmt.Errorf("nothing heard from the server for %s", g.cfg.Peer.Disconnected)
+		}
+		g.tell(state, reason)
 	}
 }
 
@@ -249,11 +252,11 @@ func (g *Group) giveUp(l *link) {
 	}
 }
 
-// tell reports a state of the connection. The caller holds mu, which keeps the
-// reports in order.
-func (g *Group) tell(state models.ConnState) {
+// tell reports a state of the connection and the reason for it. The caller holds
+// mu, which keeps the reports in order.
+func (g *Group) tell(state models.ConnState, why error) {
 	g.state = state
-	g.events.Connection(models.NetworkInfo{State: state})
+	g.events.Connection(models.NetworkInfo{State: state, Err: why})
 }
 
 // Restore plays what remained of an earlier call of the chat.
@@ -339,18 +342,19 @@ func (g *Group) end(reason error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.tell(finalState(reason))
+	info := finalState(reason)
+	g.tell(info.State, info.Err)
 }
 
-// finalState is the last word on a connection that ended for a reason.
-func finalState(reason error) models.ConnState {
+// finalState returns the last event of a connection that ended for a reason.
+func finalState(reason error) models.NetworkInfo {
 	switch {
 	case errors.Is(reason, models.ErrStopped), errors.Is(reason, models.ErrClosed):
-		return models.Closed
+		return models.NetworkInfo{State: models.Closed}
 	case errors.Is(reason, models.ErrConnectionTimeout):
-		return models.Timeout
+		return models.NetworkInfo{State: models.Timeout, Err: reason}
 	}
-	return models.Failed
+	return models.NetworkInfo{State: models.Failed, Err: reason}
 }
 
 // streamEnded tells of each track of a source.

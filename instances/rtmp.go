@@ -101,7 +101,7 @@ func (r *RTMP) begin(comp *compositor) {
 		return
 	}
 	r.runs, r.began = true, time.Now()
-	r.tell(models.Connecting)
+	r.tell(models.Connecting, nil)
 	r.loop.Add(1)
 	go func() { // ends with life; end waits for it
 		defer r.loop.Done()
@@ -174,14 +174,15 @@ func (r *RTMP) end(reason error) {
 	r.loop.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tell(finalState(reason))
+	info := finalState(reason)
+	r.tell(info.State, info.Err)
 }
 
-// tell reports a state of the connection. The caller holds mu, which keeps the
-// reports in order.
-func (r *RTMP) tell(state models.ConnState) {
+// tell reports a state of the connection and the reason for it. The caller holds
+// mu, which keeps the reports in order.
+func (r *RTMP) tell(state models.ConnState, why error) {
 	r.state = state
-	r.events.Connection(models.NetworkInfo{State: state})
+	r.events.Connection(models.NetworkInfo{State: state, Err: why})
 }
 
 // changed hears from the player.

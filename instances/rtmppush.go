@@ -84,7 +84,7 @@ func (r *RTMP) publishOnce(comp *compositor) (up time.Time, err error) {
 			comp.start(up)
 			r.connected(comp)
 			err = comp.run(r.life, p, g.taken)
-			r.disconnected()
+			r.player.disconnect()
 		case <-p.Done():
 		case <-r.life.Done():
 		}
@@ -101,6 +101,9 @@ func (r *RTMP) publishOnce(comp *compositor) (up time.Time, err error) {
 		err = fmt.Errorf("%w: the server takes less than half of the pictures", models.ErrConnectionFailed)
 	case err == nil:
 		err = fmt.Errorf("%w: the publication ended", models.ErrConnectionFailed)
+	}
+	if !up.IsZero() {
+		r.disconnected(err)
 	}
 	return up, err
 }
@@ -120,19 +123,17 @@ func (r *RTMP) connected(comp *compositor) {
 		if r.since.IsZero() {
 			r.since = time.Now()
 		}
-		r.tell(models.Connected)
+		r.tell(models.Connected, nil)
 	}
 	r.mu.Unlock()
 	r.player.connect(comp.write)
 }
 
-// disconnected holds the source where it is.
-func (r *RTMP) disconnected() {
-	r.player.disconnect()
+func (r *RTMP) disconnected(why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {
-		r.tell(models.Disconnected)
+		r.tell(models.Disconnected, why)
 	}
 }
 

@@ -45,6 +45,10 @@ func (s ConnState) String() string {
 // NetworkInfo is what OnConnectionChange reports.
 type NetworkInfo struct {
 	State ConnState
+	// Err is the reason for Disconnected, Failed and Timeout, and nil for the
+	// other states. When the call is over it wraps a sentinel such as
+	// [ErrConnectionFailed], to be tested with errors.Is.
+	Err error
 }
 
 // StreamType says which half of a stream an event speaks of.
