@@ -37,6 +37,7 @@ type clientOptions struct {
 	noReports   bool // no sender reports
 	noNumbers   bool // no transport-wide numbers
 	patient     bool // go on checking for as long as it takes
+	hasty       bool // be disconnected after half a second
 
 	wire func(datagram []byte) // sees everything that comes
 }
@@ -142,6 +143,10 @@ func (c *client) newPeerConnection(t *testing.T, certificate *webrtc.Certificate
 	if c.opt.patient {
 		settings.SetICEMaxBindingRequests(1000)
 		settings.SetICETimeouts(waitFor, waitFor, time.Second)
+	}
+
+	if c.opt.hasty {
+		settings.SetICETimeouts(500*time.Millisecond, 4*time.Second, 200*time.Millisecond)
 	}
 
 	if c.opt.wire != nil {

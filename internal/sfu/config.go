@@ -69,6 +69,9 @@ type Config struct {
 	// ListenIP is the local address of every participant's socket. Empty means 127.0.0.1.
 	ListenIP string
 	ICE      ICEMode
+	// DropRoleConflicts drops a check of a client that claims the SFU's own role, as pion/ice up to v4.0.10 does,
+	// instead of answering it. It makes no difference to Lite.
+	DropRoleConflicts bool
 	// TransportTimeout is how long a participant whose transport is missing or lost is kept.
 	// Zero means 40 s, about what the production servers were seen to do.
 	TransportTimeout time.Duration
@@ -116,8 +119,13 @@ type Config struct {
 
 	// Up shapes what clients send, Down what they receive.
 	Up, Down Shape
+	// Feedback is what is odd about the transport-wide feedback.
+	Feedback Feedback
 	// Seed feeds the random numbers of loss and jitter. Participants join with Seed, Seed+1, …
 	Seed uint64
+	// HandshakeBlackOut loses everything both ways for that long from the client's first DTLS record on: ICE is up by
+	// then, DTLS is not, and a client whose ICE is impatient is disconnected before it was ever connected.
+	HandshakeBlackOut time.Duration
 	// AnswerErrorsFor answers connectivity checks with a 401 for so long after a join, as a server does to
 	// which the join has not been propagated yet. SilentFor drops everything both ways for so long.
 	AnswerErrorsFor, SilentFor time.Duration
@@ -184,7 +192,8 @@ func (c Config) validate() error {
 		return errors.New("both no candidate and an unroutable one")
 	}
 
-	if c.TransportTimeout < 0 || c.IdleVideoGC < 0 || c.AnswerErrorsFor < 0 || c.SilentFor < 0 {
+	if c.TransportTimeout < 0 || c.IdleVideoGC < 0 || c.AnswerErrorsFor < 0 || c.SilentFor < 0 ||
+		c.HandshakeBlackOut < 0 {
 		return errors.New("negative duration")
 	}
 

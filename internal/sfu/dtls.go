@@ -57,7 +57,7 @@ func (p *Participant) handshake(t *transport) error {
 
 	t.dtls = conn
 
-	ctx, cancel := context.WithTimeout(p.ctx, dtlsTimeout)
+	ctx, cancel := context.WithTimeout(p.ctx, dtlsTimeout+p.cfg.HandshakeBlackOut)
 	defer cancel()
 
 	if err = conn.HandshakeContext(ctx); err != nil {

@@ -239,3 +239,46 @@ func TestCloseFromCallbackOfAnotherGoroutineIsAwaited(t *testing.T) {
 
 	assert.ErrorIs(t, p.Err(), sfu.ErrClosed)
 }
+
+// TestClientIsDisconnectedBeforeItIsConnected: nothing is heard from the first DTLS record on, for longer than the
+// client's ICE is patient. It connects afterwards.
+func TestClientIsDisconnectedBeforeItIsConnected(t *testing.T) {
+	t.Parallel()
+
+	s := newSFU(t, sfu.Config{HandshakeBlackOut: time.Second})
+	c := newClient(t, clientOptions{hasty: true})
+	p := c.connect(t, s)
+	c.untilState(t, webrtc.PeerConnectionStateDisconnected)
+
+	select {
+	case <-p.Connected():
+		require.Fail(t, "connected before the black-out was over")
+	default:
+	}
+
+	c.untilState(t, webrtc.PeerConnectionStateConnected)
+	until(t, "connection", p.Connected())
+}
+
+// TestServerOfTheClientsRoleIsSilent: as by old pion, a check in the SFU's own role is not answered at all.
+func TestServerOfTheClientsRoleIsSilent(t *testing.T) {
+	t.Parallel()
+
+	s := newSFU(t, sfu.Config{ICE: sfu.Controlled, DropRoleConflicts: true})
+	c := newClient(t, clientOptions{hasty: true})
+	p := c.connect(t, s)
+	c.untilState(t, webrtc.PeerConnectionStateFailed)
+
+	for _, stats := range c.pc.GetStats() {
+		if pair, ok := stats.(webrtc.ICECandidatePairStats); ok {
+			assert.Positive(t, pair.RequestsSent)
+			assert.Zero(t, pair.ResponsesReceived)
+		}
+	}
+
+	p.Kick()
+
+	// The other role is welcome.
+	c = newClient(t, clientOptions{seesLite: true})
+	until(t, "connection", c.connect(t, s).Connected())
+}

@@ -24,6 +24,9 @@ type Network struct {
 	up, down *shaper
 	inbox    chan datagram
 
+	// handshakeGap is how long to be silent from the first DTLS record on; owned by pump, zero afterwards.
+	handshakeGap time.Duration
+
 	closeOnce sync.Once
 	closed    chan struct{}
 	done      chan struct{} // the pump has returned
@@ -55,6 +58,8 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, 
 		inbox:  make(chan datagram, inboxSize),
 		closed: make(chan struct{}),
 		done:   make(chan struct{}),
+
+		handshakeGap: cfg.HandshakeBlackOut,
 	}
 	lost := ofRTP(of.lost)
 	n.up = newShaper(cfg.Up, seed, 1, fate{
@@ -144,6 +149,11 @@ func (n *Network) pump() {
 			default:
 				continue
 			}
+		}
+
+		if n.handshakeGap > 0 && isDTLS(buf[:size]) {
+			n.BlackOut(n.handshakeGap)
+			n.handshakeGap = 0
 		}
 
 		n.up.submit(datagram{data: append([]byte(nil), buf[:size]...), addr: addr})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
 )
 
 // Why a participant is gone.
@@ -50,11 +51,13 @@ type Participant struct {
 	oracle  *oracle
 	data    dataState
 	twcc    *twcc.Recorder
-	ideal   int    // the height others want of its video
-	swallow uint64 // RTP packets that our own weather lost
-	late    uint64 // RTP packets that it let others overtake
-	again   uint64 // RTP packets that it doubled
-	held    uint64 // RTP packets dropped because nobody read yet
+	odd     Feedback      // how the feedback that twcc builds is spoiled
+	delayed []rtcp.Packet // feedback that comes after the next one
+	ideal   int           // the height others want of its video
+	swallow uint64        // RTP packets that our own weather lost
+	late    uint64        // RTP packets that it let others overtake
+	again   uint64        // RTP packets that it doubled
+	held    uint64        // RTP packets dropped because nobody read yet
 }
 
 // call is what a participant needs of everyone else.
@@ -91,6 +94,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		oracle:    newOracle(req, cfg.IdleVideoGC),
 		data:      newDataState(),
 		twcc:      twcc.NewRecorder(reporterSSRC),
+		odd:       cfg.Feedback,
 		outbox:    newOutbox(),
 	}
 	if cfg.TelegramTest && req.setup == setupActive {

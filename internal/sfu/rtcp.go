@@ -68,11 +68,7 @@ func (p *Participant) sendControl(raw []byte, spoil func([]byte)) error {
 
 // sendTransportFeedback tells when which transport-wide numbers came.
 func (p *Participant) sendTransportFeedback(blank bool) error {
-	p.mu.Lock()
-	pkts := p.twcc.BuildFeedbackPacket()
-	p.mu.Unlock()
-
-	for _, pkt := range pkts {
+	for _, pkt := range p.buildFeedback() {
 		send := p.SendRTCP
 
 		if p.cfg.TelegramTest {

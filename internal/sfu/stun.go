@@ -11,8 +11,10 @@ import (
 // stunGate stands before the ICE agent and does what an agent of RFC 8445 would not: it answers errors for a
 // while, and it keeps a controlled SFU from ever taking the controlling role.
 type stunGate struct {
-	mode       ICEMode // immutable
-	ufrag, pwd string  // ours; immutable
+	// immutable
+	mode       ICEMode
+	silent     bool   // about checks that claim our role
+	ufrag, pwd string // ours
 
 	mu         sync.Mutex // guards errorsTill
 	errorsTill time.Time
@@ -21,6 +23,7 @@ type stunGate struct {
 func newSTUNGate(cfg Config, id identity, now time.Time) *stunGate {
 	return &stunGate{
 		mode:       cfg.ICE,
+		silent:     cfg.DropRoleConflicts,
 		ufrag:      id.ufrag,
 		pwd:        id.pwd,
 		errorsTill: now.Add(cfg.AnswerErrorsFor),
@@ -62,7 +65,15 @@ func (g *stunGate) inspectRequest(msg *stun.Message, d datagram, now time.Time) 
 	}
 
 	var role ice.AttrControl
-	if err := role.GetFrom(msg); err != nil || role.Role != ice.Controlled || g.mode == Controlling {
+	if err := role.GetFrom(msg); err != nil {
+		return true, nil
+	}
+
+	if g.silent && g.mode != Lite && role.Role == g.role() {
+		return false, nil
+	}
+
+	if role.Role != ice.Controlled || g.mode == Controlling {
 		return true, nil
 	}
 
@@ -81,6 +92,14 @@ func (g *stunGate) inspectRequest(msg *stun.Message, d datagram, now time.Time) 
 	conflict := stun.ErrorCodeAttribute{Code: stun.CodeRoleConflict, Reason: []byte("Role Conflict")}
 
 	return false, build(msg, stun.BindingError, conflict, sign, stun.Fingerprint)
+}
+
+func (g *stunGate) role() ice.Role {
+	if g.mode == Controlling {
+		return ice.Controlling
+	}
+
+	return ice.Controlled
 }
 
 func (g *stunGate) unknown(now time.Time) bool {

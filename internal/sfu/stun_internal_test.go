@@ -35,30 +35,35 @@ func TestGateKeepsTheRoleOfItsMode(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		mode   ICEMode
+		silent bool
 		data   []byte
 		early  bool // within the window of errors
 		pass   bool
 		answer stun.MessageClass
 		code   stun.ErrorCode
 	}{
-		"media":                         {data: []byte{0x80, 111}, pass: true},
-		"garbage":                       {data: make([]byte, 20), pass: true},
-		"controlling meets controlled":  {data: check(ice.AttrControlled(1), pwd), pass: true},
-		"controlling meets controlling": {data: check(ice.AttrControlling(1), pwd), pass: true},
-		"controlled meets controlling":  {mode: Controlled, data: check(ice.AttrControlling(1), pwd), pass: true},
-		"controlled meets controlled":   {mode: Controlled, data: check(ice.AttrControlled(1), pwd), answer: stun.ClassErrorResponse, code: stun.CodeRoleConflict},
-		"lite meets controlling":        {mode: Lite, data: check(ice.AttrControlling(1), pwd), pass: true},
-		"lite meets controlled":         {mode: Lite, data: check(ice.AttrControlled(1), pwd), answer: stun.ClassSuccessResponse},
-		"lite meets another password":   {mode: Lite, data: check(ice.AttrControlled(1), "x"), pass: true},
-		"join not propagated yet":       {data: check(ice.AttrControlling(1), pwd), early: true, answer: stun.ClassErrorResponse, code: stun.CodeUnauthorized},
-		"487 to controlled":             {mode: Controlled, data: failure(stun.CodeRoleConflict)},
-		"487 to controlling":            {data: failure(stun.CodeRoleConflict), pass: true},
-		"another failure to controlled": {mode: Controlled, data: failure(stun.CodeBadRequest), pass: true},
+		"media":                             {data: []byte{0x80, 111}, pass: true},
+		"garbage":                           {data: make([]byte, 20), pass: true},
+		"controlling meets controlled":      {data: check(ice.AttrControlled(1), pwd), pass: true},
+		"controlling meets controlling":     {data: check(ice.AttrControlling(1), pwd), pass: true},
+		"controlled meets controlling":      {mode: Controlled, data: check(ice.AttrControlling(1), pwd), pass: true},
+		"controlled meets controlled":       {mode: Controlled, data: check(ice.AttrControlled(1), pwd), answer: stun.ClassErrorResponse, code: stun.CodeRoleConflict},
+		"old controlled meets controlled":   {mode: Controlled, silent: true, data: check(ice.AttrControlled(1), pwd)},
+		"old controlled meets controlling":  {mode: Controlled, silent: true, data: check(ice.AttrControlling(1), pwd), pass: true},
+		"old controlling meets controlling": {silent: true, data: check(ice.AttrControlling(1), pwd)},
+		"old controlling meets controlled":  {silent: true, data: check(ice.AttrControlled(1), pwd), pass: true},
+		"lite meets controlling":            {mode: Lite, data: check(ice.AttrControlling(1), pwd), pass: true},
+		"lite meets controlled":             {mode: Lite, data: check(ice.AttrControlled(1), pwd), answer: stun.ClassSuccessResponse},
+		"lite meets another password":       {mode: Lite, data: check(ice.AttrControlled(1), "x"), pass: true},
+		"join not propagated yet":           {data: check(ice.AttrControlling(1), pwd), early: true, answer: stun.ClassErrorResponse, code: stun.CodeUnauthorized},
+		"487 to controlled":                 {mode: Controlled, data: failure(stun.CodeRoleConflict)},
+		"487 to controlling":                {data: failure(stun.CodeRoleConflict), pass: true},
+		"another failure to controlled":     {mode: Controlled, data: failure(stun.CodeBadRequest), pass: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			g := newSTUNGate(Config{ICE: test.mode, AnswerErrorsFor: time.Second}, identity{ufrag: "a", pwd: pwd}, now)
+			g := newSTUNGate(Config{ICE: test.mode, DropRoleConflicts: test.silent, AnswerErrorsFor: time.Second}, identity{ufrag: "a", pwd: pwd}, now)
 
 			at := now.Add(time.Minute)
 			if test.early {
