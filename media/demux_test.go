@@ -3,6 +3,7 @@ package media
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -84,6 +85,10 @@ func audioTrack(n byte) []byte {
 	return element(idTrackEntry, element(idTrackNumber, []byte{n}), element(idCodecID, []byte("A_OPUS")), element(idCodecPrivate, opusHeader(2, 0)))
 }
 
+func codecTrack(n byte, codec string) []byte {
+	return element(idTrackEntry, element(idTrackNumber, []byte{n}), element(idCodecID, []byte(codec)))
+}
+
 func videoTrack(n byte, interval uint32) []byte {
 	return element(idTrackEntry, element(idTrackNumber, []byte{n}), element(idCodecID, []byte("V_VP8")),
 		element(idDefaultDur, binary.BigEndian.AppendUint32(nil, interval)))
@@ -104,6 +109,7 @@ var demuxTable = []struct {
 	frames []int // sizes
 	pts    []time.Duration
 	end    string
+	want   Track // 0: both
 }{
 	{name: "ogg: packets in pages", data: join(oggStart(7), oggPackets(0, 7, opusPacket(10), opusPacket(255)), oggPackets(4, 7, opusPacket(300), opusPacket(510))), frames: []int{10, 255, 300, 510}, pts: []time.Duration{0, 20, 40, 60}},
 	{name: "ogg: packet over two pages", data: join(oggStart(7), oggPage(0, 7, []byte{9, 255}, opusPacket(9), opusPacket(300)[:255]), oggPage(1, 7, []byte{45, 5}, opusPacket(300)[255:], opusPacket(5))), frames: []int{9, 300, 5}, pts: []time.Duration{0, 20, 40}},
@@ -140,6 +146,10 @@ var demuxTable = []struct {
 		return d[:len(d)-10]
 	}(), frames: []int{5}, pts: []time.Duration{0}, end: "unexpected EOF"},
 	{name: "mkv: laced", data: join(mkvHeader(audioTrack(1)), unknown(idCluster), element(idSimpleBlock, block(1, 0, 2, opusPacket(5)))), end: "laced"},
+	{name: "mkv: block of no track", data: join(mkvHeader(audioTrack(1)), unknown(idCluster), element(idSimpleBlock, block(0, 0, 0, []byte{0, 1})), element(idSimpleBlock, block(1, 0, 0, opusPacket(5)))), frames: []int{5}, pts: []time.Duration{0}},
+	{name: "mkv: unwanted codec", want: TrackAudio, data: join(mkvHeader(codecTrack(3, "V_VP9"), codecTrack(4, "S_TEXT/UTF8"), audioTrack(1)), unknown(idCluster), element(idSimpleBlock, block(3, 0, 0, []byte{0, 1})), element(idSimpleBlock, block(4, 0, 0, []byte("x"))), element(idSimpleBlock, block(1, 0, 0, opusPacket(5)))), frames: []int{5}, pts: []time.Duration{0}},
+	{name: "mkv: first playable track", data: join(mkvHeader(codecTrack(3, "A_VORBIS"), audioTrack(1), audioTrack(2)), unknown(idCluster), element(idSimpleBlock, block(2, 0, 0, opusPacket(6))), element(idSimpleBlock, block(1, 0, 0, opusPacket(5)))), frames: []int{5}, pts: []time.Duration{0}},
+	{name: "mkv: wrong wanted codec", data: mkvHeader(codecTrack(3, "V_VP9"), audioTrack(1)), end: "V_VP9"},
 	{name: "mkv: wrong codec", data: mkvHeader(element(idTrackEntry, element(idTrackNumber, []byte{1}), element(idCodecID, []byte("A_VORBIS")))), end: "A_VORBIS"},
 	{name: "mkv: no tracks", data: join(element(0x1A45DFA3), unknown(idSegment), unknown(idCluster)), end: "no tracks"},
 	{name: "mkv: giant block", data: join(mkvHeader(audioTrack(1)), unknown(idCluster), []byte{0xA3, 0x01, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}), end: "bytes"},
@@ -156,7 +166,7 @@ func TestDemuxers(t *testing.T) {
 			t.Parallel()
 			var sizes []int
 			var pts []time.Duration
-			d, err := newDemuxer(bufio.NewReader(bytes.NewReader(test.data)), encoded)
+			d, err := newDemuxer(bufio.NewReader(bytes.NewReader(test.data)), encoded, cmp.Or(test.want, TrackAudio|TrackVideo))
 			for err == nil {
 				var f Frame
 				if f, err = d.next(); err == nil {
@@ -246,7 +256,7 @@ func TestMatroskaAgreesWithAnotherReader(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(want), 30)
-	d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded)
+	d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded, TrackAudio|TrackVideo)
 	require.NoError(t, err)
 	count := 0
 	for {
@@ -294,7 +304,7 @@ func fuzzDemuxer(f *testing.F, magic string) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		copy(data, magic)
-		d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded)
+		d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded, TrackAudio|TrackVideo)
 		for err == nil {
 			var frame Frame
 			frame, err = d.next()
@@ -321,7 +331,7 @@ func BenchmarkDemux(b *testing.B) {
 			for b.Loop() {
 				r.Reset(data)
 				buffered.Reset(r)
-				d, err := newDemuxer(buffered, encoded)
+				d, err := newDemuxer(buffered, encoded, TrackAudio|TrackVideo)
 				require.NoError(b, err)
 				for {
 					if _, err := d.next(); err != nil {

@@ -122,7 +122,7 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 
 // readFirst reads the header and the first frame of a wanted track.
 func (e *encoder) readFirst() error {
-	d, err := newDemuxer(bufio.NewReaderSize(e.process.Stdout(), readBuffer), e.cmd.holds)
+	d, err := newDemuxer(bufio.NewReaderSize(e.process.Stdout(), readBuffer), e.cmd.holds, e.cmd.want)
 	if err == nil {
 		e.demuxer = d
 		if d.tracks()&e.cmd.want == 0 {
@@ -243,7 +243,7 @@ func (e *encoder) exit(cause error) error {
 }
 
 // newDemuxer picks a demuxer by the first bytes and reads the header.
-func newDemuxer(r *bufio.Reader, holds payload) (demuxer, error) {
+func newDemuxer(r *bufio.Reader, holds payload, want Track) (demuxer, error) {
 	magic, err := r.Peek(4)
 	switch {
 	case len(magic) == 0 && err != nil:
@@ -253,7 +253,7 @@ func newDemuxer(r *bufio.Reader, holds payload) (demuxer, error) {
 	case bytes.Equal(magic, []byte("DKIF")):
 		return newIVF(r)
 	case bytes.Equal(magic, []byte{0x1A, 0x45, 0xDF, 0xA3}):
-		return newMatroska(r, holds)
+		return newMatroska(r, holds, want)
 	}
 	return nil, fmt.Errorf("output starts with %q: not Ogg, IVF or Matroska", magic)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -51,13 +52,15 @@ type matroska struct {
 // mkvTrack is a track that is played; its number is 0 when there is none.
 type mkvTrack struct {
 	number   uint64
+	refused  error         // why the track of this kind cannot be played, or nil
 	interval time.Duration // video: the frame interval, or 0
 	started  bool
 	base     time.Duration // video: where the interval's grid begins
 	due      time.Duration // audio: where the next packet begins
 }
 
-func newMatroska(r *bufio.Reader, holds payload) (*matroska, error) {
+// newMatroska reads the header. A track that is not wanted may be of any codec.
+func newMatroska(r *bufio.Reader, holds payload, want Track) (*matroska, error) {
 	m := &matroska{r: r, holds: holds, left: unknownSize, scale: time.Millisecond}
 	for {
 		id, size, err := m.element()
@@ -71,7 +74,7 @@ func newMatroska(r *bufio.Reader, holds payload) (*matroska, error) {
 				return nil, fmt.Errorf("matroska: header: %w", err)
 			}
 			if id == idTracks {
-				return m, nil
+				return m, m.refusal(want)
 			}
 		case idCluster:
 			return nil, errors.New("matroska: no tracks before the first cluster")
@@ -91,6 +94,17 @@ func (m *matroska) tracks() (t Track) {
 		t |= TrackVideo
 	}
 	return t
+}
+
+// refusal returns why a wanted track cannot be played.
+func (m *matroska) refusal(want Track) error {
+	switch {
+	case want.Has(TrackAudio) && m.audio.refused != nil:
+		return fmt.Errorf("matroska: %w", m.audio.refused)
+	case want.Has(TrackVideo) && m.video.refused != nil:
+		return fmt.Errorf("matroska: %w", m.video.refused)
+	}
+	return nil
 }
 
 func (m *matroska) next() (Frame, error) {
@@ -151,7 +165,7 @@ func (m *matroska) block(size int64) (Frame, error) {
 	const lacing = 0x06
 	laced, payload := data[n+2]&lacing != 0, data[n+3:]
 	switch {
-	case len(payload) == 0 || track != m.audio.number && track != m.video.number:
+	case len(payload) == 0 || track == 0 || track != m.audio.number && track != m.video.number:
 		return Frame{}, nil
 	case laced:
 		return Frame{}, errors.New("laced blocks are not supported")
@@ -213,7 +227,7 @@ func (m *matroska) header(id uint32, size int64) error {
 	})
 }
 
-// track reads a TrackEntry; the first track of a kind is played.
+// track reads a TrackEntry; the first playable track of a kind is played.
 func (m *matroska) track(data []byte) error {
 	var entry mkvTrack
 	var codec string
@@ -236,23 +250,39 @@ func (m *matroska) track(data []byte) error {
 	if err != nil {
 		return err
 	}
+	if entry.number == 0 {
+		return errors.New("a track without a number")
+	}
 	audio, video := m.holds.codecs()
 	switch {
-	case entry.number == 0:
-		return errors.New("a track without a number")
-	case codec == audio:
-		if m.audio.number == 0 {
-			m.audio = entry
-			return m.holds.audioHead(private)
+	case strings.HasPrefix(codec, "A_"):
+		if entry.refused = wrongCodec(codec, audio); entry.refused == nil {
+			entry.refused = m.holds.audioHead(private)
 		}
-	case codec == video:
-		if m.video.number == 0 {
-			m.video = entry
-		}
-	default:
-		return fmt.Errorf("codec is %.32q, want %s or %s", codec, audio, video)
+		m.audio.offer(entry)
+	case strings.HasPrefix(codec, "V_"):
+		entry.refused = wrongCodec(codec, video)
+		m.video.offer(entry)
 	}
 	return nil
+}
+
+// offer takes an entry over if there is no track yet.
+func (t *mkvTrack) offer(entry mkvTrack) {
+	switch {
+	case t.number != 0:
+	case entry.refused == nil:
+		*t = entry
+	case t.refused == nil:
+		t.refused = entry.refused
+	}
+}
+
+func wrongCodec(codec, want string) error {
+	if codec == want {
+		return nil
+	}
+	return fmt.Errorf("codec is %.32q, want %s", codec, want)
 }
 
 // element reads an element's id and size.
