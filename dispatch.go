@@ -20,9 +20,10 @@ const slowCallback = time.Second
 // chats too, and is warned of by name. One line for all chats is what lets a bot
 // keep its state without locks; a bot that has slow work to do starts a goroutine.
 type dispatcher struct {
-	logger *slog.Logger
-	limit  int // events waiting before a warning
-	queue  serial.Queue
+	logger   *slog.Logger
+	limit    int // events waiting before a warning
+	queue    serial.Queue
+	warnings serial.Queue
 
 	mu           sync.Mutex // guards what follows; not held while a callback runs
 	onEnd        func(int64, StreamType, Device, error)
@@ -79,8 +80,9 @@ func (d *dispatcher) upgrade(chatID int64, state MediaState) {
 	})
 }
 
-// post queues an event. Callback looks up what to call, with mu held, when its
-// turn has come.
+// post queues an event. It never blocks and calls nobody, so it may be called with
+// a call's lock held. Callback looks up what to call, with mu held, when its turn
+// has come.
 func (d *dispatcher) post(name string, chatID int64, callback func() func()) {
 	waiting := d.queue.Post(func() {
 		d.mu.Lock()
@@ -90,24 +92,34 @@ func (d *dispatcher) post(name string, chatID int64, callback func() func()) {
 			return
 		}
 		slow := time.AfterFunc(slowCallback, func() {
-			d.logger.Warn("a callback is slow or blocks", "callback", name, "chat", chatID)
+			d.warn("a callback is slow or blocks", "callback", name, "chat", chatID)
 		})
 		defer slow.Stop()
 		call()
 	})
 	// Once for each time the limit is passed, not for each event beyond it.
 	if waiting == d.limit+1 {
-		d.logger.Warn("events are waiting for the callbacks", "waiting", waiting)
+		d.warn("events are waiting for the callbacks", "waiting", waiting)
 	}
 }
 
-// close lets the callbacks that are owed run for a moment, then starts no more.
+// warn logs on a goroutine of the dispatcher's: the handler is the user's code, and
+// may ask the Client what the caller's lock guards.
+func (d *dispatcher) warn(msg string, args ...any) {
+	d.warnings.Post(func() { d.logger.Warn(msg, args...) })
+}
+
+// close lets the callbacks and warnings that are owed run for a moment, then starts
+// no more.
 func (d *dispatcher) close() {
 	timer := time.NewTimer(drainWait)
 	defer timer.Stop()
-	select {
-	case <-d.queue.Idle():
-	case <-timer.C:
+	for _, q := range []*serial.Queue{&d.queue, &d.warnings} {
+		select {
+		case <-q.Idle():
+		case <-timer.C:
+			timer.Reset(0)
+		}
+		q.Close()
 	}
-	d.queue.Close()
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -465,6 +467,45 @@ func TestThousandChatsAndASlowCallback(t *testing.T) {
 	require.Equal(t, "OnConnectionChange", slow["callback"])
 	require.EqualValues(t, 0, slow["chat"])
 	log.await("events are waiting for the callbacks")
+}
+
+// asking is a slog handler that asks the Client something.
+type asking struct {
+	slog.Handler
+	ask func()
+}
+
+func (a asking) Handle(context.Context, slog.Record) error { a.ask(); return nil }
+
+// TestLoggerMayAskTheClient: no lock of a call is held while the logger runs.
+func TestLoggerMayAskTheClient(t *testing.T) {
+	t.Parallel()
+	var client *gotgcall.Client
+	asked := make(chan struct{}, 64)
+	handler := asking{slog.NewTextHandler(io.Discard, nil), func() {
+		_, err := client.Position(chat)
+		if err == nil {
+			_, err = client.Stats(chat)
+		}
+		if err == nil {
+			asked <- struct{}{}
+		}
+	}}
+	client, err := gotgcall.New(gotgcall.WithLogger(slog.New(handler)), gotgcall.WithDispatchBuffer(1))
+	require.NoError(t, err)
+	defer client.Close()
+	release := make(chan struct{})
+	client.OnUpgrade(func(int64, gotgcall.MediaState) { <-release })
+	_, err = client.CreateCall(chat)
+	require.NoError(t, err)
+	for range 2 { // one event in the callback, three wait
+		_, err = client.Mute(chat)
+		require.NoError(t, err)
+		_, err = client.Unmute(chat)
+		require.NoError(t, err)
+	}
+	<-asked
+	close(release)
 }
 
 func TestUpgradeTellsWhatTheBotShows(t *testing.T) {

@@ -31,11 +31,19 @@ func (q *Queue) Post(f func()) int {
 	return len(q.pending)
 }
 
-// run takes functions until none is left.
+// run takes functions until none is left. A function that calls runtime.Goexit,
+// as a failing test does, takes the goroutine with it: another one goes on.
 func (q *Queue) run() {
+	dry := false
+	defer func() {
+		if !dry {
+			go q.run() // as in Post
+		}
+	}()
 	for f := q.next(); f != nil; f = q.next() {
 		f()
 	}
+	dry = true
 }
 
 func (q *Queue) next() func() {

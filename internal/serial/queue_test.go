@@ -1,6 +1,7 @@
 package serial
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 
@@ -88,6 +89,22 @@ func TestCloseFromInsideDoesNotBlock(t *testing.T) {
 	done := make(chan struct{})
 	q.Post(func() { q.Close(); close(done) })
 	<-done
+	<-q.Idle()
+}
+
+func TestGoexitEndsNothingButItsFunction(t *testing.T) {
+	t.Parallel()
+	var q Queue
+	var got []int
+	for i := range 3 {
+		q.Post(func() {
+			got = append(got, i)
+			runtime.Goexit()
+		})
+	}
+	<-q.Idle()
+	require.Equal(t, []int{0, 1, 2}, got)
+	require.Equal(t, 1, q.Post(func() {}), "nothing waits")
 	<-q.Idle()
 }
 
