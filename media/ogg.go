@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -14,11 +15,21 @@ const (
 	oggFirst     = 2
 )
 
+const (
+	// oggSearch bounds the search for the next page after damage: two pages of
+	// the largest size (RFC 3533 section 6).
+	oggSearch = 2 * (27 + 255 + 255*255)
+	// maxDamaged is how many packets in a row may be malformed: a second of the
+	// usual ones.
+	maxDamaged = 50
+)
+
 // ogg reads Opus in Ogg (RFC 3533, RFC 7845). Time is the sum of the packets'
-// own durations, whatever the pages look like; other logical streams are
-// skipped, and a chained stream plays on.
+// own durations, whatever the pages look like. Of several logical streams the
+// first Opus one plays, and a chained stream plays on. After damage it goes on
+// with the next page or packet.
 type ogg struct {
-	r io.Reader
+	r *bufio.Reader
 
 	// the page that is being read
 	header   [27]byte
@@ -27,14 +38,17 @@ type ogg struct {
 
 	serial  uint32
 	found   bool // serial is an Opus stream's
+	heads   bool // the last page was a first page: a link of the chain begins
+	chosen  bool // the link's Opus stream is found
 	tags    bool // the next packet is the comment header
+	damaged int  // malformed packets in a row
 	partial bool // packet holds the beginning of one
 	skip    bool // the page continues a packet whose beginning is lost
 	packet  []byte
 	pts     time.Duration
 }
 
-func newOgg(r io.Reader) (*ogg, error) {
+func newOgg(r *bufio.Reader) (*ogg, error) {
 	o := &ogg{r: r, packet: make([]byte, 0, 4<<10)}
 	// The streams' first pages come before anything else, so a page that is
 	// no stream's first one ends the search.
@@ -54,6 +68,9 @@ func (o *ogg) tracks() Track { return TrackAudio }
 func (o *ogg) next() (Frame, error) {
 	for {
 		packet, err := o.nextPacket()
+		if errors.Is(err, io.EOF) && o.damaged > 0 {
+			err = fmt.Errorf("ogg: the last packets: %w", errOpusPacket)
+		}
 		if err != nil {
 			return Frame{}, err
 		}
@@ -66,8 +83,12 @@ func (o *ogg) next() (Frame, error) {
 		}
 		d, err := opusDuration(packet)
 		if err != nil {
-			return Frame{}, fmt.Errorf("ogg: %w", err)
+			if o.damaged++; o.damaged > maxDamaged {
+				return Frame{}, fmt.Errorf("ogg: %w", err)
+			}
+			continue
 		}
+		o.damaged = 0
 		f := Frame{Track: TrackAudio, PTS: o.pts, Duration: d, Data: packet}
 		o.pts += d
 		return f, nil
@@ -133,6 +154,7 @@ func (o *ogg) page() error {
 		if o.header[5]&oggFirst != 0 {
 			return o.firstPage(serial)
 		}
+		o.heads = false
 		if !o.found || serial != o.serial {
 			if err := o.discardPage(); err != nil || !o.found {
 				return err
@@ -150,11 +172,11 @@ func (o *ogg) page() error {
 }
 
 func (o *ogg) pageHeader() error {
-	if _, err := io.ReadFull(o.r, o.header[:]); err != nil {
+	if err := o.capture(); err != nil {
 		return err // io.EOF between pages is the end
 	}
-	if string(o.header[:4]) != "OggS" || o.header[4] != 0 {
-		return errors.New("ogg: lost synchronisation")
+	if _, err := io.ReadFull(o.r, o.header[:]); err != nil {
+		return truncated(err)
 	}
 	o.segments = o.lacing[:o.header[26]]
 	if _, err := io.ReadFull(o.r, o.segments); err != nil {
@@ -163,8 +185,26 @@ func (o *ogg) pageHeader() error {
 	return nil
 }
 
+// capture skips what is in front of the next page: nothing, but after damage. The
+// packet that was under way is lost with it.
+func (o *ogg) capture() error {
+	for skipped := 0; ; skipped++ {
+		start, err := o.r.Peek(5)
+		switch {
+		case string(start) == "OggS\x00":
+			return nil
+		case err != nil && skipped == 0 && len(start) == 0:
+			return err
+		case err != nil || skipped == oggSearch:
+			return errors.New("ogg: lost synchronisation")
+		}
+		o.partial, o.packet = false, o.packet[:0]
+		_, _ = o.r.Discard(1) // it has been seen
+	}
+}
+
 // firstPage reads the page that begins a logical stream, and takes the stream
-// when it is Opus.
+// when it is the first Opus one of its link.
 func (o *ogg) firstPage(serial uint32) error {
 	size := 0
 	for _, n := range o.segments {
@@ -177,9 +217,13 @@ func (o *ogg) firstPage(serial uint32) error {
 	}
 	packet := o.packet
 	o.packet, o.partial, o.skip = o.packet[:0], false, false
-	if !bytes.HasPrefix(packet, []byte("OpusHead")) {
+	if !o.heads {
+		o.heads, o.chosen = true, false
+	}
+	if o.chosen || !bytes.HasPrefix(packet, []byte("OpusHead")) {
 		return nil
 	}
+	o.chosen = true
 	if err := opusHead(packet); err != nil {
 		return fmt.Errorf("ogg: %w", err)
 	}
