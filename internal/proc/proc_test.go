@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -187,7 +188,8 @@ func TestStderrTailIsBounded(t *testing.T) {
 	require.LessOrEqual(t, len(failure.Stderr), maxTail)
 	lines := strings.Split(failure.Stderr, "\n")
 	require.Equal(t, "last", lines[len(lines)-1])
-	require.Equal(t, strings.Repeat("x", maxLine), lines[len(lines)-2])
+	require.Regexp(t, `^x{500,} … x{500,}$`, lines[len(lines)-2])
+	require.LessOrEqual(t, len(lines[len(lines)-2]), maxLine)
 	require.Regexp(t, `^line \d+$`, lines[0], "whole lines only")
 }
 
@@ -202,6 +204,39 @@ func TestOnStderrSeesEveryLineInOrder(t *testing.T) {
 	defer p.Stdout().Close()
 	require.NoError(t, p.Wait())
 	require.Equal(t, []string{"a", "b"}, got[:2])
+}
+
+func TestOnStderrSeesAWholeLongLineAndItsEndsAreKept(t *testing.T) {
+	t.Parallel()
+	secret := strings.Repeat("s3cret", 1000)
+	line := "http://host/" + secret + "é: Server returned 403 Forbidden" + strings.Repeat("é", 700) + ": why"
+	var got string
+	p, err := Start(Config{
+		Path: "/bin/sh", Args: []string{"-c", "cat >&2; exit 1"}, Stdin: fileOf(t, line),
+		OnStderr: func(line string) string {
+			got = line
+			return strings.ReplaceAll(line, secret, "")
+		},
+	})
+	require.NoError(t, err)
+	defer p.Stdout().Close()
+	var failure *models.FFmpegError
+	require.ErrorAs(t, p.Wait(), &failure)
+	require.Equal(t, line, got)
+	require.NotContains(t, failure.Stderr, "s3")
+	require.Regexp(t, `^http://host/é: Server returned 403 Forbiddené+ … é+: why$`, failure.Stderr)
+	require.LessOrEqual(t, len(failure.Stderr), maxLine)
+}
+
+// fileOf is an open file of some content.
+func fileOf(t *testing.T, content string) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "content")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
 }
 
 func TestProcessesLeaveNoFileDescriptors(t *testing.T) {

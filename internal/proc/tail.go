@@ -6,17 +6,20 @@ import (
 	"sync"
 )
 
-// Bounds on the kept part of standard error. A line longer than maxLine is cut;
-// ffmpeg's own are shorter unless they quote a long name.
+// Bounds on standard error. A line reaches onLine up to maxRaw, more than ffmpeg
+// writes in one (64 KiB, av_log_default_callback): only a whole URL can be found in
+// it. What is kept of a line is maxLine: its two ends, as a long name stands in the
+// middle and the reason last.
 const (
 	maxTail = 4 << 10
 	maxLine = 1 << 10
+	maxRaw  = 72 << 10
 )
 
 // tail is an io.Writer that keeps the last whole lines written to it, as onLine
 // returns them.
 type tail struct {
-	onLine func(string) string // may be nil; called without mu
+	onLine func(string) string // takes a line of up to maxRaw; may be nil; called without mu
 
 	// owned by the one writer
 	partial []byte
@@ -43,12 +46,15 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) extend(p []byte) {
-	t.partial = append(t.partial, p[:min(len(p), maxLine-len(t.partial))]...)
+	t.partial = append(t.partial, p[:min(len(p), maxRaw-len(t.partial))]...)
 }
 
 func (t *tail) endLine() {
 	line := strings.ToValidUTF8(string(t.partial), "\uFFFD")
 	t.partial = t.partial[:0]
+	if cap(t.partial) > maxTail {
+		t.partial = nil
+	}
 	if strings.TrimSpace(line) == "" {
 		return
 	}
@@ -58,6 +64,7 @@ func (t *tail) endLine() {
 	if line == "" {
 		return
 	}
+	line = shorten(line)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lines = append(t.lines, line)
@@ -66,6 +73,17 @@ func (t *tail) endLine() {
 		t.size -= len(t.lines[0]) + 1
 		t.lines = t.lines[1:]
 	}
+}
+
+// shorten takes the middle out of a line longer than maxLine.
+func shorten(line string) string {
+	const mark = " … "
+	if len(line) <= maxLine {
+		return line
+	}
+	half := (maxLine - len(mark)) / 2
+	// A cut character is left out.
+	return strings.ToValidUTF8(line[:half], "") + mark + strings.ToValidUTF8(line[len(line)-half:], "")
 }
 
 // text is the tail, with a last line that was not ended. The writer must be done.
