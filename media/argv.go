@@ -50,6 +50,13 @@ func fileInput(path string, position time.Duration) []string {
 	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", "file:" + path})
 }
 
+// fetchedInput reads a loopback address, and nothing but loopback addresses, from a
+// position. A proxy of the environment has no part in it.
+func fetchedInput(address string, position time.Duration) []string {
+	args := []string{"-protocol_whitelist", "http,tcp", "-format_whitelist", formats, "-http_proxy", "none"}
+	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", address})
+}
+
 // urlInput reads a URL that parseURL accepted, from a position.
 func urlInput(u target, position time.Duration) []string {
 	p := protocols(u.scheme)

@@ -41,6 +41,14 @@ type command struct {
 	// nil.
 	lost func(line string) bool
 
+	// inputErr returns why the input was lost, or nil when all of it was
+	// handed to the process; it is asked at the end of the output. May be nil.
+	inputErr func() error
+
+	// release gives back what the input needs. It is called once, when the
+	// process is gone. May be nil.
+	release func()
+
 	// seek is the position that an ffmpeg with watchedArgs begins at; zero for
 	// any other command.
 	seek seeking
@@ -89,23 +97,26 @@ type encoder struct {
 	close  sync.Once
 }
 
-// openEncoder starts a process and reads up to its first frame.
+// openEncoder starts a process and reads up to its first frame. When it fails, the
+// command's input is released.
 func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
+	e := &encoder{cmd: cmd}
 	if err := ctx.Err(); err != nil {
+		e.release()
 		return nil, err
 	}
-	e := &encoder{cmd: cmd}
 	if cmd.seek.inputs > 0 {
 		e.watch = newSeekWatch(cmd.seek)
 	}
 	var err error
 	e.process, err = proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: e.onStderr(env), Buffer: cmd.buffer()})
 	if err != nil {
+		e.release()
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, e.process.Kill)
 	err = e.readFirst()
-	if e.watch != nil {
+	if e.watch != nil && e.inputErr() == nil {
 		// A seek that went wrong explains everything else.
 		err = cmp.Or(e.watch.result(e.process), err)
 	}
@@ -182,15 +193,35 @@ func (e *encoder) Close() error {
 		e.process.Kill()
 		e.process.Stdout().Close()
 		_ = e.process.Wait() // it was killed: how it ended says nothing
+		e.release()
 	})
 	_ = e.process.Wait()
 	return nil
 }
 
+// inputErr returns why the input was lost, or nil.
+func (e *encoder) inputErr() error {
+	if e.cmd.inputErr == nil {
+		return nil
+	}
+	return e.cmd.inputErr()
+}
+
+func (e *encoder) release() {
+	if e.cmd.release != nil {
+		e.cmd.release()
+	}
+}
+
 // openError says why there is no first frame.
 func (e *encoder) openError(err error) error {
 	var failure *models.FFmpegError
-	if exit := e.exit(err); errors.As(exit, &failure) {
+	exit := e.exit(err)
+	// A lost input explains whatever ffmpeg made of it.
+	if lost := e.inputErr(); lost != nil {
+		return fmt.Errorf("%w: %w", models.ErrFile, lost)
+	}
+	if errors.As(exit, &failure) {
 		kind := models.ErrFile
 		if failure.Signal != "" {
 			kind = models.ErrFFmpegCrashed
@@ -209,7 +240,11 @@ func (e *encoder) openError(err error) error {
 // playError says why there is no further frame: io.EOF when all went well.
 func (e *encoder) playError(err error) error {
 	var failure *models.FFmpegError
-	if exit := e.exit(err); errors.As(exit, &failure) {
+	exit := e.exit(err)
+	if lost := e.inputErr(); lost != nil {
+		return fmt.Errorf("%w: %w", models.ErrFile, lost)
+	}
+	if errors.As(exit, &failure) {
 		return describe(models.ErrFFmpegCrashed, failure)
 	}
 	switch {

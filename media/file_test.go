@@ -250,7 +250,7 @@ func TestMissingFFmpegIsASpawnError(t *testing.T) {
 	path := song(t)
 	for _, s := range []media.Source{
 		media.FromFile(path, media.EncodeOptions{}),
-		media.FromURL("http://127.0.0.1:1/x", media.EncodeOptions{}),
+		media.FromURL("rtmp://127.0.0.1:1/x", media.EncodeOptions{}),
 		media.FromShell("ffmpeg -i "+path, media.TrackAudio),
 		media.FromShell("/nonexistent/program", media.TrackAudio),
 		media.FromShells("ffmpeg -i "+path, "ffmpeg -i "+path),

@@ -281,7 +281,7 @@ func TestSeekInAnHLSListThatHasAnEnd(t *testing.T) {
 	requireTones(t, frames, 7400*time.Millisecond, 4600*time.Millisecond)
 }
 
-func TestErrorOfASeekIsFFmpegsError(t *testing.T) {
+func TestErrorOfASeekSaysWhy(t *testing.T) {
 	t.Parallel()
 	text := write(t, "x.mp3", strings.Repeat("Lorem ipsum dolor sit amet.\n", 99))
 	err := openAtError(t, media.FromFile(text, media.EncodeOptions{}), time.Second)
@@ -294,9 +294,8 @@ func TestErrorOfASeekIsFFmpegsError(t *testing.T) {
 	base := serve(t, http.NotFound)
 	err = openAtError(t, media.FromURL(strings.Replace(base, "://", "://user:hunter2@", 1)+"/x?s3cret", media.EncodeOptions{}), time.Second)
 	require.ErrorContains(t, err, "404 Not Found")
-	require.ErrorAs(t, err, &failure)
 	for _, secret := range []string{"hunter2", "s3cret"} {
-		require.NotContains(t, err.Error()+failure.Stderr, secret)
+		require.NotContains(t, err.Error(), secret)
 	}
 }
 

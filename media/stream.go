@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -99,6 +100,12 @@ type SeekableSource interface {
 	OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error)
 }
 
+// URLPolicy decides whether FromURL may connect to an address. It is asked after
+// names are resolved, for each redirect, playlist entry and retry too, from any
+// goroutine, and ends the connection with the error it returns, which is found by
+// errors.Is in the source's. The network is "tcp4", "tcp6", "udp4" or "udp6".
+type URLPolicy func(ctx context.Context, network string, address netip.AddrPort) error
+
 // Env is what a Source needs of the program it runs in.
 type Env struct {
 	// FFmpegPath is the ffmpeg binary: a path, or a name to look up in PATH.
@@ -108,4 +115,13 @@ type Env struct {
 	// LogStderr asks for ffmpeg's standard error, line by line, on Logger at
 	// Info level.
 	LogStderr bool
+	// StallTimeout is how long a stream may give nothing before whoever reads
+	// it closes it. What was lost on the network is asked for again for a
+	// little less than that. 0 means 30 s.
+	StallTimeout time.Duration
+	// URLPolicy is asked about each address before FromURL connects to it;
+	// nil allows all.
+	URLPolicy URLPolicy
+	// InsecureTLS accepts any certificate of an https server.
+	InsecureTLS bool
 }

@@ -47,30 +47,43 @@ func (s *urlSource) OpenAt(ctx context.Context, env Env, position time.Duration)
 	if err := errors.Join(err, s.opts.validate(), validPosition(position)); err != nil {
 		return nil, fmt.Errorf("open URL: %w", err)
 	}
-	args := encodeArgs(position, urlInput(u, position), s.as.output(s.opts))
-	if position > 0 {
-		served, err := u.seekable(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("open URL %s: %w", u.public, err)
-		}
-		if served == servedAsPlaylist {
-			args = encodeArgsOfPlaylist(position, urlInput(u, position), s.as.output(s.opts))
-		}
+	stream, err := s.open(ctx, env, u, position)
+	if err != nil {
+		return nil, fmt.Errorf("open URL %s: %w", u.public, err)
 	}
-	stream, err := openEncoder(ctx, env, command{
+	return stream, nil
+}
+
+func (s *urlSource) open(ctx context.Context, env Env, u target, position time.Duration) (Stream, error) {
+	if u.scheme == "http" || u.scheme == "https" {
+		return s.fetch(ctx, env, u, position)
+	}
+	if position > 0 {
+		return nil, fmt.Errorf("%w: %s streams are live", models.ErrSeekUnsupported, u.scheme)
+	}
+	cmd := s.command(env, encodeArgs(0, urlInput(u, 0), s.as.output(s.opts)), 0)
+	cmd.redact, cmd.lost = u.redact, u.lost
+	return encoderStream(openEncoder(ctx, env, cmd))
+}
+
+// encoderStream keeps a nil encoder from becoming a Stream that is not nil.
+func encoderStream(e *encoder, err error) (Stream, error) {
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// command is what the ffmpeg of any URL has in common.
+func (s *urlSource) command(env Env, args []string, position time.Duration) command {
+	return command{
 		path:     env.ffmpegPath(),
 		args:     args,
 		holds:    s.as.payload(),
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
 		seek:     seekTo(position, 1),
-		redact:   u.redact,
-		lost:     u.lost,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open URL %s: %w", u.public, err)
 	}
-	return stream, nil
 }
 
 // target is a URL that may be given to ffmpeg.

@@ -136,7 +136,7 @@ func TestURLErrorsArePrompt(t *testing.T) {
 		{"404", url + "/nothing.mp3", "404 Not Found"},
 		{"text", url + "/text", ""},
 		{"empty", url + "/empty", ""},
-		{"http refused", "http://" + nobody + "/x.mp3", "Connection refused"},
+		{"http refused", "http://" + nobody + "/x.mp3", "connection refused"},
 		{"rtmp refused", "rtmp://" + nobody + "/app/key", "Connection refused"},
 		{"rtsp refused", "rtsp://" + nobody + "/x", "Connection refused"},
 	} {
@@ -147,8 +147,6 @@ func TestURLErrorsArePrompt(t *testing.T) {
 			require.ErrorIs(t, err, models.ErrFile)
 			require.ErrorContains(t, err, test.words)
 			require.Less(t, time.Since(begin), 10*time.Second)
-			var failure *models.FFmpegError
-			require.ErrorAs(t, err, &failure)
 		})
 	}
 }
@@ -167,7 +165,14 @@ func TestURLOfAnythingButTheNetworkIsRefused(t *testing.T) {
 		require.NotErrorIs(t, err, models.ErrFFmpegSpawn, "%q", url)
 	}
 	for _, url := range []string{
-		"http://x/y", "HTTPS://X/y", "rtmp://x/app/key", "rtmps://x/a", "rtsp://u:p@x/y", "rtsps://x/", "srt://x:9000?mode=caller", "http://[::1]:80/x",
+		"http://127.0.0.1:1/y", "HTTPS://127.0.0.1:1/y", "http://[::1]:1/x", "http://127.0.0.1:1/a b",
+	} {
+		err := openError(t, media.FromURL(url, media.EncodeOptions{}))
+		require.ErrorIs(t, err, models.ErrFile, "%q", url)
+		require.NotErrorIs(t, err, models.ErrInvalidParams, "%q", url)
+	}
+	for _, url := range []string{
+		"rtmp://x/app/key", "rtmps://x/a", "rtsp://u:p@x/y", "rtsps://x/", "srt://x:9000?mode=caller",
 	} {
 		_, err := media.FromURL(url, media.EncodeOptions{}).Open(context.Background(), media.Env{FFmpegPath: "/nonexistent"})
 		require.ErrorIs(t, err, models.ErrFFmpegSpawn, "%q", url)
@@ -255,7 +260,6 @@ func TestSecretsOfAURLAreNotRepeated(t *testing.T) {
 		require.NotContains(t, text, "hunter2")
 		require.NotContains(t, text, "s3cret")
 	}
-	require.Contains(t, log.String(), "404")
 	require.NotContains(t, log.String(), "hunter2")
 	require.NotContains(t, log.String(), "s3cret")
 }

@@ -1,0 +1,108 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/fetch"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// defaultStall is the stall timeout of an Env that has none.
+const defaultStall = 30 * time.Second
+
+// patience is how long what was lost is asked for again: less than the stall
+// timeout, so that the stream ends with the reason.
+func (e Env) patience() time.Duration {
+	stall := e.StallTimeout
+	if stall <= 0 {
+		stall = defaultStall
+	}
+	return stall * 4 / 5
+}
+
+func (e Env) fetcher() *fetch.Client {
+	return fetch.New(fetch.Config{Policy: fetch.Policy(e.URLPolicy), Insecure: e.InsecureTLS, Patience: e.patience()})
+}
+
+// fetch opens what is fetched by this process and reaches ffmpeg by a loopback
+// address.
+func (s *urlSource) fetch(ctx context.Context, env Env, u target, position time.Duration) (Stream, error) {
+	client := env.fetcher()
+	cmd, err := s.fetched(ctx, env, client, u, position)
+	if err != nil {
+		_ = client.Close()
+		return nil, err
+	}
+	cmd.release = func() { _ = client.Close() }
+	return encoderStream(openEncoder(ctx, env, cmd))
+}
+
+func (s *urlSource) fetched(ctx context.Context, env Env, client *fetch.Client, u target, position time.Duration) (command, error) {
+	resource, err := client.Open(ctx, u.url)
+	switch {
+	case ctx.Err() != nil:
+		return command{}, ctx.Err()
+	case err != nil:
+		return command{}, fmt.Errorf("%w: %w", models.ErrFile, err)
+	}
+	if err := reachable(resource, position); err != nil {
+		return command{}, err
+	}
+	if resource.Kind == fetch.Playlist {
+		return s.playlist(ctx, env, resource, u, position)
+	}
+	address, err := client.Serve(resource)
+	if err != nil {
+		return command{}, fmt.Errorf("%w: %w", models.ErrFile, err)
+	}
+	cmd := s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.output(s.opts)), position)
+	cmd.inputErr = resource.Err
+	return cmd, nil
+}
+
+// playlist leaves a playlist to ffmpeg.
+func (s *urlSource) playlist(ctx context.Context, env Env, r *fetch.Resource, u target, position time.Duration) (command, error) {
+	args := encodeArgs(position, urlInput(u, position), s.as.output(s.opts))
+	if position > 0 {
+		list, err := r.List(ctx)
+		switch {
+		case err != nil:
+			return command{}, fmt.Errorf("%w: %w", models.ErrFile, err)
+		case !hasEnd(list):
+			return command{}, fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)
+		}
+		args = encodeArgsOfPlaylist(position, urlInput(u, position), s.as.output(s.opts))
+	}
+	cmd := s.command(env, args, position)
+	cmd.redact, cmd.lost = u.redact, u.lost
+	return cmd, nil
+}
+
+// hasEnd reports whether a playlist has an end, or may have one: an HLS list of
+// lists does not say (RFC 8216 section 4.3).
+func hasEnd(list []byte) bool {
+	if bytes.Contains(list, []byte("<MPD")) {
+		return !bytes.Contains(list, []byte(`type="dynamic"`))
+	}
+	for _, tag := range []string{"#EXT-X-ENDLIST", "#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-STREAM-INF"} {
+		if bytes.Contains(list, []byte(tag)) {
+			return true
+		}
+	}
+	return false
+}
+
+// reachable reports, as models.ErrSeekUnsupported, that a position cannot be
+// reached: ffmpeg would read a live stream forward to it, in real time.
+func reachable(r *fetch.Resource, position time.Duration) error {
+	switch {
+	case position == 0 || r.Kind == fetch.Playlist || r.Ranges:
+		return nil
+	case r.Kind == fetch.Live:
+		return fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)
+	}
+	return fmt.Errorf("%w: the server gives out no ranges of it", models.ErrSeekUnsupported)
+}
