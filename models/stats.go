@@ -21,7 +21,7 @@ type Stats struct {
 	Audio, Video StreamStats
 
 	// Bandwidth is how many bits per second arrive at the server, by its
-	// transport-wide feedback; zero before there is any.
+	// transport-wide feedback; zero while there is none.
 	Bandwidth uint64
 	// PicturesShed counts pictures that were held back because the way to the
 	// server was full, or the encoder of an RTMP call too slow: sound goes first.

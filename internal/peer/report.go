@@ -100,7 +100,7 @@ func (f *feedback) take(b rtcp.ReceptionReport, rate int64) {
 // Stats adds what the connection did to the figures of its call.
 func (c *Conn) Stats(to *models.Stats) {
 	to.Audio, to.Video = c.audio.stats(), c.video.stats()
-	to.Bandwidth = c.wire.rate()
+	to.Bandwidth = c.wire.rate(time.Now())
 	c.video.mu.Lock()
 	defer c.video.mu.Unlock()
 	to.PicturesShed = c.video.gate.shed

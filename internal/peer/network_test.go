@@ -1,0 +1,80 @@
+package peer_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// broadcast writes sound and 25 pictures a second of 800 kbit/s, with a key frame
+// each second, at their times. It looks at done with each picture.
+func broadcast(t *testing.T, conn *peer.Conn, done func(pictures int) bool) {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	start := time.Now()
+	for i := 0; ; i++ {
+		due := start.Add(time.Duration(i) * 20 * time.Millisecond)
+		require.NoError(t, conn.Audio().WriteFrame(make([]byte, 320), due))
+		if i%2 == 0 {
+			picture := make([]byte, 4000)
+			if i%50 != 0 {
+				picture[0] = 1 // not a key frame (RFC 6386 section 9.1)
+			}
+			require.NoError(t, conn.Video().WriteFrame(picture, due))
+			if done(i / 2) {
+				return
+			}
+		}
+		<-ticker.C
+	}
+}
+
+func shed(conn *peer.Conn) uint64 {
+	var stats models.Stats
+	conn.Stats(&stats)
+	return stats.PicturesShed
+}
+
+// TestPictureSurvivesALongerWay: packets take 150 ms longer from one moment on, as
+// after a change of route. Nothing queues and nothing is lost: within 30 s there are
+// five in which every picture is sent.
+func TestPictureSurvivesALongerWay(t *testing.T) {
+	t.Parallel()
+	line := sfu.Shape{Delay: 20 * time.Millisecond}
+	for name, cfg := range map[string]sfu.Config{
+		"plain":                  {Up: line},
+		"telegram's test server": {Up: line, TelegramTest: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, far, err := dial(t.Context(), t, newServer(t, cfg), config())
+			require.NoError(t, err)
+			const second = 25
+			var heldBack uint64
+			clean := 0
+			broadcast(t, conn, func(pictures int) bool {
+				if pictures == 3*second {
+					require.NoError(t, far.Network().SetUp(sfu.Shape{Delay: 170 * time.Millisecond}))
+				}
+				if pictures <= 4*second {
+					return false
+				}
+				before := heldBack
+				if heldBack = shed(conn); heldBack == before {
+					clean++
+				} else {
+					clean = 0
+				}
+				return clean == 5*second || pictures > 34*second
+			})
+			t.Logf("%d pictures were held back", heldBack)
+			require.Equal(t, 5*second, clean, "pictures sent in a row")
+		})
+	}
+}
