@@ -1,6 +1,9 @@
 package gotgcall
 
 import (
+	"context"
+	"net/netip"
+
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -20,6 +23,8 @@ type (
 	Env = media.Env
 	// Track is a set of tracks.
 	Track = media.Track
+	// URLPolicy decides whether FromURL may connect to an address.
+	URLPolicy = media.URLPolicy
 	// EncodeOptions tunes what FromFile and FromURL encode.
 	EncodeOptions = media.EncodeOptions
 
@@ -95,6 +100,7 @@ var (
 	ErrSourceReplaced      = models.ErrSourceReplaced
 	ErrStalled             = models.ErrStalled
 	ErrSeekUnsupported     = models.ErrSeekUnsupported
+	ErrNotPublic           = models.ErrNotPublic
 	ErrNoSource            = models.ErrNoSource
 	ErrInternal            = models.ErrInternal
 	ErrNotConnected        = models.ErrNotConnected
@@ -108,6 +114,12 @@ func FromFile(path string, opts EncodeOptions) Source { return media.FromFile(pa
 // FromURL plays what is at a network address. It never reads a local file,
 // whatever the address serves.
 func FromURL(url string, opts EncodeOptions) Source { return media.FromURL(url, opts) }
+
+// PublicOnly is a policy for WithURLPolicy that refuses every address that is not
+// of the public internet.
+func PublicOnly(ctx context.Context, network string, address netip.AddrPort) error {
+	return media.PublicOnly(ctx, network, address)
+}
 
 // FromShell plays what a command writes to its standard output. The command line
 // is split on blanks outside "…"; no shell sees it. What an ffmpeg command lacks

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gotgcall/gotgcall/instances"
 	"github.com/gotgcall/gotgcall/internal/peer"
-	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -58,7 +57,7 @@ func New(opts ...Option) (*Client, error) {
 	}
 	c.calls = instances.Config{
 		Logger:         cfg.logger,
-		Media:          media.Env{FFmpegPath: cfg.ffmpegPath, Logger: cfg.logger, LogStderr: cfg.ffmpegStderrLog},
+		Media:          cfg.mediaEnv(),
 		Certs:          peer.NewCertPool(cfg.certPool),
 		ConnectTimeout: cfg.connectTimeout,
 		StallTimeout:   cfg.stallTimeout,

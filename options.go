@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/gotgcall/gotgcall/media"
 )
 
 // The defaults.
@@ -40,6 +42,8 @@ type config struct {
 	certPool        int
 	connectTimeout  time.Duration
 	stallTimeout    time.Duration
+	urlPolicy       URLPolicy
+	insecureTLS     bool
 	rtmpRetry       time.Duration
 	sharedSockets   bool
 	iceServers      []ICEServer
@@ -107,6 +111,17 @@ func (c *config) check() error {
 	return nil
 }
 
+func (c *config) mediaEnv() media.Env {
+	return media.Env{
+		FFmpegPath:   c.ffmpegPath,
+		Logger:       c.logger,
+		LogStderr:    c.ffmpegStderrLog,
+		StallTimeout: c.stallTimeout,
+		URLPolicy:    c.urlPolicy,
+		InsecureTLS:  c.insecureTLS,
+	}
+}
+
 // WithFFmpegPath sets the ffmpeg binary: a path, or a name to look up in PATH.
 // The default is "ffmpeg".
 func WithFFmpegPath(path string) Option {
@@ -151,6 +166,22 @@ func WithConnectTimeout(d time.Duration) Option {
 // while it plays, before it ends with ErrStalled. The default is 30 s.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) { c.stallTimeout = d }
+}
+
+// WithURLPolicy sets what decides about each address before FromURL connects to
+// it: after names are resolved, and for redirects, playlist entries and retries
+// too. PublicOnly is one. The default is to allow all, local networks included.
+// With a policy the proxies of the environment (HTTP_PROXY, …) are not used, as it
+// could not see where they connect to. Commands of FromShell are not subject to it.
+func WithURLPolicy(policy URLPolicy) Option {
+	return func(c *config) { c.urlPolicy = policy }
+}
+
+// WithInsecureTLS accepts any certificate of the servers that FromURL fetches from.
+// Whoever is on the way can then read and change what is fetched. The default is to
+// verify certificates.
+func WithInsecureTLS() Option {
+	return func(c *config) { c.insecureTLS = true }
 }
 
 // WithRTMPRetry sets for how long an RTMP call tries to reach its server, at first

@@ -3,7 +3,6 @@ package media
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"time"
 )
 
@@ -99,12 +98,6 @@ type SeekableSource interface {
 	// the position or after it.
 	OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error)
 }
-
-// URLPolicy decides whether FromURL may connect to an address. It is asked after
-// names are resolved, for each redirect, playlist entry and retry too, from any
-// goroutine, and ends the connection with the error it returns, which is found by
-// errors.Is in the source's. The network is "tcp4", "tcp6", "udp4" or "udp6".
-type URLPolicy func(ctx context.Context, network string, address netip.AddrPort) error
 
 // Env is what a Source needs of the program it runs in.
 type Env struct {

@@ -62,6 +62,10 @@ var (
 	// its server cannot, or it is not a SeekableSource.
 	ErrSeekUnsupported = errors.New("seek not supported by the source")
 
+	// ErrNotPublic: PublicOnly refuses an address that is not of the public
+	// internet.
+	ErrNotPublic = errors.New("not a public address")
+
 	// ErrNoSource: nothing is playing.
 	ErrNoSource = errors.New("no source")
 

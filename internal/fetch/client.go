@@ -56,8 +56,8 @@ type Client struct {
 	cancel    context.CancelFunc
 
 	mu     sync.Mutex // guards the rest
-	server *server    // nil before the first resource is served
-	opened []*Resource
+	server *server    // nil before something is served
+	served []http.Handler
 	closed bool
 }
 
@@ -77,15 +77,11 @@ func New(cfg Config) *Client {
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
-	server, opened := c.server, c.opened
-	c.opened = nil
+	server := c.server
 	c.mu.Unlock()
-	c.cancel()
+	c.cancel() // also closes the connections that nobody reads
 	if server != nil {
 		server.close()
-	}
-	for _, r := range opened {
-		r.dropFirst()
 	}
 	c.transport.CloseIdleConnections()
 	return nil
@@ -94,7 +90,8 @@ func (c *Client) Close() error {
 // errScheme is what a redirect or a playlist that leaves http and https gets.
 var errScheme = errors.New("an address that is neither http nor https is refused")
 
-// do sends a request and follows redirects. The answer's status is below 300.
+// do sends a request and follows redirects. The answer's status is below 300, and
+// its body is the caller's to close.
 func (c *Client) do(ctx context.Context, u *url.URL, header http.Header) (*http.Response, error) {
 	var userOf string // the host that the user information is for
 	var user *url.Userinfo

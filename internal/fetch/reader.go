@@ -25,9 +25,7 @@ type reader struct {
 	at   int64
 	conn *connection
 
-	lost  error     // why there is no connection; nil before the first
-	since time.Time // when the last byte came before that
-	wait  time.Duration
+	tries tries
 }
 
 // newReader begins at a byte. With the first the connection that Open made is
@@ -60,13 +58,13 @@ func (b *reader) Read(p []byte) (int, error) {
 		n, err := b.read(p)
 		if n > 0 {
 			b.at += int64(n)
-			b.lost, b.wait = nil, 0
+			b.tries = tries{}
 			return n, nil
 		}
 		if err == nil {
 			continue
 		}
-		closes := b.conn.closes
+		endless := b.conn.endless()
 		b.Close()
 		switch {
 		case b.ctx.Err() != nil:
@@ -75,15 +73,16 @@ func (b *reader) Read(p []byte) (int, error) {
 			return 0, lostLive(err)
 		case b.r.Size >= 0 && b.at >= b.r.Size:
 			return 0, io.EOF
-		case b.r.Size < 0 && (err == io.EOF || closes && errors.Is(err, io.ErrUnexpectedEOF)):
+		case b.r.Size < 0 && (errors.Is(err, io.EOF) || endless && errors.Is(err, io.ErrUnexpectedEOF)):
 			// Of a body that only the end of its connection ends, TLS cannot say
 			// whether it was whole: many servers do not say goodbye.
 			return 0, io.EOF
 		}
-		b.fail(fmt.Errorf("the connection was lost at byte %d: %w", b.at, unexpected(err)))
+		err = fmt.Errorf("the connection was lost at byte %d: %w", b.at, unexpected(err))
 		if !b.r.Ranges {
-			return 0, b.lost
+			return 0, err
 		}
+		b.tries.failed(err)
 	}
 }
 
@@ -99,39 +98,62 @@ func (b *reader) read(p []byte) (int, error) {
 	return n, err
 }
 
-// fail notes why there is no connection.
-func (b *reader) fail(err error) {
-	if b.lost == nil {
-		b.since = time.Now()
-	}
-	b.lost = err
-}
-
 // connect asks for the rest of the resource until it gets it.
 func (b *reader) connect() error {
+	c := b.r.client
+	if b.tries.last != nil {
+		b.r.resumed.Add(1)
+	}
+	return c.again(b.ctx, &b.tries, func(ctx context.Context) (err error) {
+		b.conn, err = b.r.resume(ctx, b.at)
+		return err
+	})
+}
+
+// tries are those to reach a server that was lost.
+type tries struct {
+	last  error     // why the last one failed; nil before one has
+	since time.Time // when the first one failed
+	wait  time.Duration
+}
+
+func (t *tries) failed(err error) {
+	if t.last == nil {
+		t.since = time.Now()
+	}
+	t.last = err
+}
+
+// Retry calls try until it succeeds, fails for good or the client's patience is
+// over, and waits in between. The context of each try ends when a server has been
+// silent for too long.
+func (c *Client) Retry(ctx context.Context, try func(ctx context.Context) error) error {
+	return c.again(ctx, &tries{}, try)
+}
+
+func (c *Client) again(ctx context.Context, t *tries, try func(context.Context) error) error {
 	for {
-		if b.lost != nil {
-			if b.wait = min(max(firstWait, 2*b.wait), lastWait); time.Since(b.since)+b.wait > b.r.client.cfg.Patience {
-				return fmt.Errorf("not resumed for %s: %w", time.Since(b.since).Round(time.Second), b.lost)
+		if t.last != nil {
+			t.wait = min(max(firstWait, 2*t.wait), lastWait)
+			if waited := time.Since(t.since); waited+t.wait > c.cfg.Patience {
+				return fmt.Errorf("not back within %s: %w", waited.Round(time.Second), t.last)
 			}
-			if err := pause(b.ctx, b.wait); err != nil {
+			if err := pause(ctx, t.wait); err != nil {
 				return err
 			}
-			b.r.resumed.Add(1)
 		}
-		ctx, cancel := context.WithTimeoutCause(b.ctx, b.r.client.idle, errSilent)
-		conn, err := b.r.resume(ctx, b.at)
+		one, cancel := context.WithTimeoutCause(ctx, c.idle, errSilent)
+		err := try(one)
 		cancel()
 		switch {
 		case err == nil:
-			b.conn = conn
 			return nil
-		case b.ctx.Err() != nil:
-			return context.Cause(b.ctx)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case permanent(err):
 			return err
 		}
-		b.fail(err)
+		t.failed(err)
 	}
 }
 

@@ -6,32 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// Kind is what a resource is.
-type Kind int
-
-// The kinds.
-const (
-	Finite   Kind = iota // it has an end
-	Live                 // a radio: where it ends, it was lost
-	Playlist             // a text that names other resources
-)
-
 const (
 	// sniffed is how much of an answer is read to know a playlist by.
 	sniffed = 512
-	// maxLength is the longest file there is. Some radios announce an endless
-	// one by a length that is larger.
-	maxLength = 1 << 40
 	// maxList is how long a playlist may be.
 	maxList = 4 << 20
 )
@@ -50,6 +35,9 @@ type Resource struct {
 	validator string   // for If-Range: a strong ETag or a date; may be empty
 	etag      string   // as given
 
+	offset int64 // where in what the server has it begins
+	whole  int64 // how long that is, when this is a part
+
 	mu    sync.Mutex // guards the rest
 	first *connection
 	lost  error
@@ -60,55 +48,92 @@ type Resource struct {
 // connection is one answer's body, from some byte on.
 type connection struct {
 	io.Reader
-	body   io.Closer
-	cancel context.CancelFunc
-	// closes reports that the end of the connection is the end of the body.
-	closes bool
+	response *http.Response
+	cancel   context.CancelFunc
 }
 
 func (c *connection) Close() {
 	c.cancel()
-	c.body.Close()
+	c.response.Body.Close()
+}
+
+// endless reports whether the end of the connection is the end of the body.
+func (c *connection) endless() bool {
+	return c.response.ContentLength < 0 && len(c.response.TransferEncoding) == 0
 }
 
 // Open asks a server for a resource, an absolute URL of http or https, and
-// decides what it is. It does not try twice. The resource lives until the client
-// is closed.
+// decides what it is. It does not try twice. The caller must Close the resource
+// unless it is served; Close of the client does so, too.
 func (c *Client) Open(ctx context.Context, address string) (*Resource, error) {
+	return c.OpenPart(ctx, address, 0, 0)
+}
+
+// OpenPart opens a part of a resource, length bytes from an offset; a length of 0
+// is all from there.
+func (c *Client) OpenPart(ctx context.Context, address string, offset, length int64) (*Resource, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, errors.New("a malformed address")
 	}
-	r := &Resource{client: c, asked: u, found: u}
-	response, conn, err := r.request(ctx, u, http.Header{"Range": {"bytes=0-"}})
+	r := &Resource{client: c, asked: u, found: u, Size: -1, offset: offset}
+	conn, err := r.request(ctx, u, rangeHeader(offset, length))
 	if err != nil {
 		return nil, err
 	}
-	r.describe(response)
-	if r.Kind != Live {
-		head, err := r.sniff(ctx, conn)
-		if err != nil {
-			conn.Close()
-			return nil, err
-		}
-		if isPlaylist(r.Type, r.found.Path, head) {
-			r.Kind = Playlist
-		}
-	}
-	r.first = conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+	if err := r.begin(ctx, conn, length); err != nil {
 		conn.Close()
-		return nil, net.ErrClosed
+		return nil, err
 	}
-	c.opened = append(c.opened, r)
 	return r, nil
+}
+
+func rangeHeader(offset, length int64) http.Header {
+	if length > 0 {
+		return http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)}}
+	}
+	return http.Header{"Range": {fmt.Sprintf("bytes=%d-", offset)}}
+}
+
+// begin decides what a resource is by its first answer, which it keeps.
+func (r *Resource) begin(ctx context.Context, conn *connection, length int64) error {
+	r.describe(conn.response)
+	r.first = conn
+	if r.offset > 0 || length > 0 {
+		return r.cut(conn, length)
+	}
+	if r.Kind == Live {
+		return nil
+	}
+	head, err := r.sniff(ctx, conn)
+	if err == nil && isPlaylist(r.Type, r.found.Path, head) {
+		r.Kind = Playlist
+	}
+	return err
+}
+
+// cut makes the resource the part of it that was asked for.
+func (r *Resource) cut(conn *connection, length int64) error {
+	if conn.response.StatusCode != http.StatusPartialContent {
+		if _, err := io.CopyN(io.Discard, conn, r.offset); err != nil {
+			return fmt.Errorf("skip to byte %d: %w", r.offset, unexpected(err))
+		}
+	} else if start(conn.response) != r.offset {
+		return errNoRest
+	}
+	if r.Size >= 0 {
+		r.Size = max(0, r.Size-r.offset)
+	}
+	if length > 0 && (r.Size < 0 || length < r.Size) {
+		r.Size = length
+		conn.Reader = io.LimitReader(conn.Reader, length)
+	}
+	return nil
 }
 
 // request sends one request. The answer's body lives until the client, or the
 // connection, is closed; ctx bounds the wait for its header.
-func (r *Resource) request(ctx context.Context, u *url.URL, header http.Header) (*http.Response, *connection, error) {
+func (r *Resource) request(ctx context.Context, u *url.URL, header http.Header) (*connection, error) {
 	own, cancel := context.WithCancel(r.client.ctx)
 	stop := context.AfterFunc(ctx, cancel)
 	response, err := r.client.do(own, u, header)
@@ -121,12 +146,9 @@ func (r *Resource) request(ctx context.Context, u *url.URL, header http.Header) 
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, nil, err
+		return nil, err
 	}
-	return response, &connection{
-		Reader: response.Body, body: response.Body, cancel: cancel,
-		closes: response.ContentLength < 0 && len(response.TransferEncoding) == 0,
-	}, nil
+	return &connection{Reader: response.Body, response: response, cancel: cancel}, nil
 }
 
 // sniff reads the beginning of a body, as much as comes at once, and leaves it
@@ -135,7 +157,7 @@ func (r *Resource) sniff(ctx context.Context, conn *connection) ([]byte, error) 
 	stop := context.AfterFunc(ctx, conn.cancel)
 	defer stop()
 	head := make([]byte, sniffed)
-	n, err := conn.Reader.Read(head)
+	n, err := conn.Read(head)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -159,6 +181,7 @@ func (r *Resource) describe(response *http.Response) {
 	r.found = response.Request.URL
 	r.Type = h.Get("Content-Type")
 	r.Size = length(response)
+	r.whole = r.Size
 	r.Ranges = r.Size >= 0 && (response.StatusCode == http.StatusPartialContent || strings.EqualFold(h.Get("Accept-Ranges"), "bytes"))
 	if r.etag = h.Get("ETag"); r.etag != "" && !strings.HasPrefix(r.etag, "W/") {
 		r.validator = r.etag
@@ -168,62 +191,6 @@ func (r *Resource) describe(response *http.Response) {
 	if r.Size < 0 && isRadio(h) {
 		r.Kind = Live
 	}
-}
-
-// length is a whole resource's, by an answer about it from its first byte on, or
-// -1.
-func length(response *http.Response) int64 {
-	size := response.ContentLength
-	if response.StatusCode == http.StatusPartialContent {
-		_, total, _ := strings.Cut(response.Header.Get("Content-Range"), "/")
-		n, err := strconv.ParseInt(total, 10, 64)
-		if err != nil {
-			return -1
-		}
-		size = n
-	}
-	if size > maxLength {
-		return -1
-	}
-	return size
-}
-
-// isRadio reports whether an answer without a length is a radio's: SHOUTcast,
-// Icecast and what follows them say so in their headers.
-func isRadio(h http.Header) bool {
-	for name := range h {
-		if strings.HasPrefix(name, "Icy-") || strings.HasPrefix(name, "Ice-") {
-			return true
-		}
-	}
-	server := strings.ToLower(h.Get("Server"))
-	return strings.Contains(server, "icecast") || strings.Contains(server, "shoutcast")
-}
-
-// isPlaylist reports whether a resource is a playlist, by its type, its name or
-// its beginning.
-func isPlaylist(kind, name string, head []byte) bool {
-	kind, _, _ = strings.Cut(strings.ToLower(kind), ";")
-	switch strings.TrimSpace(kind) {
-	case "application/vnd.apple.mpegurl", "application/x-mpegurl", "application/mpegurl", "audio/mpegurl", "audio/x-mpegurl",
-		"application/dash+xml", "audio/x-scpls", "audio/scpls", "application/pls+xml":
-		return true
-	}
-	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF")), " \t\r\n")
-	switch {
-	case bytes.HasPrefix(head, []byte("#EXTM3U")), bytes.HasPrefix(bytes.ToLower(head), []byte("[playlist]")), bytes.Contains(head, []byte("<MPD")):
-		return true
-	}
-	switch strings.ToLower(path.Ext(name)) {
-	case ".m3u8", ".m3u", ".mpd", ".pls":
-		return printable(head)
-	}
-	return false
-}
-
-// printable reports whether a beginning is text.
-func printable(head []byte) bool {
-	return !bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' })
 }
 
 // List returns the text of a playlist.
@@ -246,7 +213,11 @@ func (r *Resource) takeFirst() *connection {
 	return c
 }
 
-func (r *Resource) dropFirst() {
+// URL returns where the resource was found.
+func (r *Resource) URL() *url.URL { return r.found }
+
+// Close gives up the connection that Open made, if nobody has read from it.
+func (r *Resource) Close() {
 	if c := r.takeFirst(); c != nil {
 		c.Close()
 	}
@@ -288,15 +259,19 @@ func (r *Resource) resume(ctx context.Context, at int64) (*connection, error) {
 }
 
 func (r *Resource) resumeAt(ctx context.Context, u *url.URL, at int64) (*connection, error) {
-	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-", at)}}
+	length := r.Size - at
+	if r.offset+r.Size == r.whole {
+		length = 0
+	}
+	header := rangeHeader(r.offset+at, length)
 	if r.validator != "" {
 		header.Set("If-Range", r.validator)
 	}
-	response, conn, err := r.request(ctx, u, header)
+	conn, err := r.request(ctx, u, header)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.same(response, at); err != nil {
+	if err := r.same(conn.response, r.offset+at); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -305,16 +280,26 @@ func (r *Resource) resumeAt(ctx context.Context, u *url.URL, at int64) (*connect
 
 // same checks that an answer goes on with the resource at a byte.
 func (r *Resource) same(response *http.Response, at int64) error {
-	h := response.Header
+	etag := response.Header.Get("ETag")
 	size := length(response)
-	whole := response.StatusCode != http.StatusPartialContent
-	switch from, _, _ := strings.Cut(strings.TrimPrefix(h.Get("Content-Range"), "bytes "), "-"); {
-	case r.etag != "" && h.Get("ETag") != "" && h.Get("ETag") != r.etag, size >= 0 && size != r.Size:
+	partial := response.StatusCode == http.StatusPartialContent
+	switch {
+	case r.etag != "" && etag != "" && etag != r.etag, size >= 0 && size != r.whole:
 		return errChanged
-	case whole && at > 0, size < 0, !whole && from != strconv.FormatInt(at, 10):
+	case !partial && at > 0, size < 0, partial && start(response) != at:
 		return errNoRest
 	}
 	return nil
+}
+
+// start is the byte that an answer with a part begins with, or -1.
+func start(response *http.Response) int64 {
+	from, _, _ := strings.Cut(strings.TrimPrefix(response.Header.Get("Content-Range"), "bytes "), "-")
+	n, err := strconv.ParseInt(from, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // permanent reports whether an error stays when the resource is asked for again.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,6 +32,13 @@ type server struct {
 // Serve returns an address by which ffmpeg can read a resource, until the client
 // is closed.
 func (c *Client) Serve(r *Resource) (string, error) {
+	base, err := c.Handle(r)
+	return base + extension(r.found.Path), err
+}
+
+// Handle returns an address at which a handler answers ffmpeg, until the client
+// is closed. The handler sees the part of the path that follows that address.
+func (c *Client) Handle(h http.Handler) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -43,12 +51,8 @@ func (c *Client) Serve(r *Resource) (string, error) {
 		}
 		c.server = s
 	}
-	for i, known := range c.opened {
-		if known == r {
-			return fmt.Sprintf("%s/%s/%d%s", c.server.base, c.server.secret, i, extension(r.found.Path)), nil
-		}
-	}
-	return "", net.ErrClosed
+	c.served = append(c.served, h)
+	return fmt.Sprintf("%s/%s/%d", c.server.base, c.server.secret, len(c.served)-1), nil
 }
 
 func newServer(c *Client) (*server, error) {
@@ -87,19 +91,20 @@ func extension(name string) string {
 	return ""
 }
 
-// resource returns what a path names, or nil.
-func (s *server) resource(name string) *Resource {
+// handler returns what a path names, and what follows that in it.
+func (s *server) handler(name string) (http.Handler, string) {
 	secret, rest, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	if subtle.ConstantTimeCompare([]byte(secret), []byte(s.secret)) != 1 {
-		return nil
+		return http.NotFoundHandler(), ""
 	}
-	i, err := strconv.Atoi(strings.TrimSuffix(rest, path.Ext(rest)))
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	i, err := strconv.Atoi(rest[:digits])
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
-	if err != nil || i < 0 || i >= len(s.client.opened) {
-		return nil
+	if err != nil || i >= len(s.client.served) {
+		return http.NotFoundHandler(), ""
 	}
-	return s.client.opened[i]
+	return s.client.served[i], rest[digits:]
 }
 
 func (s *server) serve(w http.ResponseWriter, q *http.Request) {
@@ -113,20 +118,18 @@ func (s *server) serve(w http.ResponseWriter, q *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.running.Done()
-	r := s.resource(q.URL.Path)
-	switch {
-	case r == nil:
-		http.NotFound(w, q)
-	case q.Method != http.MethodGet && q.Method != http.MethodHead:
+	if q.Method != http.MethodGet && q.Method != http.MethodHead {
 		w.WriteHeader(http.StatusMethodNotAllowed)
-	default:
-		r.serve(w, q)
+		return
 	}
+	handler, rest := s.handler(q.URL.Path)
+	q.URL.Path, q.URL.RawPath = rest, ""
+	handler.ServeHTTP(w, q)
 }
 
-// serve answers ffmpeg. An answer that cannot be finished is aborted, once the
+// ServeHTTP answers ffmpeg. An answer that cannot be finished is aborted, once the
 // reason is noted.
-func (r *Resource) serve(w http.ResponseWriter, q *http.Request) {
+func (r *Resource) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	h := w.Header()
 	if r.Type != "" {
 		h.Set("Content-Type", r.Type)
@@ -188,7 +191,7 @@ func (r *Resource) copy(w http.ResponseWriter, b *reader) error {
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case b.ctx.Err() != nil:
 			return err // ffmpeg went away, or the client was closed
