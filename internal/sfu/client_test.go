@@ -343,7 +343,8 @@ func (c *client) writeVideo(change func(*rtp.Packet)) error {
 }
 
 func write(track *webrtc.TrackLocalStaticRTP, pkt *rtp.Packet, change func(*rtp.Packet)) error {
-	if err := pkt.SetExtension(2, []byte{1, 2, 3}); err != nil {
+	v := uint64(time.Now().UnixNano()%int64(64*time.Second)) << 18 / uint64(time.Second)
+	if err := pkt.SetExtension(2, []byte{byte(v >> 16), byte(v >> 8), byte(v)}); err != nil {
 		return err
 	}
 

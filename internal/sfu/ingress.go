@@ -127,7 +127,9 @@ func (p *Participant) onRTP(in heldPacket) {
 		return
 	}
 
-	p.account(pkt, len(in.data), in.at)
+	if p.account(pkt, len(in.data), in.at) {
+		return
+	}
 
 	if p.cfg.OnRTP != nil {
 		p.cfg.OnRTP(p, Packet{Header: pkt.Header, Payload: pkt.Payload, Size: len(in.data), Arrival: in.at})
@@ -136,8 +138,9 @@ func (p *Participant) onRTP(in heldPacket) {
 	p.call.distribute(p, plain, p.isVideo(pkt.SSRC))
 }
 
-// account lets the oracle judge and the feedback know.
-func (p *Participant) account(pkt *rtp.Packet, size int, at time.Time) {
+// account lets the oracle judge and the feedback know. It reports whether the SSRC is one that was collected: what
+// comes on it is nobody's to hear.
+func (p *Participant) account(pkt *rtp.Packet, size int, at time.Time) (collected bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -149,6 +152,8 @@ func (p *Participant) account(pkt *rtp.Packet, size int, at time.Time) {
 	if s != nil && p.cfg.NACK {
 		s.want(a, pkt.Payload)
 	}
+
+	return s != nil && (s.stats.Collected || s.media != nil && s.media.stats.Collected)
 }
 
 func (p *Participant) onRTCP(in heldPacket) {
@@ -167,9 +172,11 @@ func (p *Participant) onRTCP(in heldPacket) {
 	}
 
 	p.mu.Lock()
+	sent := p.takeSent(in)
+
 	for _, pkt := range pkts {
 		if report, ok := pkt.(*rtcp.SenderReport); ok {
-			p.oracle.onReport(report, in.at)
+			p.oracle.onReport(report, sent, in.at)
 		}
 	}
 	p.mu.Unlock()
@@ -235,4 +242,41 @@ func (p *Participant) note(b []byte, tell func(*rtp.Header)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	tell(header)
+}
+
+// maxControl bounds the RTCP that is on its way: what the weather loses is never asked for.
+const maxControl = 256
+
+// noteSent is told of datagrams when they reach our socket, before the weather.
+func (p *Participant) noteSent(b []byte, at time.Time) {
+	if isRTP(b) {
+		p.note(b, func(h *rtp.Header) { p.oracle.onSent(h, len(b), at) })
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.oracle.checkDatagram(len(b))
+
+	if isRTCP(b) {
+		if len(p.control) == maxControl {
+			clear(p.control)
+		}
+
+		p.control[string(b)] = p.oracle.snapshot(at)
+	}
+}
+
+// takeSent finds when a datagram of RTCP reached our socket. The caller holds p.mu.
+func (p *Participant) takeSent(in heldPacket) sentControl {
+	key := string(in.data)
+
+	sent, ok := p.control[key]
+	if !ok {
+		return p.oracle.snapshot(in.at) // forgotten, or it comes for the second time
+	}
+
+	delete(p.control, key)
+
+	return sent
 }

@@ -35,6 +35,8 @@ type Network struct {
 // rtpFate is told what the weather does to RTP packets of the client.
 type rtpFate struct {
 	lost, late, again func(packet []byte)
+	// sent is told of datagrams of any kind when they reach the socket.
+	sent func(datagram []byte, at time.Time)
 }
 
 // newNetwork opens the socket.
@@ -76,7 +78,7 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, 
 		n.BlackOut(cfg.SilentFor)
 	}
 
-	go n.pump() // ends by Close, which waits
+	go n.pump(of.sent) // ends by Close, which waits
 
 	return n, nil
 }
@@ -135,7 +137,7 @@ func (n *Network) AnswerErrors(d time.Duration) {
 }
 
 // pump moves datagrams from the socket into the up direction.
-func (n *Network) pump() {
+func (n *Network) pump(sent func([]byte, time.Time)) {
 	defer close(n.done)
 
 	buf := make([]byte, maxDatagram)
@@ -150,6 +152,8 @@ func (n *Network) pump() {
 				continue
 			}
 		}
+
+		sent(buf[:size], time.Now())
 
 		if n.handshakeGap > 0 && isDTLS(buf[:size]) {
 			n.BlackOut(n.handshakeGap)

@@ -2,10 +2,8 @@ package sfu
 
 import (
 	"fmt"
-	"math"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
 
@@ -21,15 +19,8 @@ const (
 
 	// oneByteProfile is RFC 8285 §4.2.
 	oneByteProfile = 0xBEDE
-	maxRTPPayload  = 1200
-	osnSize        = 2 // RFC 4588 §4: the original sequence number before a repeated payload
 	// markerSilence is how long audio must have been quiet for a marker to mean a new talk spurt.
 	markerSilence = 200 * time.Millisecond
-	// reportEvery is what a sending SSRC has at most between sender reports; Telegram's own clients need 5 s.
-	reportEvery = 6 * time.Second
-	// reportTolerance is how far two sender reports may disagree about the clock: a report extrapolates from
-	// the newest packet, so a late packet shows in it.
-	reportTolerance = 200 * time.Millisecond
 	// maxStreams bounds what a client with wild SSRCs costs.
 	maxStreams = 64
 )
@@ -40,6 +31,8 @@ type oracle struct {
 	connectedAt time.Time
 	streams     map[uint32]*stream
 	transport   sequence // transport-wide numbers
+	sendTimes   sendTimes
+	sync        syncWatch
 	broken      []string
 	kinds       map[string]bool
 }
@@ -107,7 +100,7 @@ func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 		o.violate("undeclared SSRC", "SSRC %d, payload type %d, sequence number %d",
 			h.SSRC, h.PayloadType, h.SequenceNumber)
 	case Audio:
-		o.checkAudio(s, h, a, at)
+		o.checkAudio(s, h, payload, a, at)
 	case Video:
 		o.checkVideo(s, h, at)
 	case RTX:
@@ -144,12 +137,13 @@ func (o *oracle) checkTransport(h *rtp.Header) {
 	}
 }
 
-func (o *oracle) checkAudio(s *stream, h *rtp.Header, a arrival, at time.Time) {
+func (o *oracle) checkAudio(s *stream, h *rtp.Header, payload []byte, a arrival, at time.Time) {
 	if h.PayloadType != audioPT {
 		o.violate("audio payload type", "%d on SSRC %d, not %d", h.PayloadType, h.SSRC, audioPT)
 	}
 
 	o.checkExtensions(s, h, []uint8{extAudioLevel, extAbsSendTime, extTransportCC}, []uint8{extMid})
+	o.checkLevel(s, h, payload)
 
 	if !h.Marker || s.stats.Packets == 0 || a.late || a.duplicate {
 		return // the packet before it is not known
@@ -238,18 +232,6 @@ func contains(ids []uint8, id uint8) bool {
 	return false
 }
 
-func (o *oracle) checkSize(s *stream, h *rtp.Header, payload []byte) {
-	limit := maxRTPPayload
-	if s.stats.Kind == RTX {
-		limit += osnSize
-	}
-
-	if len(payload) > limit {
-		o.violate("payload size", "%d bytes on %s SSRC %d, more than %d",
-			len(payload), s.stats.Kind, h.SSRC, limit)
-	}
-}
-
 // collected says whether a video SSRC has been idle for too long, now or ever.
 func (o *oracle) collected(s *stream, at time.Time) bool {
 	if o.idleVideoGC == 0 || s.stats.Kind != Video {
@@ -266,23 +248,6 @@ func (o *oracle) collected(s *stream, at time.Time) bool {
 	}
 
 	return s.stats.Collected
-}
-
-// checkReported wants sender reports from everything that sends: without them nobody can tell lips from voice.
-func (o *oracle) checkReported(s *stream, at time.Time) {
-	if s.stats.Kind != Audio && s.stats.Kind != Video {
-		return
-	}
-
-	since := s.sendingSince
-	if r := s.stats.LastReport; r != nil && r.Arrival.After(since) {
-		since = r.Arrival
-	}
-
-	if at.Sub(since) > reportEvery {
-		o.violate("sender report missing", "%s SSRC %d has sent for %v without one",
-			s.stats.Kind, s.ssrc, at.Sub(since).Round(time.Second))
-	}
 }
 
 // onLost takes note of a packet that our own weather swallowed.
@@ -305,33 +270,4 @@ func (o *oracle) onDoubled(h *rtp.Header) {
 	if s := o.streams[h.SSRC]; s != nil {
 		s.seq.double(h.SequenceNumber)
 	}
-}
-
-func (o *oracle) onReport(r *rtcp.SenderReport, at time.Time) {
-	s := o.streams[r.SSRC]
-	if s == nil || s.stats.Kind == Undeclared {
-		o.violate("sender report SSRC", "%d was not declared", r.SSRC)
-
-		return
-	}
-
-	if last := s.stats.LastReport; last != nil {
-		ntp := ntpDuration(last.NTP, r.NTPTime)
-		media := time.Duration(float64(int32(r.RTPTime-last.RTP)) / s.clock() * float64(time.Second))
-
-		if off := ntp - media; off > reportTolerance || off < -reportTolerance {
-			o.violate("sender report clock", "%s SSRC %d: %v by NTP, %v by RTP since the last one",
-				s.stats.Kind, s.ssrc, ntp.Round(time.Millisecond), media.Round(time.Millisecond))
-		}
-	}
-
-	s.stats.SenderReports++
-	s.stats.LastReport = &SenderReport{
-		NTP: r.NTPTime, RTP: r.RTPTime, Packets: r.PacketCount, Octets: r.OctetCount, Arrival: at,
-	}
-}
-
-// ntpDuration is the time between two NTP timestamps (RFC 3550 §4: 32.32 fixed point).
-func ntpDuration(from, to uint64) time.Duration {
-	return time.Duration(float64(int64(to-from)) / math.Exp2(32) * float64(time.Second))
 }

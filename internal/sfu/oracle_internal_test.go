@@ -18,6 +18,8 @@ type bench struct {
 	now  time.Time
 	wide uint16
 	seq  map[uint32]uint16
+	// sent is what a report of an SSRC has to say.
+	sent map[uint32]*rtcp.SenderReport
 }
 
 const (
@@ -27,7 +29,7 @@ const (
 func newBench(t *testing.T, idleVideoGC time.Duration) *bench {
 	t.Helper()
 
-	b := &bench{t: t, now: time.Unix(1000, 0), seq: map[uint32]uint16{}, wide: 65530}
+	b := &bench{t: t, now: time.Unix(1000, 0), seq: map[uint32]uint16{}, wide: 65530, sent: map[uint32]*rtcp.SenderReport{}}
 	b.o = newOracle(&joinRequest{audio: benchAudio, layers: []videoLayer{{benchVideo, benchRTX}}}, idleVideoGC)
 	b.o.connectedAt = b.now
 
@@ -42,7 +44,7 @@ func (b *bench) packet(ssrc uint32) *rtp.Packet {
 		b.seq[ssrc] = 65533 // wraps soon
 	}
 
-	pkt := &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: ssrc, SequenceNumber: b.seq[ssrc]}, Payload: []byte{1, 2, 3}}
+	pkt := &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: ssrc, SequenceNumber: b.seq[ssrc]}, Payload: make([]byte, 40)}
 	b.seq[ssrc]++
 
 	switch ssrc {
@@ -57,16 +59,35 @@ func (b *bench) packet(ssrc uint32) *rtp.Packet {
 		pkt.Timestamp = uint32(b.now.UnixMilli() * 90)
 	}
 
-	require.NoError(b.t, pkt.SetExtension(2, []byte{1, 2, 3}))
+	require.NoError(b.t, pkt.SetExtension(2, sendTime(b.now)))
 	require.NoError(b.t, pkt.SetExtension(3, []byte{byte(b.wide >> 8), byte(b.wide)}))
 	b.wide++
 
 	return pkt
 }
 
+// sendTime is an abs-send-time of an instant.
+func sendTime(at time.Time) []byte {
+	v := uint64(at.UnixNano()%int64(sendTimeCycle)) << 18 / uint64(time.Second)
+
+	return []byte{byte(v >> 16), byte(v >> 8), byte(v)}
+}
+
 func (b *bench) feed(pkt *rtp.Packet) {
-	b.o.onPacket(&pkt.Header, pkt.Payload, 100, b.now)
+	size := pkt.MarshalSize() + 16
+	b.o.onSent(&pkt.Header, size, b.now)
+	b.o.onPacket(&pkt.Header, pkt.Payload, size, b.now)
+	b.count(pkt)
 	b.now = b.now.Add(20 * time.Millisecond)
+}
+
+func (b *bench) count(pkt *rtp.Packet) {
+	if b.sent[pkt.SSRC] == nil {
+		b.sent[pkt.SSRC] = &rtcp.SenderReport{}
+	}
+
+	b.sent[pkt.SSRC].PacketCount++
+	b.sent[pkt.SSRC].OctetCount += uint32(len(pkt.Payload))
 }
 
 func (b *bench) send(ssrc uint32, change func(*rtp.Packet)) {
@@ -82,11 +103,29 @@ func (b *bench) send(ssrc uint32, change func(*rtp.Packet)) {
 
 func (b *bench) report(ssrc uint32, clock int64, off time.Duration) {
 	b.t.Helper()
+	b.reportChanged(ssrc, clock, func(r *rtcp.SenderReport) { r.RTPTime += uint32(off.Milliseconds() * clock) })
+}
 
-	ntp := uint64(b.now.Unix())<<32 | uint64(b.now.Nanosecond())<<32/1e9
-	b.o.onReport(&rtcp.SenderReport{
-		SSRC: ssrc, NTPTime: ntp, RTPTime: uint32(b.now.Add(off).UnixMilli() * clock),
-	}, b.now)
+// reportChanged makes a conforming report, and breaks it.
+func (b *bench) reportChanged(ssrc uint32, clock int64, change func(*rtcp.SenderReport)) {
+	b.t.Helper()
+
+	report := rtcp.SenderReport{
+		SSRC: ssrc, NTPTime: ntpOf(b.now), RTPTime: uint32(b.now.UnixMilli() * clock),
+	}
+	if sent := b.sent[ssrc]; sent != nil {
+		report.PacketCount, report.OctetCount = sent.PacketCount, sent.OctetCount
+	}
+
+	if change != nil {
+		change(&report)
+	}
+
+	b.o.onReport(&report, b.o.snapshot(b.now), b.now)
+}
+
+func ntpOf(at time.Time) uint64 {
+	return uint64(at.Unix()+2208988800)<<32 | uint64(at.Nanosecond())<<32/1e9
 }
 
 func TestConformingClientBreaksNoRule(t *testing.T) {

@@ -49,6 +49,7 @@ type Participant struct {
 
 	mu      sync.Mutex // guards what follows
 	oracle  *oracle
+	control map[string]sentControl // RTCP that is on its way through our weather
 	data    dataState
 	twcc    *twcc.Recorder
 	odd     Feedback      // how the feedback that twcc builds is spoiled
@@ -92,6 +93,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		connected: make(chan struct{}),
 		done:      make(chan struct{}),
 		oracle:    newOracle(req, cfg.IdleVideoGC),
+		control:   map[string]sentControl{},
 		data:      newDataState(),
 		twcc:      twcc.NewRecorder(reporterSSRC),
 		odd:       cfg.Feedback,
@@ -104,7 +106,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
 
 	if p.network, err = newNetwork(cfg, seed, p.gate, rtpFate{
-		lost: p.noteLost, late: p.noteLate, again: p.noteAgain,
+		lost: p.noteLost, late: p.noteLate, again: p.noteAgain, sent: p.noteSent,
 	}); err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ type stream struct {
 
 	sendingSince time.Time // start of the latest run of packets
 	transit      float64   // RFC 3550 A.8
+	levels       levels
+	wire         wire
+	counted      wireCount // when the last report reached our socket
 	wanted       map[int64]int
 	reported     reportBase
 }

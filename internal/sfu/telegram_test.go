@@ -366,6 +366,7 @@ func TestIdleVideoIsCollected(t *testing.T) {
 
 	eventually(t, p, func(st sfu.Stats) bool { return st.Streams[c.video].Collected })
 	c.sendVideo(t, nil)
-	until(t, "packet", heard)
+	c.sendAudio(t, nil)
+	assert.Equal(t, c.audio, until(t, "packet", heard).Header.SSRC, "what is collected is nobody's to hear")
 	assert.Contains(t, fmt.Sprint(p.Violations()), "video SSRC was collected")
 }
