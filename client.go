@@ -23,20 +23,22 @@ type Client struct {
 	events *dispatcher
 	ending sync.WaitGroup // one for each call that is not quite gone
 
-	mu     sync.Mutex // guards what follows; held for map operations only
-	byChat map[int64]instances.Call
-	lost   map[int64]lostCall
+	mu     sync.Mutex // guards what follows; held for map operations, and to free a chat with its last events
+	byChat map[int64]*life
+	lost   map[int64]*lostCall
 	closed bool
 }
 
-// rejoinWithin is how long a call whose connection was lost can be rejoined.
+// rejoinWithin is how long after its loss a call can be rejoined.
 const rejoinWithin = 10 * time.Minute
 
-// lostCall is what remained of a call, and since when.
+// lostCall is what remained of a call.
 type lostCall struct {
 	instances.Remains
-	at time.Time
+	forget *time.Timer // when it can no longer be rejoined
 }
+
+func (l *lostCall) age() time.Duration { return time.Since(l.Lost) }
 
 // New returns a Client without calls. It fails with ErrFFmpegSpawn when there is
 // no ffmpeg, and with ErrInvalidParams for an option it cannot use. The caller
@@ -51,8 +53,8 @@ func New(opts ...Option) (*Client, error) {
 			"Windows: winget install ffmpeg), or give its path with WithFFmpegPath", ErrFFmpegSpawn, err)
 	}
 	c := &Client{
-		byChat: make(map[int64]instances.Call),
-		lost:   make(map[int64]lostCall),
+		byChat: make(map[int64]*life),
+		lost:   make(map[int64]*lostCall),
 		events: newDispatcher(cfg.logger, cfg.dispatchBuffer),
 	}
 	c.calls = instances.Config{
@@ -80,89 +82,92 @@ func New(opts ...Option) (*Client, error) {
 
 // CreateCall starts a call and returns the JSON for phone.joinGroupCall. It opens
 // no socket and takes microseconds. Of concurrent calls for one chat the first
-// wins, the others get ErrConnectionExists.
+// wins, the others get [ErrConnectionExists].
+//
+// A call that is not connected for ten minutes, counted from CreateCall or from the
+// last [Client.ConnectContext] that was called off, ends with [ErrConnectionTimeout].
 func (c *Client) CreateCall(chatID int64) (string, error) {
-	_, params, err := c.create(chatID)
+	g, err := c.create(chatID, nil)
 	if err != nil {
+		return "", fmt.Errorf("create call: %w", err)
+	}
+	g.Begin()
+	params, err := g.Params()
+	if err != nil {
+		g.Stop(err)
 		return "", fmt.Errorf("create call: %w", err)
 	}
 	return params, nil
 }
 
-func (c *Client) create(chatID int64) (*instances.Group, string, error) {
+// create makes the chat's call, out of what remained of another or new.
+func (c *Client) create(chatID int64, from *lostCall) (*instances.Group, error) {
 	if err := c.vacant(chatID); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	var call instances.Call
-	g, err := instances.NewGroup(c.calls, c.eventsOf(chatID, &call))
+	l := &life{client: c, chatID: chatID}
+	var g *instances.Group
+	var err error
+	if from != nil {
+		g, err = instances.NewRestored(c.calls, l, from.Remains)
+	} else {
+		g, err = instances.NewGroup(c.calls, l)
+	}
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	call = g
-	params, err := g.Params()
-	if err != nil {
-		return nil, "", err
-	}
-	return g, params, c.add(chatID, g)
+	l.call = g
+	return g, c.add(l, from)
 }
 
 // Rejoin returns the JSON for another phone.joinGroupCall, which is Telegram's only
-// way to another connection; Connect takes the answer. It serves a call whose
-// connection lives, which plays on until the new one is up, and for ten minutes one
-// whose connection was lost: its source is opened again where it was, and pause and
-// mute are kept. It blocks until that source has its first frame.
+// way to another connection; [Client.Connect] takes the answer.
 //
-// ErrConnectionNotFound: the chat has no such call. ErrConnectionExists: the call is
-// just connecting.
+// A live call keeps playing on its old connection until the new one is up. A call
+// whose connection was lost can be rejoined for ten minutes after the loss, however
+// often that fails: its source is reopened at the position of the last packet that
+// the server can have received, still paused or muted if it was. A source that
+// cannot seek, such as a radio, is opened as by [Client.SetStreamSources]; one that
+// has nothing at the position is reported as ended. [Client.Stop] and
+// [Client.CreateCall] forget the lost call.
+//
+// Rejoin blocks until the source of a lost call has its first frame, at most the
+// stall timeout, and fails as SetStreamSources does. [ErrConnectionNotFound]: the
+// chat has no such call. [ErrConnectionExists]: the call is connecting or being
+// restored.
 func (c *Client) Rejoin(chatID int64) (string, error) {
+	return c.RejoinContext(context.Background(), chatID)
+}
+
+// RejoinContext is like [Client.Rejoin] but gives up when ctx is done. A lost call
+// can then be rejoined again. Once it has returned, ctx has no effect.
+func (c *Client) RejoinContext(ctx context.Context, chatID int64) (string, error) {
 	c.mu.Lock()
 	call, err := c.lookup(chatID)
-	lost, wasLost := c.lost[chatID]
-	if err != nil && wasLost && !c.closed {
-		err = nil
-		delete(c.lost, chatID)
-	}
+	lost := c.lost[chatID]
 	c.mu.Unlock()
-	if err != nil {
-		return "", fmt.Errorf("rejoin: %w", err)
+	var params string
+	switch g, ok := call.(*instances.Group); {
+	case ok:
+		params, err = g.Rejoin()
+	case call != nil:
+		err = fmt.Errorf("%w: not a WebRTC call", ErrWrongMode)
+	case lost != nil && lost.age() < rejoinWithin:
+		params, err = c.restore(ctx, chatID, lost)
 	}
-	if call == nil {
-		return c.restore(chatID, lost.Remains)
-	}
-	g, ok := call.(*instances.Group)
-	if !ok {
-		return "", fmt.Errorf("rejoin: %w: not a WebRTC call", ErrWrongMode)
-	}
-	params, err := g.Rejoin()
 	if err != nil {
 		return "", fmt.Errorf("rejoin: %w", err)
 	}
 	return params, nil
 }
 
-// restore makes a call of what remained of another.
-func (c *Client) restore(chatID int64, r instances.Remains) (string, error) {
-	g, params, err := c.create(chatID)
+// restore makes a call of a lost one.
+func (c *Client) restore(ctx context.Context, chatID int64, lost *lostCall) (string, error) {
+	g, err := c.create(chatID, lost)
 	if err != nil {
-		return "", fmt.Errorf("rejoin: %w", err)
+		return "", err
 	}
-	if err := g.Restore(context.Background(), r); err != nil {
-		g.Stop(models.ErrStopped)
-		return "", fmt.Errorf("rejoin: %w", err)
-	}
-	return params, nil
-}
-
-// eventsOf brings what a call tells to its chat. The call is filled in before it
-// is added.
-func (c *Client) eventsOf(chatID int64, call *instances.Call) instances.Events {
-	return instances.Events{
-		Ended:      func(r *instances.Remains) { c.forget(chatID, *call, r) },
-		StreamEnd:  func(t StreamType, d Device, err error) { c.events.streamEnd(chatID, t, d, err) },
-		Upgrade:    func(state MediaState) { c.events.upgrade(chatID, state) },
-		Connection: func(info NetworkInfo) { c.events.connection(chatID, info) },
-		Gone:       c.ending.Done,
-	}
+	return g.Restore(ctx)
 }
 
 // Connect takes the answer to phone.joinGroupCall (the data of
@@ -216,13 +221,13 @@ func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
 		}
 		return fmt.Errorf("start rtmp: %w", err)
 	}
-	var call instances.Call
-	r, err := instances.NewRTMP(c.calls, c.eventsOf(chatID, &call), rtmpURL)
+	l := &life{client: c, chatID: chatID}
+	r, err := instances.NewRTMP(c.calls, l, rtmpURL)
 	if err != nil {
 		return fmt.Errorf("start rtmp: %w", err)
 	}
-	call = r
-	if err := c.add(chatID, r); err != nil {
+	l.call = r
+	if err := c.add(l, nil); err != nil {
 		return fmt.Errorf("start rtmp: %w", err)
 	}
 	return nil
@@ -266,17 +271,22 @@ func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) { c.events.onUpgrade(fn) }
 
 // Stop ends the chat's call, whatever it is busy with. The chat can have another
-// call at once.
+// call at once. Stop also forgets what [Client.Rejoin] would go on with.
 func (c *Client) Stop(chatID int64) error {
 	c.mu.Lock()
-	g, err := c.lookup(chatID)
-	delete(c.byChat, chatID)
-	delete(c.lost, chatID)
+	call, err := c.lookup(chatID)
+	c.dropLost(chatID)
 	c.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
-	g.Stop(models.ErrStopped)
+	if !call.Stop(models.ErrStopped) {
+		// It has ended by itself, or by another Stop, meanwhile.
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.dropLost(chatID)
+		return fmt.Errorf("stop: %w: chat %d", ErrConnectionNotFound, chatID)
+	}
 	return nil
 }
 
@@ -287,13 +297,15 @@ func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	calls := make([]instances.Call, 0, len(c.byChat))
-	for _, g := range c.byChat {
-		calls = append(calls, g)
+	for _, l := range c.byChat {
+		calls = append(calls, l.call)
 	}
-	clear(c.byChat)
+	for chatID := range c.lost {
+		c.dropLost(chatID)
+	}
 	c.mu.Unlock()
-	for _, g := range calls {
-		go g.Stop(models.ErrClosed) // ends with the call; ending waits for it
+	for _, call := range calls {
+		go call.Stop(models.ErrClosed) // ends with the call; ending waits for it
 	}
 	c.ending.Wait()
 	c.calls.Certs.Close()
@@ -308,16 +320,16 @@ func (c *Client) call(chatID int64) (instances.Call, error) {
 	return c.lookup(chatID)
 }
 
-// lookup is call for who holds mu.
+// lookup returns the chat's call. mu must be held.
 func (c *Client) lookup(chatID int64) (instances.Call, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
-	g, ok := c.byChat[chatID]
+	l, ok := c.byChat[chatID]
 	if !ok {
 		return nil, fmt.Errorf("%w: chat %d", ErrConnectionNotFound, chatID)
 	}
-	return g, nil
+	return l.call, nil
 }
 
 // vacant reports why the chat cannot have a call.
@@ -337,34 +349,45 @@ func (c *Client) lookupVacancy(chatID int64) error {
 	return nil
 }
 
-func (c *Client) add(chatID int64, g instances.Call) error {
+// add gives a chat its call, which takes the place of a lost one: of from, if it is
+// made of that.
+func (c *Client) add(l *life, from *lostCall) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.lookupVacancy(chatID); err != nil {
+	if err := c.lookupVacancy(l.chatID); err != nil {
 		return err
 	}
-	c.byChat[chatID] = g
-	delete(c.lost, chatID)
+	if from != nil && c.lost[l.chatID] != from {
+		return fmt.Errorf("%w: chat %d", ErrConnectionNotFound, l.chatID)
+	}
+	c.byChat[l.chatID] = l
+	c.dropLost(l.chatID)
 	c.ending.Add(1)
 	return nil
 }
 
-// forget makes the chat free when its call has ended by itself. What remains of a
-// lost one waits for Rejoin.
-func (c *Client) forget(chatID int64, call instances.Call, r *instances.Remains) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.byChat[chatID] != call {
+// keepLost keeps what remains of a lost call for as long as it can be rejoined. mu
+// must be held.
+func (c *Client) keepLost(chatID int64, r instances.Remains) {
+	lost := &lostCall{Remains: r}
+	left := rejoinWithin - lost.age()
+	if c.closed || left <= 0 {
 		return
 	}
-	delete(c.byChat, chatID)
-	now := time.Now()
-	for other, l := range c.lost {
-		if now.Sub(l.at) > rejoinWithin {
-			delete(c.lost, other)
+	lost.forget = time.AfterFunc(left, func() { // stopped by dropLost; takes mu for a moment
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.lost[chatID] == lost {
+			delete(c.lost, chatID)
 		}
-	}
-	if r != nil {
-		c.lost[chatID] = lostCall{*r, now}
+	})
+	c.lost[chatID] = lost
+}
+
+// dropLost forgets the chat's lost call. mu must be held.
+func (c *Client) dropLost(chatID int64) {
+	if lost, ok := c.lost[chatID]; ok {
+		lost.forget.Stop()
+		delete(c.lost, chatID)
 	}
 }

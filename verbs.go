@@ -3,6 +3,7 @@ package gotgcall
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gotgcall/gotgcall/instances"
@@ -37,8 +38,20 @@ func (c *Client) SetStreamSourcesContext(ctx context.Context, chatID int64, src 
 // SeekTo.
 func (c *Client) SeekBy(chatID int64, deltaMs int64) error {
 	return c.seek(context.Background(), chatID, func(at time.Duration) time.Duration {
-		return at + time.Duration(deltaMs)*time.Millisecond
+		return shift(at, deltaMs)
 	})
+}
+
+// shift returns a position that is not negative moved by milliseconds, or the
+// farthest one there is.
+func shift(at time.Duration, deltaMs int64) time.Duration {
+	switch room := (math.MaxInt64 - at) / time.Millisecond; {
+	case deltaMs > int64(room):
+		return math.MaxInt64
+	case deltaMs < -int64(at/time.Millisecond):
+		return 0
+	}
+	return at + time.Duration(deltaMs)*time.Millisecond
 }
 
 // SeekTo plays the current source from a position. The old position goes on
@@ -134,8 +147,8 @@ func (c *Client) Calls() map[int64]CallInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	infos := make(map[int64]CallInfo, len(c.byChat))
-	for chatID, g := range c.byChat {
-		infos[chatID] = CallInfo{CaptureTimeMs: milliseconds(g.Position())}
+	for chatID, l := range c.byChat {
+		infos[chatID] = CallInfo{CaptureTimeMs: milliseconds(l.call.Position())}
 	}
 	return infos
 }

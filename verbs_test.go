@@ -561,3 +561,36 @@ func ExampleClient_Stats() {
 	}
 	// Output:
 }
+
+// TestSeekAsFarAsTheNumbersGo: past any end is the natural end, before any start is
+// the start.
+func TestSeekAsFarAsTheNumbersGo(t *testing.T) {
+	t.Parallel()
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20})
+	shell := fmt.Sprintf("ffmpeg -i %s -c:a libopus -f ogg -", path)
+	for name, src := range map[string]gotgcall.Source{
+		"file":  gotgcall.FromFile(path, gotgcall.EncodeOptions{}),
+		"shell": gotgcall.FromShell(shell, gotgcall.TrackAudio),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, sfu.Config{})
+			s.join(t, chat)
+			for way, seek := range map[string]func() error{
+				"by":        func() error { return s.SeekBy(chat, math.MaxInt64) },
+				"by almost": func() error { return s.SeekBy(chat, math.MaxInt64/int64(time.Millisecond)) },
+				"to":        func() error { return s.SeekTo(chat, math.MaxInt64) },
+			} {
+				require.NoError(t, s.SetStreamSources(chat, src), way)
+				s.awaitPosition(t, chat, 200*time.Millisecond)
+				require.NoError(t, s.SeekBy(chat, math.MinInt64), way)
+				at, err := s.Position(chat)
+				require.NoError(t, err)
+				require.Less(t, at, 200*time.Millisecond, way)
+				s.awaitPosition(t, chat, 100*time.Millisecond)
+				require.NoError(t, seek(), way)
+				require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, s.awaitEnds(t, 1), way)
+			}
+		})
+	}
+}

@@ -39,7 +39,8 @@ type Call interface {
 
 	// Stop ends the call for a reason and waits until nothing of it is left. It
 	// may be called at any time, any number of times.
-	Stop(reason error)
+	// It reports whether it was what ended the call.
+	Stop(reason error) bool
 }
 
 // Config is what calls of one Client have in common.
@@ -55,23 +56,28 @@ type Config struct {
 
 // Remains is what a call was doing when its connection was lost.
 type Remains struct {
-	Source        media.Source // nil: nothing
-	Position      time.Duration
+	Source        media.Source  // nil: nothing
+	Tracks        media.Track   // those its stream had
+	Position      time.Duration // what the server can have received
 	Paused, Muted bool
+	Lost          time.Time    // when the connection was lost
+	Stats         models.Stats // counters up to then
 }
 
-// Events is how a call tells of itself. The functions are called in order, from
-// goroutines of the call, and must not block.
-type Events struct {
-	// Ended: the call is over. It comes first and once; when the connection
-	// was lost with what a rejoin would go on with, else with nil.
-	Ended func(*Remains)
-	// StreamEnd: a source ended, for one of its tracks.
-	StreamEnd func(models.StreamType, models.Device, error)
-	// Upgrade: what the bot shows in Telegram changed.
-	Upgrade func(models.MediaState)
-	// Connection: the connection changed.
-	Connection func(models.NetworkInfo)
-	// Gone: nothing of the call is left. It comes last and once.
-	Gone func()
+// Events receives what happens to a call. The methods are called in order, with
+// locks of the call held: they must neither block nor call it.
+type Events interface {
+	// StreamEnd reports the end of a source, for one of its tracks.
+	StreamEnd(models.StreamType, models.Device, error)
+	// Upgrade reports a change of what the bot shows in Telegram.
+	Upgrade(models.MediaState)
+	// Connection reports a change of the connection.
+	Connection(models.NetworkInfo)
+	// Ended is called once, with no lock held. It calls last, which reports
+	// the last events, and frees the chat, both before anybody can make the
+	// chat's next call. If the connection was lost, r is what Rejoin needs;
+	// otherwise r is nil. No event follows.
+	Ended(r *Remains, last func())
+	// Gone is called once, after everything else: nothing of the call is left.
+	Gone()
 }

@@ -48,6 +48,17 @@ func (c *clock) move(d time.Duration) {
 	c.epoch = c.epoch.Add(d)
 }
 
+// skip brings everything that is still to come forward.
+func (c *clock) skip(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running {
+		c.epoch = c.epoch.Add(-d)
+	} else {
+		c.held += d
+	}
+}
+
 // due returns when a position is due, or false while the clock stands still.
 func (c *clock) due(position time.Duration) (time.Time, bool) {
 	c.mu.Lock()

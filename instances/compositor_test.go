@@ -179,20 +179,18 @@ func newStage(t *testing.T, retry time.Duration) *stage {
 	var err error
 	s.RTMP, err = NewRTMP(
 		Config{Logger: env.Logger, Media: env, StallTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second, RTMPRetry: retry},
-		Events{
-			Ended:   func(*Remains) {},
-			Upgrade: func(models.MediaState) {},
-			StreamEnd: func(kind models.StreamType, _ models.Device, err error) {
+		&recorder{
+			streamEnd: func(kind models.StreamType, _ models.Device, err error) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.ends = append(s.ends, endOf{map[models.StreamType]media.Track{models.Audio: a, models.Video: v}[kind], err})
 			},
-			Connection: func(info models.NetworkInfo) {
+			connection: func(info models.NetworkInfo) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.states = append(s.states, info.State)
 			},
-			Gone: func() {
+			gone: func() {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.gone++

@@ -1,13 +1,25 @@
 // Package instances holds the state of one chat's call: its connection and its
 // player.
 //
-// A call moves through these phases:
+// A WebRTC call moves through these phases:
 //
-//	created --Connect--> connecting --up--> connected <--Rejoin, Connect--> rejoining
-//	   |                     |                  |                               |
-//	   +------ Stop ---------+-- failure/Stop --+-------------------------------+--> ended
+//	restoring --opened--> created --Connect--> connecting --up--> connected
 //
-// A Connect that its caller calls off goes back to where it began.
+//	connected --Rejoin--> rejoinAsked --Connect--> rejoining --up--> connected
+//
+// Every phase leads to ended, by Stop, and:
+//
+//	restoring    when the source of the lost call cannot be opened
+//	created      when no Connect comes within ten minutes
+//	connecting   when the Connect fails
+//	connected    when the connection is lost
+//	rejoinAsked  when the connection is lost and no Connect comes in time
+//	rejoining    when the connection is lost and the Connect fails
+//
+// A Connect that its caller calls off goes back to created or rejoinAsked; a rejoin
+// that fails while the old connection lives goes back to connected. A call that was
+// connected once leaves what a rejoin needs, unless Stop or Close ended it; so does
+// one that was to go on with such a call, with the time of the first loss.
 //
 // An RTMP call has other phases, as its connection is its own affair:
 //

@@ -75,6 +75,13 @@ type fake struct {
 	end    error         // how its streams end; nil: they hang
 	opens  time.Duration // how long Open takes
 	fails  error         // what Open returns
+	jump   time.Duration // how far its times jump ahead at jumpAt
+	jumpAt time.Duration
+	live   bool // it cannot begin anywhere but at its start
+	panics bool // Open does
+
+	mu  sync.Mutex      // guards ctx
+	ctx context.Context // of the latest Open
 }
 
 var errCrash = errors.New("crash")
@@ -91,6 +98,9 @@ func (f *fake) Open(ctx context.Context, env media.Env) (media.Stream, error) {
 }
 
 func (f *fake) OpenAt(ctx context.Context, _ media.Env, position time.Duration) (media.Stream, error) {
+	f.mu.Lock()
+	f.ctx = ctx
+	f.mu.Unlock()
 	timer := time.NewTimer(f.opens)
 	defer timer.Stop()
 	select {
@@ -99,6 +109,10 @@ func (f *fake) OpenAt(ctx context.Context, _ media.Env, position time.Duration) 
 		return nil, ctx.Err()
 	}
 	switch {
+	case f.panics:
+		panic("a defect of the source")
+	case f.live && position > f.start:
+		return nil, models.ErrSeekUnsupported
 	case f.fails != nil:
 		return nil, f.fails
 	case position >= f.length:
@@ -106,6 +120,11 @@ func (f *fake) OpenAt(ctx context.Context, _ media.Env, position time.Duration) 
 	}
 	s := newScript(f.tracks, position, f.length)
 	s.end = f.end
+	for i := range s.frames {
+		if s.frames[i].PTS >= f.jumpAt {
+			s.frames[i].PTS += f.jump
+		}
+	}
 	return s, nil
 }
 
@@ -186,4 +205,44 @@ func (r *rig) ended() []endOf {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]endOf(nil), r.ends...)
+}
+
+// recorder is the Events of a test. What it has no function for is dropped.
+type recorder struct {
+	streamEnd  func(models.StreamType, models.Device, error)
+	upgrade    func(models.MediaState)
+	connection func(models.NetworkInfo)
+	ended      func(*Remains)
+	gone       func()
+}
+
+func (r *recorder) StreamEnd(t models.StreamType, d models.Device, err error) {
+	if r.streamEnd != nil {
+		r.streamEnd(t, d, err)
+	}
+}
+
+func (r *recorder) Upgrade(s models.MediaState) {
+	if r.upgrade != nil {
+		r.upgrade(s)
+	}
+}
+
+func (r *recorder) Connection(info models.NetworkInfo) {
+	if r.connection != nil {
+		r.connection(info)
+	}
+}
+
+func (r *recorder) Ended(remains *Remains, last func()) {
+	last()
+	if r.ended != nil {
+		r.ended(remains)
+	}
+}
+
+func (r *recorder) Gone() {
+	if r.gone != nil {
+		r.gone()
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"sync"
 	"time"
 
@@ -14,15 +13,9 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-type phase int
-
-const (
-	created    phase = iota
-	connecting       // for the first time
-	connected
-	rejoining // connecting again while the old connection is there, or was
-	ended
-)
+// unconnectedFor is how long a call may wait for its first connection, with the
+// encoder that it may have armed, before it is given up.
+const unconnectedFor = 10 * time.Minute
 
 // Group is a WebRTC group call.
 type Group struct {
@@ -30,25 +23,36 @@ type Group struct {
 	events Events
 	player *player
 
-	mu    sync.Mutex // guards what follows; held while nothing waits
-	phase phase
-	id    *peer.Identity          // announced last
-	fresh bool                    // id waits for its answer, though connected
-	link  *link                   // what media flows on; nil before connected
-	abort context.CancelCauseFunc // calls off the connecting; nil otherwise
-	dial  sync.WaitGroup          // one while connecting
-	state models.ConnState        // what events.Connection heard last
-	began time.Time               // when Connect was called
-	since time.Time               // when the connection was up
+	mu       sync.Mutex // guards what follows; held while nothing waits
+	phase    phase
+	id       *peer.Identity          // announced last
+	link     *link                   // what media flows on; nil before connected
+	old      *link                   // replaced by a rejoin and being closed; else nil
+	remains  *Remains                // what the call was restored from, or nil
+	abort    context.CancelCauseFunc // calls off the connecting; nil otherwise
+	dial     sync.WaitGroup          // one while connecting
+	state    models.ConnState        // what events.Connection reported last
+	began    time.Time               // when the latest Connect was called
+	since    time.Time               // when the connection came up
+	took     time.Duration           // how long the Connect took that succeeded last
+	before   models.Stats            // counters of the connections that are closed
+	patience time.Time               // until when a lost connection waits for the rejoin asked for
+	deadline time.Time               // when the call ends if it still waits; zero: it does not
+	timer    *time.Timer             // runs expire at the deadline; nil before the first
 
-	over chan struct{} // closed when the call has ended and nothing of it is left
+	reason error         // why the call ended; nil before
+	over   chan struct{} // closed when the call has ended and nothing of it is left
 }
 
-// link is a connection and what became of it.
+// link is a connection and what became of it. The fields below conn are guarded by
+// the group's mu.
 type link struct {
-	id   *peer.Identity
-	conn *peer.Conn
-	lost error // why it is no more; guarded by the group's mu
+	id     *peer.Identity
+	conn   *peer.Conn
+	state  models.ConnState
+	why    error     // the reason of state
+	lost   error     // why the connection failed; nil while it lives
+	lostAt time.Time // when it failed
 }
 
 // NewGroup draws the call's identity. It opens nothing.
@@ -59,7 +63,28 @@ func NewGroup(cfg Config, events Events) (*Group, error) {
 	}
 	g := &Group{cfg: cfg, events: events, id: id, over: make(chan struct{})}
 	g.player = newPlayer(cfg.Media, cfg.StallTimeout, audience{ended: g.streamEnded, changed: events.Upgrade})
+	g.player.window = cfg.Peer.Disconnected
 	return g, nil
+}
+
+// NewRestored makes a call of what remained of another. Restore must be called
+// next.
+func NewRestored(cfg Config, events Events, r Remains) (*Group, error) {
+	g, err := NewGroup(cfg, events)
+	if err != nil {
+		return nil, err
+	}
+	g.phase, g.remains, g.before = restoring, &r, r.Stats
+	return g, nil
+}
+
+// Begin starts the time within which the call must be connected.
+func (g *Group) Begin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.phase == created {
+		g.wait(unconnectedFor)
+	}
 }
 
 // Params returns the join payload.
@@ -69,10 +94,29 @@ func (g *Group) Params() (string, error) {
 	return g.id.Join().Encode()
 }
 
+// Restore opens the source where it was, and returns the join payload. A failure
+// ends the call without an event. If the user sets another source meanwhile, that
+// one is played instead.
+func (g *Group) Restore(ctx context.Context) (string, error) {
+	err := g.player.restore(ctx, *g.remains)
+	if err != nil && !errors.Is(err, models.ErrSourceReplaced) {
+		g.end(err)
+		return "", err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.phase != restoring {
+		return "", models.ErrConnectionNotFound
+	}
+	g.phase = created
+	g.wait(unconnectedFor)
+	return g.id.Join().Encode()
+}
+
 // Rejoin draws another identity, for another join of the same call, and returns
-// its payload. The next Connect takes the answer to it. Until that is up the
-// connection there is goes on; and should it be lost, the call waits for the new
-// one, with what it plays held where it was.
+// its payload. The next Connect takes the answer to it. Until that is up the old
+// connection stays in use. If it is lost meanwhile, playback is held until the new
+// one is up, or until a connection that is lost without a Rejoin would have ended.
 func (g *Group) Rejoin() (string, error) {
 	id, err := peer.NewIdentity(g.cfg.Certs)
 	if err != nil {
@@ -85,14 +129,31 @@ func (g *Group) Rejoin() (string, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch g.phase {
-	case created, connected:
-		g.id, g.fresh = id, true
-		return params, nil
-	case ended:
-		return "", models.ErrConnectionNotFound
+	case created:
+		g.wait(unconnectedFor)
+	case connected, rejoinAsked:
+		g.askRejoin()
 	default:
-		return "", models.ErrConnectionExists
+		return "", g.refusal()
 	}
+	g.id = id
+	return params, nil
+}
+
+// askRejoin makes the call wait for the Connect of a rejoin. mu must be held.
+func (g *Group) askRejoin() {
+	g.phase, g.patience = rejoinAsked, time.Now().Add(g.cfg.Peer.Failed)
+	if g.link.lost != nil {
+		g.wait(g.cfg.Peer.Failed)
+	}
+}
+
+// refusal is the error of a verb that the phase does not allow. mu must be held.
+func (g *Group) refusal() error {
+	if g.phase == ended {
+		return models.ErrConnectionNotFound
+	}
+	return fmt.Errorf("%w: the call is %s", models.ErrConnectionExists, g.phase)
 }
 
 // AudioSSRC identifies the participant: the one of the connection there is.
@@ -119,17 +180,13 @@ func (g *Group) Connect(ctx context.Context, answer string) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	var old *link
 	if err = g.open(attempt, next, answer); err == nil {
-		old, err = g.up(attempt, next)
+		err = g.up(next)
 	}
 	over := err != nil && !g.revert(err, ctx.Err() != nil)
 	g.dial.Done()
-	switch {
-	case over:
+	if over {
 		g.end(err)
-	case old != nil:
-		_ = old.conn.Close() // nothing goes that way any more
 	}
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -140,20 +197,18 @@ func (g *Group) Connect(ctx context.Context, answer string) error {
 func (g *Group) begin(abort context.CancelCauseFunc) (*link, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case g.phase == created:
+	switch g.phase {
+	case created:
 		g.phase = connecting
-	case g.phase == connected && g.fresh:
+	case rejoinAsked:
 		g.phase = rejoining
-	case g.phase == ended:
-		return nil, models.ErrConnectionNotFound
 	default:
-		return nil, models.ErrConnectionExists
+		return nil, g.refusal()
 	}
-	g.fresh, g.abort, g.began = false, abort, time.Now()
+	g.abort, g.began, g.deadline = abort, time.Now(), time.Time{}
 	g.dial.Add(1)
 	g.tell(models.Connecting, nil)
-	return &link{id: g.id}, nil
+	return &link{id: g.id, state: models.Connected}, nil
 }
 
 func (g *Group) open(ctx context.Context, next *link, answer string) error {
@@ -167,22 +222,22 @@ func (g *Group) open(ctx context.Context, next *link, answer string) error {
 	return err
 }
 
-// up makes a connection the call's, unless the call was ended meanwhile, and
-// returns the one before.
-func (g *Group) up(ctx context.Context, next *link) (*link, error) {
+// up makes a connection the call's, unless the call was ended meanwhile, and closes
+// the one before.
+func (g *Group) up(next *link) error {
 	g.mu.Lock()
 	err := next.lost
 	if err == nil && g.phase != connecting && g.phase != rejoining {
-		err = context.Cause(ctx)
+		err = g.reason
 	}
 	if err != nil {
 		g.mu.Unlock()
-		return nil, errors.Join(err, next.conn.Close())
+		return errors.Join(err, next.conn.Close())
 	}
-	old := g.link
-	g.phase, g.link, g.abort, g.since = connected, next, nil, time.Now()
+	g.old, g.link = g.link, next
+	g.phase, g.abort, g.since = connected, nil, time.Now()
+	g.took = g.since.Sub(g.began)
 	g.tell(models.Connected, nil)
-	g.mu.Unlock()
 	g.player.connect(func(f media.Frame, due time.Time) {
 		track := next.conn.Audio()
 		if f.Track == media.TrackVideo {
@@ -191,7 +246,21 @@ func (g *Group) up(ctx context.Context, next *link) (*link, error) {
 		// It fails when the connection goes away, which it reports itself.
 		_ = track.WriteFrame(f.Data, due)
 	})
-	return old, nil
+	g.player.repeat()
+	if next.state == models.Disconnected {
+		g.silent(next)
+	}
+	old := g.old
+	g.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	_ = old.conn.Close() // nothing goes that way any more
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	count(&g.before, old)
+	g.old = nil
+	return nil
 }
 
 // revert undoes begin after a Connect that failed, where there is something to go
@@ -202,65 +271,20 @@ func (g *Group) revert(why error, calledOff bool) bool {
 	defer g.mu.Unlock()
 	switch {
 	case g.phase == rejoining && (g.link.lost == nil || calledOff):
-		g.phase, g.fresh, g.abort = connected, calledOff, nil
-		if g.link.lost == nil {
-			g.tell(models.Connected, nil)
-		} else {
-			g.tell(models.Disconnected, g.link.lost)
+		g.phase, g.abort = connected, nil
+		if calledOff {
+			g.askRejoin()
 		}
-		return true
+		g.tell(g.link.state, g.link.why)
 	case g.phase == connecting && calledOff:
 		g.phase, g.abort = created, nil
+		g.wait(unconnectedFor)
 		g.tell(models.Disconnected, why)
-		return true
+	default:
+		return false
 	}
-	return false
+	return true
 }
-
-// linkChanged hears from a connection after it was up. It must not wait for the
-// connection, so a failure is cleaned up on a goroutine of its own.
-func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if state == models.Failed {
-		l.lost = reason
-	}
-	switch {
-	case l != g.link || g.phase == ended:
-		// Not the call's yet, or no more.
-	case state == models.Failed && (g.fresh || g.phase == rejoining):
-		g.tell(models.Disconnected, reason) // the server drops us when we join again
-		g.player.disconnect()
-		time.AfterFunc(g.cfg.Peer.Failed, func() { g.giveUp(l) }) // runs g.end at the most, which Stop waits for
-	case state == models.Failed:
-		go g.end(reason) // ends by itself; Stop waits for the same end
-	case g.phase == connected:
-		if state == models.Disconnected && reason == nil {
-			reason = fmt.Errorf("nothing heard from the server for %s", g.cfg.Peer.Disconnected)
-		}
-		g.tell(state, reason)
-	}
-}
-
-// giveUp ends a call whose connection was lost for a rejoin that never came.
-func (g *Group) giveUp(l *link) {
-	g.mu.Lock()
-	waiting, reason := g.link == l && g.phase == connected, l.lost
-	g.mu.Unlock()
-	if waiting {
-		g.end(reason)
-	}
-}
-
-// tell reports a state of the connection and the reason for it. The caller holds
-// mu, which keeps the reports in order.
-func (g *Group) tell(state models.ConnState, why error) {
-	g.state = state
-	g.events.Connection(models.NetworkInfo{State: state, Err: why})
-}
-
-// Restore plays what remained of an earlier call of the chat.
-func (g *Group) Restore(ctx context.Context, r Remains) error { return g.player.restore(ctx, r) }
 
 // SetSource opens a source and lets it replace what is playing.
 func (g *Group) SetSource(ctx context.Context, src media.Source) error {
@@ -285,93 +309,3 @@ func (g *Group) State() models.MediaState { return g.player.state() }
 
 // Position is where in the source what was last handed to the wire ends.
 func (g *Group) Position() time.Duration { return g.player.position() }
-
-// Stats returns what the call has done so far.
-func (g *Group) Stats() models.Stats {
-	g.mu.Lock()
-	stats := models.Stats{State: g.state, ConnectedAt: g.since}
-	up, id := g.link, g.id
-	if !g.since.IsZero() {
-		stats.ConnectTime = g.since.Sub(g.began)
-	}
-	g.mu.Unlock()
-	stats.Audio.SSRC, stats.Video.SSRC = id.AudioSSRC, id.Layers[0].SSRC
-	if up != nil {
-		up.conn.Stats(&stats)
-	}
-	for t := range kinds(g.player.tracks()) {
-		stats.Tracks = append(stats.Tracks, t)
-	}
-	count := g.player.counts()
-	stats.FramesLate, stats.ClockMoves, stats.SourceRestarts = count.late, count.moves, count.restarts
-	return stats
-}
-
-// Stop ends the call for a reason and waits until nothing of it is left. It may
-// be called in any phase, any number of times.
-func (g *Group) Stop(reason error) { g.end(reason) }
-
-// end is the one teardown: media before transport, then the word of it.
-func (g *Group) end(reason error) {
-	g.mu.Lock()
-	if g.phase == ended {
-		g.mu.Unlock()
-		<-g.over
-		return
-	}
-	g.phase = ended
-	last, abort := g.link, g.abort
-	g.mu.Unlock()
-	defer g.events.Gone()
-	defer close(g.over)
-
-	var remains *Remains
-	if last != nil && errors.Is(reason, models.ErrConnectionFailed) {
-		remains = g.player.remains()
-	}
-	g.events.Ended(remains)
-	if abort != nil {
-		abort(reason)
-	}
-	g.player.close(reason)
-	g.dial.Wait()
-	if last != nil {
-		if err := last.conn.Close(); err != nil {
-			g.cfg.Logger.Debug("close connection", "err", err)
-		}
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	info := finalState(reason)
-	g.tell(info.State, info.Err)
-}
-
-// finalState returns the last event of a connection that ended for a reason.
-func finalState(reason error) models.NetworkInfo {
-	switch {
-	case errors.Is(reason, models.ErrStopped), errors.Is(reason, models.ErrClosed):
-		return models.NetworkInfo{State: models.Closed}
-	case errors.Is(reason, models.ErrConnectionTimeout):
-		return models.NetworkInfo{State: models.Timeout, Err: reason}
-	}
-	return models.NetworkInfo{State: models.Failed, Err: reason}
-}
-
-// streamEnded tells of each track of a source.
-func (g *Group) streamEnded(tracks media.Track, err error) {
-	for t, device := range kinds(tracks) {
-		g.events.StreamEnd(t, device, err)
-	}
-}
-
-// kinds are the public names of tracks, video first.
-func kinds(tracks media.Track) iter.Seq2[models.StreamType, models.Device] {
-	return func(yield func(models.StreamType, models.Device) bool) {
-		if tracks.Has(media.TrackVideo) && !yield(models.Video, models.Camera) {
-			return
-		}
-		if tracks.Has(media.TrackAudio) {
-			yield(models.Audio, models.Microphone)
-		}
-	}
-}

@@ -78,70 +78,92 @@ func (p *player) seekable() (*session, media.SeekableSource, error) {
 	return p.current, src, nil
 }
 
-// open runs an opening from beginning to end: prepare with the lock held, start
-// the source without, install the result.
-func (p *player) open(ctx context.Context, o *opening, prepare func() error, start func(context.Context, media.Env) (media.Stream, error)) error {
-	ctx, o.cancel = context.WithCancelCause(ctx)
-	defer o.cancel(nil)
-	ctx, stop := context.WithTimeoutCause(ctx, p.stall, fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.stall))
-	defer stop()
+// errPanicked is what an opening ends with when the source panics.
+var errPanicked = fmt.Errorf("%w: the source panicked", models.ErrInternal)
 
+// open runs an opening from beginning to end: prepare with the lock held, start
+// the source without, install the result. The context that the source gets lives as
+// long as its stream; until that is installed it ends with ctx too, and when the
+// stall timeout has passed.
+func (p *player) open(ctx context.Context, o *opening, prepare func() error, start func(context.Context, media.Env) (media.Stream, error)) (err error) {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	o.cancel = cancel
+	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	defer release()
+	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.stall)
+	stall := time.AfterFunc(p.stall, func() { cancel(stalled) })
+	defer stall.Stop()
 	if err := p.begin(o, prepare); err != nil {
+		cancel(err)
 		return err
 	}
-	stream, err := start(ctx, p.env)
-	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+	err = errPanicked // unless something takes its place
+	defer func() {
+		if err != nil {
+			cancel(err)
+			p.abandon(o, err)
 		}
-		p.abandon(o, err)
-		return err
+	}()
+
+	stream, failed := start(life, p.env)
+	if failed != nil {
+		if life.Err() != nil {
+			failed = context.Cause(life)
+		}
+		return failed
 	}
-	if want, have := o.source.Tracks(), stream.Tracks(); !have.Has(want) {
+	want, have := o.source.Tracks(), stream.Tracks()
+	if !have.Has(want) {
 		p.env.Logger.Info("the source lacks a track that was asked for", "asked", want, "has", have)
 	}
-	if err := p.install(ctx, o, stream); err != nil {
-		p.abandon(o, err)
-		return errors.Join(err, stream.Close())
+	switch {
+	case !release():
+		failed = context.Cause(ctx)
+	case !stall.Stop():
+		failed = stalled
+	default:
+		failed = p.install(life, o, stream, have)
+	}
+	if failed != nil {
+		cancel(failed)
+		return errors.Join(failed, stream.Close())
 	}
 	return nil
 }
 
 // begin makes o the opening that counts.
 func (p *player) begin(o *opening, prepare func() error) error {
-	report, err := nothing, error(nil)
 	p.mu.Lock()
-	if err = p.closed; err == nil {
-		err = prepare()
+	defer p.mu.Unlock()
+	if p.closed != nil {
+		return p.closed
 	}
-	if err == nil {
-		report = p.callOff(models.ErrSourceReplaced, o)
-		p.opening = o
+	if err := prepare(); err != nil {
+		return err
 	}
-	p.mu.Unlock()
-	report()
-	return err
+	p.callOff(models.ErrSourceReplaced, o)
+	p.opening = o
+	return nil
 }
 
 // callOff ends the opening that counts so far, if any, and with it the session
 // whose end it kept back, unless the next opening is another seek in the same
-// source. The caller holds mu and calls the report it gets without.
-func (p *player) callOff(reason error, next *opening) (report func()) {
+// source. mu must be held.
+func (p *player) callOff(reason error, next *opening) {
 	o := p.opening
 	p.opening = nil
 	switch {
 	case o == nil:
-		return nothing
+		return
 	case next != nil && next.again == o.again:
 		next.ended, next.end = o.ended, o.end
 	case o.ended:
-		report = p.retire(o.again, o.end)
+		p.retire(o.again, o.end)
 	}
 	o.cancel(reason)
-	if report == nil {
-		return nothing
-	}
-	return report
 }
 
 // abandon gives up an opening that failed. A seek past the end ends the source.
@@ -151,30 +173,29 @@ func (p *player) abandon(o *opening, err error) {
 		p.mu.Unlock()
 		return
 	}
-	report, over := p.callOff(nil, nil), o.again
-	if over != nil && !o.ended && errors.Is(err, io.EOF) {
-		report = p.retire(over, nil)
-	} else {
-		over = nil
-	}
+	over := o.again
+	past := over != nil && !o.ended && errors.Is(err, io.EOF)
+	p.callOff(nil, nil)
 	p.mu.Unlock()
-	if over != nil {
+	if past {
 		over.close()
+		p.sessionEnded(over, nil)
 	}
-	report()
 }
 
 // install makes an opened stream the current session, unless the opening was
 // called off. The new session ends the old one before it writes.
-func (p *player) install(ctx context.Context, o *opening, stream media.Stream) error {
+func (p *player) install(life context.Context, o *opening, stream media.Stream, tracks media.Track) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.opening != o || ctx.Err() != nil {
-		return context.Cause(ctx)
+	if p.opening != o || life.Err() != nil {
+		return context.Cause(life)
 	}
 	p.opening = nil
 	old := p.current
 	s := newSession(o.source, stream, o.from, p.stall, p.write, p.sessionEnded)
+	s.tracks, s.trail.step = tracks, p.window/trailSteps
+	s.cancel = func() { o.cancel(models.ErrClosed) }
 	if old != nil {
 		p.count.late += old.late.Load()
 		p.count.moves += old.moves.Load()
@@ -184,7 +205,11 @@ func (p *player) install(ctx context.Context, o *opening, stream media.Stream) e
 	}
 	p.current = s
 	p.announce()
-	go s.run(old, func() { p.start(s) }) // ends with the stream or on s.close, which waits for it
+	p.pumps.Add(1)
+	go func() { // ends with the stream or on s.close; close waits for it
+		defer p.pumps.Done()
+		s.run(old, func() { p.start(s) })
+	}()
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package instances
 
 import (
-	"context"
 	"errors"
 	"io"
 	"sync"
@@ -15,8 +14,8 @@ import (
 // of a track never decrease. The frame's data is not retained.
 type sink func(f media.Frame, due time.Time)
 
-// audience hears from a player. Its functions must not block; changed may not
-// call back.
+// audience receives a player's events, in order and with its lock held. The
+// functions must neither block nor call the player.
 type audience struct {
 	ended   func(tracks media.Track, err error)
 	changed func(models.MediaState)
@@ -30,6 +29,12 @@ type player struct {
 	stall time.Duration // silence after which a source is given up
 	tell  audience
 
+	// window is how far back silence may have to look; 0: not at all. It is
+	// set before the first source.
+	window time.Duration
+
+	pumps sync.WaitGroup // one for each session that is not quite gone
+
 	mu      sync.Mutex // guards what follows; held while nothing waits
 	out     sink       // nil until there is a connection
 	current *session   // nil when nothing plays
@@ -40,7 +45,10 @@ type player struct {
 	heard   time.Time         // when the last sound has been heard
 	played  time.Duration     // where the last session ended
 	told    models.MediaState // what changed heard last
+	quiet   bool              // changes are not reported
+	silent  bool              // the server is not heard: each session has its place
 	closed  error             // why the player takes no more sources, or nil
+	last    *session          // what played when the player was shut, or nil
 	count   playerCount
 }
 
@@ -95,30 +103,25 @@ func (p *player) sessionEnded(s *session, err error) {
 		err = nil
 	}
 	p.mu.Lock()
-	report := nothing
+	defer p.mu.Unlock()
 	if p.opening != nil && p.opening.again == s {
 		p.opening.ended, p.opening.end = true, err
-	} else {
-		report = p.retire(s, err)
+		return
 	}
-	p.mu.Unlock()
-	report()
+	p.retire(s, err)
 }
 
-// nothing is a report of no event.
-func nothing() {}
-
-// retire takes a session that is over out of the player, unless it is no longer
-// current. The caller holds mu and calls the report it gets without.
-func (p *player) retire(s *session, err error) (report func()) {
+// retire takes a session that is over out of the player and reports its end, unless
+// it is no longer current. mu must be held.
+func (p *player) retire(s *session, err error) {
 	if s == nil || p.current != s {
-		return nothing
+		return
 	}
 	p.current, p.played = nil, s.position()
 	p.count.late += s.late.Load()
 	p.count.moves += s.moves.Load()
 	p.announce()
-	return func() { p.tell.ended(s.stream.Tracks(), err) }
+	p.tell.ended(s.tracks, err)
 }
 
 // connect gives the player its sink: what is armed begins to play, or goes on. The
@@ -126,7 +129,10 @@ func (p *player) retire(s *session, err error) (report func()) {
 func (p *player) connect(out sink) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.out, p.needKey = out, true
+	if p.closed != nil {
+		return
+	}
+	p.out, p.needKey, p.silent = out, true, false
 	p.tick(p.current)
 }
 
@@ -136,34 +142,6 @@ func (p *player) disconnect() {
 	defer p.mu.Unlock()
 	p.out = nil
 	p.tick(p.current)
-}
-
-// remains is what restore goes on with.
-func (p *player) remains() *Remains {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := &Remains{Paused: p.paused, Muted: p.muted}
-	if p.current != nil {
-		r.Source, r.Position = p.current.source, p.at()
-	}
-	return r
-}
-
-// restore brings a new player to where another one was.
-func (p *player) restore(ctx context.Context, r Remains) error {
-	_, _ = p.setPaused(r.Paused) // new: it takes both
-	_, _ = p.setMuted(r.Muted)
-	src, ok := r.Source.(media.SeekableSource)
-	if !ok || r.Position <= src.Start() {
-		if r.Source == nil {
-			return nil
-		}
-		return p.setSource(ctx, r.Source)
-	}
-	return p.open(ctx, &opening{source: src, from: r.Position}, func() error { return nil },
-		func(ctx context.Context, env media.Env) (media.Stream, error) {
-			return src.OpenAt(ctx, env, r.Position)
-		})
 }
 
 // setPaused reports whether it changed anything.
@@ -185,10 +163,26 @@ func (p *player) set(flag *bool, on bool) (bool, error) {
 	return changed, nil
 }
 
-// announce tells of the state when it is another than before.
+// announce reports the state if it has changed since the last report. mu must be
+// held.
 func (p *player) announce() {
-	if now := p.describe(); now != p.told {
-		p.told = now
+	now := p.describe()
+	if now == p.told {
+		return
+	}
+	p.told = now
+	if !p.quiet {
+		p.tell.changed(now)
+	}
+}
+
+// repeat reports the state once more, to a participant who has just joined, unless
+// it is what one begins with.
+func (p *player) repeat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	joined := models.MediaState{VideoStopped: true, PresentationPaused: true}
+	if now := p.describe(); p.closed == nil && now != joined {
 		p.tell.changed(now)
 	}
 }
@@ -197,7 +191,7 @@ func (p *player) describe() models.MediaState {
 	return models.MediaState{
 		Muted:              p.muted,
 		Paused:             p.paused,
-		VideoStopped:       p.current == nil || !p.current.stream.Tracks().Has(media.TrackVideo),
+		VideoStopped:       p.current == nil || !p.current.tracks.Has(media.TrackVideo),
 		PresentationPaused: true,
 	}
 }
@@ -229,7 +223,7 @@ func (p *player) tracks() media.Track {
 	if p.current == nil {
 		return 0
 	}
-	return p.current.stream.Tracks()
+	return p.current.tracks
 }
 
 // counts is the total over all sessions.
@@ -244,22 +238,31 @@ func (p *player) counts() playerCount {
 	return c
 }
 
-// close ends everything for a reason, which is what a playing source ends with,
-// and waits for it. It is idempotent.
-func (p *player) close(reason error) {
+// shut ends everything for a reason, which is what a playing source ends with, and
+// reports it. No event follows. It does not wait, and is idempotent.
+func (p *player) shut(reason error) {
 	p.mu.Lock()
-	if p.closed == nil {
-		p.closed = reason
+	defer p.mu.Unlock()
+	if p.closed != nil {
+		return
 	}
+	p.closed = reason
 	if p.opening != nil {
 		p.opening.cancel(reason)
 		p.opening = nil
 	}
-	s := p.current
-	report := p.retire(s, reason)
+	p.out, p.last = nil, p.current
+	p.retire(p.current, reason)
+}
+
+// close is shut, and waits until no session is left. It is idempotent.
+func (p *player) close(reason error) {
+	p.shut(reason)
+	p.mu.Lock()
+	s := p.last
 	p.mu.Unlock()
 	if s != nil {
 		s.close()
 	}
-	report()
+	p.pumps.Wait()
 }

@@ -457,6 +457,104 @@ func TestStateIsToldWhenItChanges(t *testing.T) {
 	})
 }
 
+// TestContextOfASourceLivesAsLongAsItsStream: until the stream is closed, whatever
+// becomes of the context of who set it.
+func TestContextOfASourceLivesAsLongAsItsStream(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end  func(*testing.T, *rig)
+		want error
+	}{
+		"it ends":         {func(*testing.T, *rig) { sleep(time.Minute) }, nil},
+		"it is replaced":  {func(t *testing.T, r *rig) { require.NoError(t, r.setSource(t.Context(), newFake(a, time.Second))) }, nil},
+		"it is sought in": {func(t *testing.T, r *rig) { require.NoError(t, r.seek(t.Context(), to(0))) }, nil},
+		"it is stopped":   {func(_ *testing.T, r *rig) { r.close(models.ErrStopped) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(t *testing.T, r *rig) {
+				type key struct{}
+				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), time.Second)
+				src := newFake(a, 50*time.Second)
+				require.NoError(t, r.setSource(ctx, src))
+				cancel()
+				sleep(40 * time.Second) // longer than the stall timeout
+				opened := src.ctx
+				require.NoError(t, opened.Err())
+				require.Equal(t, "value", opened.Value(key{}))
+				c.end(t, r)
+				synctest.Wait()
+				require.ErrorIs(t, opened.Err(), context.Canceled)
+			})
+		})
+	}
+}
+
+// TestContextOfASourceEndsWithItsOpening: for each reason that an opening is given
+// up, which is the cause.
+func TestContextOfASourceEndsWithItsOpening(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end  func(*testing.T, *rig, context.CancelFunc)
+		want error
+	}{
+		"called off": {func(_ *testing.T, _ *rig, cancel context.CancelFunc) { cancel() }, context.Canceled},
+		"replaced": {func(t *testing.T, r *rig, _ context.CancelFunc) {
+			require.NoError(t, r.setSource(t.Context(), newFake(a, time.Second)))
+		}, models.ErrSourceReplaced},
+		"stopped": {func(_ *testing.T, r *rig, _ context.CancelFunc) { r.close(models.ErrStopped) }, models.ErrStopped},
+		"stalled": {func(*testing.T, *rig, context.CancelFunc) { sleep(30 * time.Second) }, models.ErrStalled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(t *testing.T, r *rig) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				src := newFake(a, time.Second)
+				src.opens = time.Hour
+				result := make(chan error, 1)
+				go func() { result <- r.setSource(ctx, src) }()
+				sleep(time.Second)
+				c.end(t, r, cancel)
+				require.ErrorIs(t, <-result, c.want)
+				require.ErrorIs(t, context.Cause(src.ctx), c.want)
+			})
+		})
+	}
+}
+
+func TestSourceThatPanicsLeavesThePlayerUsable(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Minute)))
+		sleep(time.Second)
+		bad := newFake(a, time.Minute)
+		bad.panics = true
+		require.Panics(t, func() { _ = r.setSource(t.Context(), bad) })
+		require.ErrorIs(t, bad.ctx.Err(), context.Canceled)
+		require.NoError(t, r.seek(t.Context(), to(30*time.Second)))
+		sleep(time.Minute)
+		require.Equal(t, []endOf{{a, nil}}, r.ended())
+	})
+}
+
+// TestStateIsRepeatedToWhoHasJoined: once for each connection, and only what differs
+// from a participant who has just joined.
+func TestStateIsRepeatedToWhoHasJoined(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		r.repeat()
+		require.Empty(t, r.states)
+		_, _ = r.setMuted(true)
+		r.repeat()
+		muted := models.MediaState{Muted: true, VideoStopped: true, PresentationPaused: true}
+		require.Equal(t, []models.MediaState{muted, muted}, r.states)
+		r.shut(models.ErrStopped)
+		r.repeat()
+		require.Len(t, r.states, 2, "nobody is there")
+	})
+}
+
 // TestPlaylistOf500 sets each track from the end of the one before.
 func TestPlaylistOf500(t *testing.T) {
 	t.Parallel()

@@ -153,29 +153,34 @@ func (r *RTMP) Stats() models.Stats {
 
 // Stop ends the call for a reason and waits until nothing of it is left. It may
 // be called at any time, any number of times.
-func (r *RTMP) Stop(reason error) { r.end(reason) }
+// It reports whether it was what ended the call.
+func (r *RTMP) Stop(reason error) bool { return r.end(reason) }
 
-// end is the one teardown: media before the publication, then the word of it.
-func (r *RTMP) end(reason error) {
+// end tears the call down: its last events first, with which the chat is free, then
+// media, then the publication.
+func (r *RTMP) end(reason error) bool {
 	r.mu.Lock()
 	if r.ended {
 		r.mu.Unlock()
 		<-r.over
-		return
+		return false
 	}
 	r.ended = true
 	r.mu.Unlock()
 	defer r.events.Gone()
 	defer close(r.over)
 
-	r.events.Ended(nil)
+	r.events.Ended(nil, func() {
+		r.player.shut(reason)
+		info := finalState(reason)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.tell(info.State, info.Err)
+	})
 	r.cancel()
 	r.player.close(reason)
 	r.loop.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	info := finalState(reason)
-	r.tell(info.State, info.Err)
+	return true
 }
 
 // tell reports a state of the connection and the reason for it. The caller holds

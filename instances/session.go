@@ -1,6 +1,7 @@
 package instances
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,11 @@ const (
 	// are late: half of what two frames of audio last. Two at a time, because on
 	// a busy machine each wake-up costs as much as a frame lasts.
 	pairGap = 10 * time.Millisecond
+	// maxHole is how long nothing may be due while a stream has sound, which has
+	// no holes of its own; more is a jump in the media's times. Pictures alone may
+	// stand for longer, as in a slide show.
+	maxHole         = 10 * time.Second
+	maxPicturesHole = 5 * time.Minute
 )
 
 // session is one run of one source: a stream, a clock and the one goroutine, the
@@ -29,7 +35,9 @@ type session struct {
 	// immutable after newSession
 	source media.Source
 	stream media.Stream
-	base   time.Duration // where in the media the stream begins
+	tracks media.Track        // those of the stream
+	cancel context.CancelFunc // ends the context that the source was opened with
+	base   time.Duration      // where in the media the stream begins
 	stall  time.Duration
 	clock  *clock
 	write  func(f media.Frame, due time.Time)
@@ -45,9 +53,14 @@ type session struct {
 	reading     atomic.Bool   // the pump may be blocked in ReadFrame
 	stalled     atomic.Bool   // the stream was closed because it gave nothing
 
-	ready bool // the pump is about to read; guarded by the player's mu
+	// guarded by the player's mu
+	ready bool          // the pump is about to read
+	place time.Duration // of the stream, when the server was last heard; see place.go
 
-	sent [2]time.Time // when the last two frames were written; owned by the pump
+	trail trail
+
+	edge time.Duration // where the frame read last ends; owned by the pump
+	sent [2]time.Time  // when the last two frames were written; owned by the pump
 }
 
 // newSession takes the stream over, which begins at base. Write and ended are
@@ -59,6 +72,7 @@ func newSession(
 	return &session{
 		source: source,
 		stream: stream,
+		cancel: func() {},
 		base:   base,
 		stall:  stall,
 		clock:  newClock(),
@@ -88,7 +102,7 @@ func (s *session) run(before *session, started func()) {
 	started()
 	err := s.pump()
 	close(s.halted)
-	_ = s.stream.Close() // how it ended, the stream has said
+	s.closeStream()
 	if err != nil {
 		s.ended(s, err)
 	}
@@ -113,12 +127,26 @@ func (s *session) pump() error {
 		case err != nil:
 			return err
 		}
+		s.skipHole(f)
 		due, ok := s.await(f, timer)
 		if !ok {
 			return nil
 		}
 		s.play(f, due)
 	}
+}
+
+// skipHole lets a frame follow at once on the one before it when the media's times
+// jump ahead between them.
+func (s *session) skipHole(f media.Frame) {
+	most := maxHole
+	if !s.tracks.Has(media.TrackAudio) {
+		most = maxPicturesHole
+	}
+	if hole := f.PTS - s.edge; hole > most {
+		s.clock.skip(hole)
+	}
+	s.edge = f.PTS + f.Duration
 }
 
 // read is ReadFrame, but does not begin once stop is closed.
@@ -134,6 +162,13 @@ func (s *session) read() (media.Frame, error) {
 // giveUp ends a stream that gives nothing. It interrupts the pump's read.
 func (s *session) giveUp() {
 	s.stalled.Store(true)
+	s.closeStream()
+}
+
+// closeStream interrupts a read, by the stream's Close or by the end of the context
+// it was opened with, whichever it heeds.
+func (s *session) closeStream() {
+	s.cancel()
 	_ = s.stream.Close() // what was killed has nothing to say
 }
 
@@ -185,6 +220,7 @@ func (s *session) play(f media.Frame, due time.Time) {
 	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
 		s.handed.Store(end)
 	}
+	s.trail.add(now, s.at())
 }
 
 func (s *session) isClosed() bool {
@@ -200,7 +236,7 @@ func (s *session) isClosed() bool {
 func (s *session) halt() {
 	s.closing.Do(func() { close(s.stop) })
 	if s.reading.Load() {
-		_ = s.stream.Close() // what was killed has nothing to say
+		s.closeStream()
 	}
 	<-s.halted
 }
@@ -209,6 +245,6 @@ func (s *session) halt() {
 // behind the stream included. It is idempotent.
 func (s *session) close() {
 	s.closing.Do(func() { close(s.stop) })
-	_ = s.stream.Close() // what was killed has nothing to say
+	s.closeStream()
 	<-s.done
 }

@@ -127,7 +127,7 @@ func TestCloseEndsAPumpThatWaits(t *testing.T) {
 	for _, running := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			stream := newScript(media.TrackAudio, 0, time.Hour)
-			stream.frames[0].PTS = time.Hour
+			stream.frames[0].PTS = time.Minute
 			s := newSession(nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
 				func(*session, error) { t.Error("an end was reported") })
 			go s.run(nil, func() {})
@@ -151,4 +151,52 @@ func TestEndOfStreamIsReportedOnce(t *testing.T) {
 		require.Len(t, got, 50)
 		require.ErrorIs(t, err, crash)
 	})
+}
+
+// TestJumpInTimeIsSkipped: a stream whose times jump ahead, playing or paused, goes
+// on at once; a picture may stand for long.
+func TestJumpInTimeIsSkipped(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tracks media.Track
+		jump   time.Duration
+		paused bool // when the jump is read
+		waits  time.Duration
+	}{
+		"sound":          {a, 2 * time.Hour, false, 0},
+		"sound, paused":  {a, 2 * time.Hour, true, 0},
+		"a short hole":   {a, 5 * time.Second, false, 5 * time.Second},
+		"both":           {av, 2 * time.Hour, false, 0},
+		"a slide show":   {v, time.Minute, false, time.Minute},
+		"pictures alone": {v, 2 * time.Hour, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(t *testing.T, r *rig) {
+				src := newFake(c.tracks, 4*time.Second)
+				src.jumpAt, src.jump = 2*time.Second, c.jump
+				if c.paused {
+					// The frame that jumps is read while the one before it is due.
+					time.AfterFunc(1985*ms, func() { _, _ = r.setPaused(true) })
+					time.AfterFunc(time.Minute, func() { _, _ = r.setPaused(false) })
+				}
+				began := time.Now()
+				require.NoError(t, r.setSource(t.Context(), src))
+				sleep(3 * time.Minute)
+				require.Equal(t, []endOf{{c.tracks, nil}}, r.ended())
+				track := a
+				if c.tracks == v {
+					track = v
+				}
+				got := r.got(track)
+				last := got[len(got)-1]
+				want := began.Add(4*time.Second - last.Duration + c.waits)
+				if c.paused {
+					want = want.Add(time.Minute - 1985*ms)
+				}
+				require.Equal(t, want, last.due)
+				require.Equal(t, 4*time.Second+c.jump, r.position())
+			})
+		})
+	}
 }

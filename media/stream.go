@@ -79,6 +79,12 @@ type Source interface {
 	// Open starts the source and returns when its first frame can be read.
 	// When ctx ends first, Open stops whatever it started and returns an
 	// error that wraps ctx.Err(). The caller must Close the stream.
+	//
+	// A Client's ctx lives as long as the stream: it ends when the stream is
+	// closed, so a request or a process that feeds the stream can have it.
+	// Until Open has returned it also ends when another source takes over,
+	// when the stall timeout has passed, and with the context of
+	// SetStreamSourcesContext.
 	Open(ctx context.Context, env Env) (Stream, error)
 }
 

@@ -1,0 +1,294 @@
+//go:build go1.25
+
+package instances
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// told is what a call reported, in order.
+type told struct {
+	mu      sync.Mutex // guards what follows
+	events  []string
+	last    error
+	remains []*Remains
+	gone    int
+}
+
+func (l *told) list() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.events...)
+}
+
+func (l *told) add(event string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, event)
+	l.last = err
+}
+
+func (l *told) recorder() *recorder {
+	return &recorder{
+		streamEnd:  func(t models.StreamType, _ models.Device, err error) { l.add("end of "+t.String(), err) },
+		connection: func(info models.NetworkInfo) { l.add(info.State.String(), info.Err) },
+		upgrade:    func(models.MediaState) { l.add("state", nil) },
+		ended: func(r *Remains) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.remains = append(l.remains, r)
+		},
+		gone: func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.gone++
+		},
+	}
+}
+
+func groupConfig() Config {
+	quiet := slog.New(slog.DiscardHandler)
+	return Config{
+		Logger: quiet, Media: media.Env{Logger: quiet}, Certs: peer.NewCertPool(0),
+		ConnectTimeout: 10 * time.Second, StallTimeout: 30 * time.Second,
+		Peer: peer.Config{Logger: quiet, Disconnected: 7 * time.Second, Failed: 38 * time.Second, Keepalive: 2 * time.Second},
+	}
+}
+
+// TestCallThatIsNeverConnectedEnds: ten minutes after it was created, or after the
+// last Connect that was called off, with the encoder it has armed.
+func TestCallThatIsNeverConnectedEnds(t *testing.T) {
+	t.Parallel()
+	answer, err := os.ReadFile("../jsonparams/testdata/answer.json")
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		var l told
+		g, err := NewGroup(groupConfig(), l.recorder())
+		require.NoError(t, err)
+		g.Begin()
+		require.NoError(t, g.SetSource(t.Context(), newFake(a, time.Minute)))
+		sleep(9 * time.Minute)
+		require.Empty(t, l.list())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, g.Connect(ctx, string(answer)), context.Canceled)
+		sleep(9 * time.Minute)
+		require.Equal(t, []string{"connecting", "disconnected"}, l.list())
+		_, err = g.Rejoin()
+		require.NoError(t, err)
+		sleep(10*time.Minute - time.Millisecond)
+		require.Len(t, l.list(), 2)
+		sleep(time.Millisecond)
+		require.Equal(t, []string{"connecting", "disconnected", "end of audio", "timeout"}, l.list())
+		require.ErrorIs(t, l.last, models.ErrConnectionTimeout)
+		require.ErrorContains(t, l.last, "10m0s")
+		require.Equal(t, []*Remains{nil}, l.remains)
+		require.Equal(t, 1, l.gone)
+		require.ErrorIs(t, g.Connect(t.Context(), string(answer)), models.ErrConnectionNotFound)
+		require.False(t, g.Stop(models.ErrStopped))
+	})
+}
+
+func TestStoppedCallLeavesNoTimer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var l told
+		g, err := NewGroup(groupConfig(), l.recorder())
+		require.NoError(t, err)
+		g.Begin()
+		require.True(t, g.Stop(models.ErrStopped))
+		require.False(t, g.Stop(models.ErrStopped))
+		sleep(time.Hour)
+		require.Equal(t, []string{"closed"}, l.list())
+		require.Equal(t, 1, l.gone)
+	})
+}
+
+// TestRestore goes on with what remains of a lost call, in every way that a source
+// can answer.
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	lost := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, c := range map[string]struct {
+		source   func(*fake)
+		plain    bool // the source cannot seek by its type
+		err      error
+		position time.Duration
+		events   []string
+	}{
+		"at the position":      {position: 30 * time.Second},
+		"a radio":              {source: func(f *fake) { f.live = true }},
+		"not a seekable one":   {plain: true},
+		"nothing there":        {source: func(f *fake) { f.length = 20 * time.Second }, position: 30 * time.Second, events: []string{"end of audio"}},
+		"not reachable":        {source: func(f *fake) { f.fails = models.ErrFile }, err: models.ErrFile},
+		"hangs":                {source: func(f *fake) { f.opens = time.Hour }, err: models.ErrStalled},
+		"a radio that is away": {source: func(f *fake) { f.live, f.fails = true, models.ErrFile }, err: models.ErrFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(a, time.Minute)
+				if c.source != nil {
+					c.source(f)
+				}
+				var src media.Source = f
+				if c.plain {
+					src = plain{f}
+				}
+				r := Remains{
+					Source: src, Tracks: a, Position: 30 * time.Second, Paused: true, Muted: true, Lost: lost,
+					Stats: models.Stats{Audio: models.StreamStats{Packets: 51}},
+				}
+				var l told
+				g, err := NewRestored(groupConfig(), l.recorder(), r)
+				require.NoError(t, err)
+				_, err = g.Rejoin()
+				require.ErrorIs(t, err, models.ErrConnectionExists)
+				require.ErrorContains(t, err, "being restored")
+				_, err = g.Restore(t.Context())
+				require.ErrorIs(t, err, c.err)
+				require.Equal(t, c.events, l.list())
+				if c.err != nil {
+					require.Equal(t, []*Remains{&r}, l.remains, "for another try")
+					require.Equal(t, 1, l.gone)
+					return
+				}
+				require.Equal(t, c.position, g.Position())
+				require.True(t, g.State().Paused && g.State().Muted)
+				require.EqualValues(t, 51, g.Stats().Audio.Packets)
+
+				// The Connect fails: the call is over, and what remains is kept.
+				require.ErrorIs(t, g.Connect(t.Context(), "{}"), models.ErrInvalidParams)
+				require.Len(t, l.remains, 1)
+				kept := l.remains[0]
+				require.Equal(t, lost, kept.Lost)
+				if c.events == nil {
+					require.Equal(t, c.position, kept.Position)
+					require.NotNil(t, kept.Source)
+				} else {
+					require.Nil(t, kept.Source, "it has ended")
+				}
+				require.True(t, kept.Paused && kept.Muted)
+				require.EqualValues(t, 51, kept.Stats.Audio.Packets)
+			})
+		})
+	}
+}
+
+// TestSourceSetWhileRestoringWins: Rejoin succeeds, with the source of the user's.
+func TestSourceSetWhileRestoringWins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := newFake(a, time.Minute)
+		slow.opens = 5 * time.Second
+		var l told
+		g, err := NewRestored(groupConfig(), l.recorder(), Remains{Source: slow, Tracks: a, Position: 30 * time.Second})
+		require.NoError(t, err)
+		restored := make(chan error)
+		go func() { _, err := g.Restore(t.Context()); restored <- err }()
+		sleep(time.Second)
+		require.NoError(t, g.SetSource(t.Context(), newFake(v, time.Minute)))
+		require.NoError(t, <-restored)
+		require.Zero(t, g.Position())
+		g.Stop(models.ErrStopped)
+		require.Equal(t, []string{"end of video", "closed"}, l.list()[len(l.list())-2:])
+		require.Equal(t, []*Remains{nil}, l.remains)
+	})
+}
+
+// TestPlaceIsThatOfTheLastSignOfLife: what is played while the server is silent does
+// not count, whatever happens meanwhile.
+func TestPlaceIsThatOfTheLastSignOfLife(t *testing.T) {
+	t.Parallel()
+	const window = 7 * time.Second
+	for name, c := range map[string]struct {
+		before func(t *testing.T, r *rig) // 3 s before the silence begins
+		during func(t *testing.T, r *rig) // when the silence is noticed
+		want   time.Duration
+	}{
+		"playing": {want: 23 * time.Second},
+		"paused before": {
+			before: func(_ *testing.T, r *rig) { _, _ = r.setPaused(true) }, want: 20 * time.Second,
+		},
+		"paused during": {
+			during: func(_ *testing.T, r *rig) { _, _ = r.setPaused(true) }, want: 23 * time.Second,
+		},
+		"seek before": {
+			before: func(t *testing.T, r *rig) { require.NoError(t, r.seek(t.Context(), to(40*time.Second))) }, want: 43 * time.Second,
+		},
+		"seek during": {
+			during: func(t *testing.T, r *rig) { require.NoError(t, r.seek(t.Context(), to(40*time.Second))) }, want: 40 * time.Second,
+		},
+		"source during": {
+			during: func(t *testing.T, r *rig) { require.NoError(t, r.setSource(t.Context(), newFake(a, time.Hour))) }, want: 0,
+		},
+		"heard again": {
+			during: func(_ *testing.T, r *rig) { r.audible() }, want: 23*time.Second + window + 38*time.Second,
+		},
+		"silent twice": {
+			during: func(_ *testing.T, r *rig) {
+				r.audible()
+				sleep(20 * time.Second)
+				r.silence(time.Now().Add(-window))
+				r.silence(time.Now())
+			},
+			want: 43 * time.Second,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(30 * time.Second)
+				r.window = window
+				r.plug()
+				require.NoError(t, r.setSource(t.Context(), newFake(a, time.Hour)))
+				sleep(20*time.Second - 10*ms)
+				if c.before != nil {
+					c.before(t, r)
+				}
+				sleep(3*time.Second + window)
+				r.silence(time.Now().Add(-window))
+				if c.during != nil {
+					c.during(t, r)
+				}
+				sleep(38 * time.Second)
+				got := r.remains()
+				require.InDelta(t, c.want.Seconds(), got.Position.Seconds(), 0.25)
+				require.Equal(t, a, got.Tracks)
+				r.close(models.ErrClosed)
+			})
+		})
+	}
+}
+
+// TestTrailForgetsNothingInItsWindow: for any window, of a source that plays or that
+// was paused for long.
+func TestTrailForgetsNothingInItsWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, window := range []time.Duration{100 * ms, time.Second, 7 * time.Second, time.Minute} {
+			tr := trail{step: window / trailSteps}
+			began := time.Now()
+			require.Zero(t, tr.at(began))
+			for at := time.Duration(0); at < 5*window; at += 20 * ms {
+				tr.add(began.Add(at), at+20*ms)
+			}
+			now := began.Add(5 * window)
+			require.InDelta(t, (4 * window).Seconds(), tr.at(now.Add(-window)).Seconds(), (20*ms+tr.step).Seconds()+0.02)
+			require.Zero(t, tr.at(began.Add(-time.Second))/(4*window), "as long ago as is known")
+			require.InDelta(t, (5 * window).Seconds(), tr.at(now.Add(time.Hour)).Seconds(), (20*ms+tr.step).Seconds()+0.02)
+		}
+	})
+}
