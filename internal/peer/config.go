@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -27,9 +28,10 @@ type Config struct {
 	NetworkTypes []models.NetworkType
 	// Sockets shares UDP sockets with other connections; nil for own ones.
 	Sockets *SocketPool
-	// OnState hears of what happens after Dial returned: Disconnected,
-	// Connected again, Failed with the reason. It is called in order on one
-	// goroutine of the connection and must not block; it may not call Close.
+	// OnState is called when the state changes after Dial returned: Disconnected
+	// with the reason, Connected again, Failed with the reason, which wraps
+	// ErrConnectionFailed. It is called in order on one goroutine of the
+	// connection and must not block; it may not call Close.
 	OnState func(models.ConnState, error)
 	// Disconnected, Failed and Keepalive are ICE's: silence until the state is
 	// Disconnected, silence after that until it is Failed, and the interval of
@@ -68,8 +70,10 @@ func iceServers(servers []models.ICEServer) []webrtc.ICEServer {
 func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.API, error) {
 	settings := webrtc.SettingEngine{LoggerFactory: c.log, BufferFactory: c.inbound}
 	settings.SetICECredentials(id.Ufrag, id.Pwd)
-	settings.SetICETimeouts(c.cfg.Disconnected, c.cfg.Failed, c.cfg.Keepalive)
-	settings.SetICEMaxBindingRequests(bindingRequests)
+	// Neither pion's timeout nor its count of checks ends an attempt: Dial does,
+	// and after it the watcher.
+	settings.SetICETimeouts(c.cfg.Disconnected, 0, c.cfg.Keepalive)
+	settings.SetICEMaxBindingRequests(math.MaxUint16)
 	settings.SetHostAcceptanceMinWait(0)
 	settings.SetPrflxAcceptanceMinWait(0)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,19 +14,18 @@ import (
 )
 
 const (
-	// bindingRequests is how often a pair is checked before it is given up:
-	// 30 s at pion's 200 ms. The server answers errors or nothing until the
-	// join has reached its media node, and pion's 7 would be over by then.
-	bindingRequests = 150
-	// A controlled agent concludes that the server never nominates when its
-	// checks have succeeded for unnominated, and it has tried for liteAfter in
-	// all. Full agents nominate at once or, by the default of pion's, a second
-	// after the first answer. Both leave room for the other role within the
-	// connect timeout.
+	// unanswered is how long checks may go without any answer before the other
+	// ICE role is taken: pion/ice up to 4.0.10 drops checks of its own role
+	// without a word. It is repeated until the connect timeout, as a server that
+	// has not yet learned of the join answers nothing either.
+	unanswered = 3500 * time.Millisecond
+	// unnominated is how long checks may succeed without a nomination before
+	// the other role is taken: a lite agent (RFC 8445 section 2.5) never
+	// nominates. Full agents do at once or, by the default of pion's, a second
+	// after the first answer.
 	unnominated = 2 * time.Second
-	liteAfter   = 3 * time.Second
-	// litePoll is how often it looks.
-	litePoll = 250 * time.Millisecond
+	// rolePoll is how often that is looked at.
+	rolePoll = 250 * time.Millisecond
 	// channelWait bounds the wait for the data channel once DTLS is up. Some
 	// servers read no RTP before it is open; others never answer SCTP.
 	channelWait = 500 * time.Millisecond
@@ -39,7 +37,7 @@ type Conn struct {
 	cfg          Config
 	announced    string // the server's certificate, by its fingerprint
 	way          route
-	epoch        time.Time
+	clock        clock
 	pc           *webrtc.PeerConnection
 	log          *pionLog
 	wire         *wire
@@ -56,17 +54,26 @@ type Conn struct {
 	reason error // why failed; written before failed is closed
 }
 
-// errNoNomination: checks succeed but the server, an ICE-lite one, never
-// nominates a pair.
-var errNoNomination = errors.New("the server nominates no candidate pair")
+// errOtherRole is returned by an attempt that gets nowhere in its ICE role.
+var errOtherRole = errors.New("the server does not go on with this ICE role")
+
+// dialer connects to one server.
+type dialer struct {
+	id       *Identity
+	response jsonparams.Response
+	way      route
+	cfg      Config
+	reached  stage // by the attempt that came furthest
+}
 
 // Dial connects and returns when media can flow. It blocks until then, until ctx
 // ends, whose cause it returns, or until the connection has failed with
-// ErrConnectionFailed. The caller must Close the connection.
+// ErrConnectionFailed. Nothing but ctx limits how long the server may take. The
+// caller must Close the connection.
 //
 // We start as the controlled agent, as Telegram's own clients do. A server that
-// is ICE-lite leaves the nomination to us: then the connection is built again as
-// the controlling agent, with the same identity.
+// does not go on with that may be ICE-lite, or controlled itself: the connection is
+// built again in the other role, with the same identity, and so on by turns.
 func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config) (*Conn, error) {
 	way, err := routeTo(ctx, cfg.usable(r.Transport.Candidates))
 	if ctx.Err() != nil {
@@ -75,44 +82,52 @@ func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config)
 	if err != nil {
 		return nil, err
 	}
-	routed := *r
-	routed.Transport.Candidates = way.candidates
-
-	c, err := dialAs(ctx, id, &routed, way, cfg, false)
-	if errors.Is(err, errNoNomination) {
-		cfg.Logger.Debug("ice-lite server: taking the controlling role")
-		c, err = dialAs(ctx, id, &routed, way, cfg, true)
+	d := dialer{id: id, response: *r, way: way, cfg: cfg}
+	d.response.Transport.Candidates = way.candidates
+	for controlling := false; ; controlling = !controlling {
+		c, err := d.dial(ctx, controlling)
+		switch {
+		case errors.Is(err, errOtherRole):
+			cfg.Logger.Debug("taking the other ICE role", "controlling", !controlling, "reached", d.reached)
+		case errors.Is(err, models.ErrConnectionTimeout):
+			return nil, fmt.Errorf("%w: %s", err, d.reached)
+		default:
+			return c, err
+		}
 	}
-	return c, err
 }
 
-func dialAs(ctx context.Context, id *Identity, r *jsonparams.Response, way route, cfg Config, controlling bool) (*Conn, error) {
+// dial makes one attempt, in one role.
+func (d *dialer) dial(ctx context.Context, controlling bool) (*Conn, error) {
+	cfg := d.cfg
 	c := &Conn{
 		cfg:       cfg,
-		announced: r.Transport.Fingerprint,
-		way:       way,
-		epoch:     time.Now(),
+		announced: d.response.Transport.Fingerprint,
+		way:       d.way,
+		clock:     newClock(),
 		log:       &pionLog{logger: cfg.Logger, on: cfg.DebugLogs},
 		poke:      make(chan struct{}, 1),
 		connected: make(chan struct{}),
 		failed:    make(chan struct{}),
 		stop:      make(chan struct{}),
 	}
-	c.audio = newAudioTrack(id.AudioSSRC, c.epoch)
-	c.video = newVideoTrack(id.Layers[0], c.epoch)
-	c.wire = &wire{epoch: c.epoch}
+	c.audio = newAudioTrack(d.id.AudioSSRC, c.clock.epoch)
+	c.video = newVideoTrack(d.id.Layers[0], c.clock.epoch)
+	c.wire = &wire{clock: c.clock}
 	c.video.gate.estimate = &c.wire.estimate
 	if cfg.Sockets != nil {
 		var err error
-		if c.lease, err = cfg.Sockets.take(way); err != nil {
+		if c.lease, err = cfg.Sockets.take(d.way); err != nil {
 			return nil, err
 		}
 	}
-	opened, err := c.open(id, r, way, controlling)
+	opened, err := c.open(d.id, &d.response, d.way, controlling)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), c.Close())
 	}
-	if err := c.await(ctx, opened, controlling); err != nil {
+	stage, err := c.await(ctx, opened)
+	d.reached = max(d.reached, stage)
+	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.done.Add(1)
@@ -180,34 +195,33 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 	return opened, nil
 }
 
-// await waits until media can flow.
-func (c *Conn) await(ctx context.Context, opened <-chan struct{}, controlling bool) error {
-	var lite <-chan time.Time
-	if !controlling {
-		ticker := time.NewTicker(litePoll)
-		defer ticker.Stop()
-		lite = ticker.C
-	}
-	var succeeding time.Time // since when the checks are answered
+// await waits until media can flow. It returns how far the connection has come.
+func (c *Conn) await(ctx context.Context, opened <-chan struct{}) (stage, error) {
+	ticker := time.NewTicker(rolePoll)
+	defer ticker.Stop()
+	var checking, answered time.Time // since when
 	for {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return c.stage(), context.Cause(ctx)
 		case <-c.failed:
-			return c.reason
-		case <-lite:
-			switch {
-			case c.pc.ICEConnectionState() != webrtc.ICEConnectionStateChecking:
-				// Not yet, or nominated already.
-			case succeeding.IsZero():
-				if c.checksSucceed() {
-					succeeding = time.Now()
-				}
-			case time.Since(succeeding) >= unnominated && time.Since(c.epoch) >= liteAfter:
-				return errNoNomination
-			}
+			return c.stage(), c.reason
 		case <-c.connected:
-			return c.awaitChannel(ctx, opened)
+			return c.stage(), c.awaitChannel(ctx, opened)
+		case now := <-ticker.C:
+			if c.pc.ICEConnectionState() != webrtc.ICEConnectionStateChecking {
+				continue // not yet, or nominated already
+			}
+			if checking.IsZero() {
+				checking = now
+			}
+			reached := c.stage()
+			if answered.IsZero() && reached > noAnswer {
+				answered = now
+			}
+			if answered.IsZero() && now.Sub(checking) >= unanswered || !answered.IsZero() && now.Sub(answered) >= unnominated {
+				return reached, errOtherRole
+			}
 		}
 	}
 }
@@ -225,81 +239,6 @@ func (c *Conn) awaitChannel(ctx context.Context, opened <-chan struct{}) error {
 	case <-opened:
 	}
 	return nil
-}
-
-// checksSucceed reports whether the server answers our connectivity checks.
-func (c *Conn) checksSucceed() bool {
-	for _, s := range c.pc.GetStats() {
-		if pair, ok := s.(webrtc.ICECandidatePairStats); ok && pair.ResponsesReceived > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// watch turns pion's states into ours, until the connection is over.
-func (c *Conn) watch() {
-	defer c.done.Done()
-	last := models.Connecting
-	for {
-		select {
-		case <-c.stop:
-			return
-		case <-c.poke:
-		}
-		now, over := last, false
-		switch c.pc.ConnectionState() {
-		case webrtc.PeerConnectionStateConnected:
-			now = models.Connected
-		case webrtc.PeerConnectionStateDisconnected:
-			now = models.Disconnected
-		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			now, over = models.Failed, true
-		}
-		if now == last {
-			continue
-		}
-		first := last == models.Connecting
-		last = now
-		if over {
-			c.reason = c.failure()
-			close(c.failed)
-		}
-		switch {
-		case !first:
-			c.cfg.OnState(now, c.reason)
-		case now == models.Connected:
-			close(c.connected)
-		}
-		if over {
-			return
-		}
-	}
-}
-
-// failure says which floor gave way.
-func (c *Conn) failure() error {
-	select {
-	case <-c.connected:
-		silent := c.cfg.Disconnected + c.cfg.Failed
-		if c.pc.ICEConnectionState() != webrtc.ICEConnectionStateFailed {
-			return fmt.Errorf("%w: closed by the server", models.ErrConnectionFailed)
-		}
-		if local, gone := c.way.gone(); gone {
-			return fmt.Errorf("%w: the local address %s is gone, nothing heard for %s", models.ErrConnectionFailed, local, silent)
-		}
-		return fmt.Errorf("%w: nothing heard from the server for %s", models.ErrConnectionFailed, silent)
-	default:
-	}
-	if c.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {
-		return fmt.Errorf("%w: ice: the server answers none of our checks", models.ErrConnectionFailed)
-	}
-	cert := c.pc.SCTP().Transport().GetRemoteCertificate()
-	if sum := sha256.Sum256(cert); cert != nil && fingerprint(sum) != c.announced {
-		return fmt.Errorf("%w: dtls: the server's certificate has the fingerprint %s, announced was %s",
-			models.ErrConnectionFailed, fingerprint(sum), c.announced)
-	}
-	return fmt.Errorf("%w: dtls: the handshake failed", models.ErrConnectionFailed)
 }
 
 // Audio is the Opus stream.

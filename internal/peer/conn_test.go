@@ -31,14 +31,25 @@ func config() peer.Config {
 // dial joins a server and connects to it.
 func dial(ctx context.Context, t *testing.T, server *sfu.SFU, cfg peer.Config) (*peer.Conn, *sfu.Participant, error) {
 	t.Helper()
+	return dialEdited(ctx, t, server, cfg, nil)
+}
+
+// dialEdited is dial after prepare has seen, or changed, what is there before it.
+func dialEdited(
+	ctx context.Context, t *testing.T, server *sfu.SFU, cfg peer.Config, prepare func(*jsonparams.Response, *sfu.Participant),
+) (*peer.Conn, *sfu.Participant, error) {
+	t.Helper()
 	id, err := peer.NewIdentity(nil)
 	require.NoError(t, err)
 	params, err := id.Join().Encode()
 	require.NoError(t, err)
-	answer, err := server.Join(ctx, params)
+	answer, err := server.Join(context.WithoutCancel(ctx), params)
 	require.NoError(t, err)
 	response, err := jsonparams.Decode(answer)
 	require.NoError(t, err)
+	if prepare != nil {
+		prepare(response, server.Participant(id.AudioSSRC))
+	}
 	conn, err := peer.Dial(ctx, id, response, cfg)
 	if err == nil {
 		t.Cleanup(func() { require.NoError(t, conn.Close()) })
@@ -83,6 +94,9 @@ func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 		"controlled, waits":        {ICE: sfu.Controlled, DTLSRole: sfu.ServerRole},
 		"test server, lite":        {TelegramTest: true, ICE: sfu.Lite},
 		"test server, controlled":  {TelegramTest: true, ICE: sfu.Controlled},
+		"drops our first role":     {ICE: sfu.Controlled, DropRoleConflicts: true},
+		"drops it, test server":    {ICE: sfu.Controlled, DropRoleConflicts: true, TelegramTest: true},
+		"drops our second role":    {SilentFor: 4 * time.Second, DropRoleConflicts: true},
 		"aes-256-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM}},
 		"aes-128-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}},
 		"aes-128-cm only":          {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}},
@@ -125,25 +139,6 @@ func TestDialGivesUpWithTheCauseOfItsContext(t *testing.T) {
 	time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
 	_, _, err := dial(ctx, t, server, config())
 	require.ErrorIs(t, err, cause)
-}
-
-func TestKickIsReportedOnce(t *testing.T) {
-	t.Parallel()
-	type change struct {
-		state models.ConnState
-		err   error
-	}
-	changes := make(chan change, 8)
-	cfg := config()
-	cfg.OnState = func(s models.ConnState, err error) { changes <- change{s, err} }
-	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
-	require.NoError(t, err)
-	far.Kick()
-	got := <-changes
-	require.Equal(t, models.Failed, got.state)
-	require.ErrorIs(t, got.err, models.ErrConnectionFailed)
-	require.NoError(t, conn.Close())
-	require.Empty(t, changes)
 }
 
 // TestStreamsStayAliveAndAreReported: an idle video stream gets a padding packet

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"io"
+	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/transport/v5/packetio"
@@ -66,7 +67,7 @@ func (e ear) reports(blocks []rtcp.ReceptionReport) {
 	}
 	for _, b := range blocks {
 		if b.SSRC == e.ssrc {
-			t.feedback.take(b, t.line.rate)
+			t.feedback.take(b, t.line.rate, e.conn.clock.ntp(time.Now()))
 		}
 	}
 }

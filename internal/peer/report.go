@@ -46,10 +46,7 @@ func (c *Conn) maintain() {
 // senderReports returns a report for each stream that has sent anything, all of
 // one instant.
 func (c *Conn) senderReports() []rtcp.Packet {
-	// Wall time is that of the epoch plus what the monotonic clock counted:
-	// a step of the system clock must not tear RTP and NTP apart.
 	now := time.Now()
-	wall := c.epoch.Add(now.Sub(c.epoch))
 	var packets []rtcp.Packet
 	var chunks []rtcp.SourceDescriptionChunk
 	for _, t := range []*Track{c.audio, c.video} {
@@ -59,7 +56,7 @@ func (c *Conn) senderReports() []rtcp.Packet {
 		}
 		packets = append(packets, &rtcp.SenderReport{
 			SSRC:        t.ssrc,
-			NTPTime:     ntpTime(wall),
+			NTPTime:     c.clock.ntp(now),
 			RTPTime:     t.line.at(now),
 			PacketCount: uint32(sent.packets), // modulo 2^32
 			OctetCount:  uint32(sent.octets),
@@ -82,15 +79,16 @@ type feedback struct {
 }
 
 // take reads one report block (RFC 3550 section 6.4.1). The round trip is what has
-// passed since the sender report it answers, less the time the server kept it.
-func (f *feedback) take(b rtcp.ReceptionReport, rate int64) {
+// passed since the sender report it answers, less the time the server kept it. now is
+// the NTP time of that report's clock.
+func (f *feedback) take(b rtcp.ReceptionReport, rate int64, now uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.FractionLost = float64(b.FractionLost) / 256
 	f.Lost = int64(int32(b.TotalLost<<8) >> 8) // 24 bits, signed
 	f.Jitter = time.Duration(int64(b.Jitter) * int64(time.Second) / rate)
 	if b.LastSenderReport != 0 {
-		trip := uint32(ntpTime(time.Now())>>16) - b.LastSenderReport - b.Delay
+		trip := uint32(now>>16) - b.LastSenderReport - b.Delay
 		if int32(trip) >= 0 {
 			f.RoundTrip = time.Duration(trip) * time.Second >> 16
 		}

@@ -19,7 +19,7 @@ import (
 type wire struct {
 	interceptor.NoOp
 	estimate
-	epoch time.Time
+	clock clock
 
 	// order guards next, and is held until the packet is in the socket, so that
 	// packets leave in the order of their numbers. A UDP socket does not wait.
@@ -35,13 +35,14 @@ func (w *wire) BindLocalStream(_ *interceptor.StreamInfo, writer interceptor.RTP
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
 		w.order.Lock()
 		defer w.order.Unlock()
+		now := time.Now()
 		if ext := h.GetExtension(jsonparams.ExtTransportWide); len(ext) == 2 {
 			w.next++
 			binary.BigEndian.PutUint16(ext, w.next)
-			w.note(w.next, h.MarshalSize()+len(payload), time.Since(w.epoch))
+			w.note(w.next, h.MarshalSize()+len(payload), now.Sub(w.clock.epoch))
 		}
 		if ext := h.GetExtension(jsonparams.ExtAbsSendTime); len(ext) == 3 {
-			putAbsSendTime(ext, time.Now())
+			putAbsSendTime(ext, w.clock.ntp(now))
 		}
 		return writer.Write(h, payload, a)
 	})
@@ -49,15 +50,7 @@ func (w *wire) BindLocalStream(_ *interceptor.StreamInfo, writer interceptor.RTP
 
 // putAbsSendTime writes 24 bits of 6.18 fixed-point seconds, the middle of an
 // NTP timestamp.
-func putAbsSendTime(b []byte, t time.Time) {
-	v := uint32(ntpTime(t) >> 14)
+func putAbsSendTime(b []byte, ntp uint64) {
+	v := uint32(ntp >> 14)
 	b[0], b[1], b[2] = byte(v>>16), byte(v>>8), byte(v)
-}
-
-// ntpTime returns seconds since 1900 as 32.32 fixed point (RFC 3550 section 4).
-func ntpTime(t time.Time) uint64 {
-	const from1900 = 2208988800 // seconds from 1900 to 1970
-	sec := uint64(t.Unix() + from1900)
-	frac := uint64(t.Nanosecond()) << 32 / uint64(time.Second)
-	return sec<<32 | frac
 }
