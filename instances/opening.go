@@ -197,8 +197,7 @@ func (p *player) install(life context.Context, o *opening, stream media.Stream, 
 	s.tracks, s.trail.step = tracks, p.window/trailSteps
 	s.cancel = func() { o.cancel(models.ErrClosed) }
 	if old != nil {
-		p.count.late += old.late.Load()
-		p.count.moves += old.moves.Load()
+		p.count.add(old)
 	}
 	if o.again != nil {
 		p.count.restarts++

@@ -55,6 +55,15 @@ type player struct {
 // playerCount is what Stats says of sessions that are over, and of restarts.
 type playerCount struct{ late, moves, restarts uint64 }
 
+// add counts what a session did so far.
+func (c *playerCount) add(s *session) {
+	c.late += s.late.Load()
+	c.moves += s.moves.Load()
+	if stream, ok := s.stream.(interface{ Restarts() uint64 }); ok {
+		c.restarts += stream.Restarts()
+	}
+}
+
 func newPlayer(env media.Env, stall time.Duration, tell audience) *player {
 	p := &player{env: env, stall: stall, tell: tell}
 	p.told = p.describe()
@@ -118,8 +127,7 @@ func (p *player) retire(s *session, err error) {
 		return
 	}
 	p.current, p.played = nil, s.position()
-	p.count.late += s.late.Load()
-	p.count.moves += s.moves.Load()
+	p.count.add(s)
 	p.announce()
 	p.tell.ended(s.tracks, err)
 }
@@ -232,8 +240,7 @@ func (p *player) counts() playerCount {
 	defer p.mu.Unlock()
 	c := p.count
 	if p.current != nil {
-		c.late += p.current.late.Load()
-		c.moves += p.current.moves.Load()
+		c.add(p.current)
 	}
 	return c
 }

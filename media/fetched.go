@@ -30,37 +30,53 @@ func (e Env) fetcher() *fetch.Client {
 // fetch opens what is fetched by this process and reaches ffmpeg by a loopback
 // address.
 func (s *urlSource) fetch(ctx context.Context, env Env, u target, position time.Duration) (Stream, error) {
-	client := env.fetcher()
-	cmd, err := s.fetched(ctx, env, client, u, position)
-	if err != nil {
-		_ = client.Close()
-		return nil, err
+	stream, kind, err := s.fetchOnce(ctx, env, u, position)
+	if err != nil || kind != fetch.Live {
+		return stream, err
 	}
-	cmd.release = func() { _ = client.Close() }
-	return encoderStream(openEncoder(ctx, env, cmd))
+	return newReopening(env, stream, func(ctx context.Context) (Stream, error) {
+		stream, _, err := s.fetchOnce(ctx, env, u, 0)
+		return stream, err
+	}), nil
 }
 
-func (s *urlSource) fetched(ctx context.Context, env Env, client *fetch.Client, u target, position time.Duration) (command, error) {
+// fetchOnce opens what is there now.
+func (s *urlSource) fetchOnce(ctx context.Context, env Env, u target, position time.Duration) (Stream, fetch.Kind, error) {
+	client := env.fetcher()
+	cmd, kind, err := s.fetched(ctx, env, client, u, position)
+	if err != nil {
+		_ = client.Close()
+		return nil, 0, err
+	}
+	cmd.release = func() { _ = client.Close() }
+	stream, err := encoderStream(openEncoder(ctx, env, cmd))
+	return stream, kind, err
+}
+
+func (s *urlSource) fetched(
+	ctx context.Context, env Env, client *fetch.Client, u target, position time.Duration,
+) (cmd command, kind fetch.Kind, err error) {
 	resource, err := client.Open(ctx, u.url)
 	switch {
 	case ctx.Err() != nil:
-		return command{}, ctx.Err()
+		return cmd, 0, ctx.Err()
 	case err != nil:
-		return command{}, fmt.Errorf("%w: %w", models.ErrFile, err)
+		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
 	if err := reachable(resource, position); err != nil {
-		return command{}, err
+		return cmd, 0, err
 	}
 	if resource.Kind == fetch.Playlist {
-		return s.playlist(ctx, env, resource, u, position)
+		cmd, err = s.playlist(ctx, env, resource, u, position)
+		return cmd, resource.Kind, err
 	}
 	address, err := client.Serve(resource)
 	if err != nil {
-		return command{}, fmt.Errorf("%w: %w", models.ErrFile, err)
+		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
-	cmd := s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.output(s.opts)), position)
-	cmd.inputErr = resource.Err
-	return cmd, nil
+	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.output(s.opts)), position)
+	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
+	return cmd, resource.Kind, nil
 }
 
 // playlist leaves a playlist to ffmpeg.

@@ -45,6 +45,10 @@ type command struct {
 	// handed to the process; it is asked at the end of the output. May be nil.
 	inputErr func() error
 
+	// resumed returns how often the input was asked for again where its
+	// server had hung up. May be nil.
+	resumed func() uint64
+
 	// release gives back what the input needs. It is called once, when the
 	// process is gone. May be nil.
 	release func()
@@ -205,6 +209,14 @@ func (e *encoder) inputErr() error {
 		return nil
 	}
 	return e.cmd.inputErr()
+}
+
+// Restarts returns how often the input was asked for again.
+func (e *encoder) Restarts() uint64 {
+	if e.cmd.resumed == nil {
+		return 0
+	}
+	return e.cmd.resumed()
 }
 
 func (e *encoder) release() {

@@ -101,13 +101,20 @@ func (w *seekWatch) result(p *proc.Process) error {
 	defer w.mu.Unlock()
 	// Where nothing is, some demuxers fail to go and others land before it.
 	known := w.seen == w.inputs && !w.unknown && !w.guessed
-	if known && w.position >= w.duration {
+	if known && w.position > 0 && w.position >= w.duration {
 		return fmt.Errorf("%w: nothing at %v of %v: %w", models.ErrFile, w.position, w.duration, io.EOF)
 	}
 	if w.refused != "" {
 		return fmt.Errorf("%w: ffmpeg: %s", models.ErrSeekUnsupported, w.refused)
 	}
 	return nil
+}
+
+// finite reports whether the inputs have an end, by what ffmpeg said of them.
+func (w *seekWatch) finite() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen == w.inputs && !w.unknown && w.duration > 0
 }
 
 // ffmpegTime is ffmpeg's syntax of a duration: [HH:]MM:SS[.m] or S[.m] with a

@@ -61,9 +61,7 @@ func (s *urlSource) open(ctx context.Context, env Env, u target, position time.D
 	if position > 0 {
 		return nil, fmt.Errorf("%w: %s streams are live", models.ErrSeekUnsupported, u.scheme)
 	}
-	cmd := s.command(env, encodeArgs(0, urlInput(u, 0), s.as.output(s.opts)), 0)
-	cmd.redact, cmd.lost = u.redact, u.lost
-	return encoderStream(openEncoder(ctx, env, cmd))
+	return s.connect(ctx, env, u)
 }
 
 // encoderStream keeps a nil encoder from becoming a Stream that is not nil.

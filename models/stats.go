@@ -33,7 +33,7 @@ type Stats struct {
 	// more than 200 ms late: the source or the machine was too slow.
 	ClockMoves uint64
 	// SourceRestarts counts how often a source was opened again: for a seek,
-	// or because its server had hung up during a pause.
+	// or where its server had hung up.
 	SourceRestarts uint64
 }
 
