@@ -25,6 +25,8 @@ type MovieSpec struct {
 	NoAudio bool
 	// Tones makes the audio that of MakeTones, in place of beeps.
 	Tones bool
+	// Sweep makes it that of MakeSweep.
+	Sweep bool
 	// Options are ffmpeg output options. They come last and win over the
 	// defaults.
 	Options []string
@@ -63,6 +65,9 @@ func MakeMovie(ctx context.Context, ffmpeg, path string, spec MovieSpec) (err er
 		defer func() { err = errors.Join(err, os.Remove(sound)) }()
 		args = append(args, "-f", "s16le", "-ar", strconv.Itoa(SampleRate), "-ac", "1", "-i", "file:"+sound, "-ac", "2")
 	}
+	if spec.Sweep {
+		args = append(args, "-b:a", sweepBitrate)
+	}
 	pixels := "yuv420p"
 	if spec.Width%2+spec.Height%2 > 0 {
 		pixels = "yuv444p"
@@ -86,9 +91,12 @@ func MakeMovie(ctx context.Context, ffmpeg, path string, spec MovieSpec) (err er
 func writeSound(path string, spec MovieSpec, rate frameRate, frames int, flashes []flash) (string, error) {
 	samples := int(rate.at(frames) * SampleRate / time.Second)
 	var pcm []byte
-	if spec.Tones {
-		pcm = toneSamples(samples/SampleRate+1, SampleRate)[:2*samples]
-	} else {
+	switch seconds := samples/SampleRate + 1; {
+	case spec.Sweep:
+		pcm = sweepSamples(seconds, SampleRate)[:2*samples]
+	case spec.Tones:
+		pcm = toneSamples(seconds, SampleRate)[:2*samples]
+	default:
 		pcm = beepSamples(samples, rate, flashes)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "sound-*.pcm")

@@ -13,22 +13,24 @@ import (
 )
 
 // ToneCount is how many tones there are; second ToneCount sounds like second 0.
-const ToneCount = 22
+const ToneCount = 61
 
 const (
 	toneAmplitude = 0.4
 	defaultRate   = 48000
 )
 
-// ToneFrequency is what second n of a tone file sounds like, in Hz. All tones
-// lie within one octave, so none is a harmonic of another; neighbours in time
-// are at least 315 Hz apart. The frequencies are whole numbers: each second
-// starts and ends at a zero crossing.
-func ToneFrequency(n int) float64 {
-	return float64(1000 + 45*(7*n%ToneCount))
-}
+// ToneFrequency is what second n of a tone file sounds like, in Hz. None is a
+// harmonic of another; neighbours in time are at least 315 Hz apart. The
+// frequencies are whole numbers: each second starts and ends at a zero crossing.
+func ToneFrequency(n int) float64 { return stepFrequency(toneStep * n % ToneCount) }
 
-// AudioSpec says what MakeTones makes.
+// Second n sounds like step toneStep*n of a scale of ToneCount, a prime.
+const toneStep = 7
+
+func stepFrequency(step int) float64 { return float64(1000 + 45*step) }
+
+// AudioSpec says what MakeTones and MakeSweep make.
 type AudioSpec struct {
 	// Seconds is the length, and so the number of tones.
 	Seconds int
@@ -48,8 +50,17 @@ type AudioSpec struct {
 // at sample 0. The extension of path selects container and codec; .ogg, .opus,
 // .webm and .mka hold Opus.
 func MakeTones(ctx context.Context, ffmpeg, path string, spec AudioSpec) error {
+	if err := encodeSound(ctx, ffmpeg, path, spec, toneSamples); err != nil {
+		return fmt.Errorf("make tones: %w", err)
+	}
+	return nil
+}
+
+// encodeSound writes a file of the sound that samples returns for a number of seconds and
+// a sample rate.
+func encodeSound(ctx context.Context, ffmpeg, path string, spec AudioSpec, samples func(seconds, rate int) []byte) error {
 	if spec.Seconds <= 0 {
-		return errors.New("make tones: no length")
+		return errors.New("no length")
 	}
 	rate, channels := spec.Rate, spec.Channels
 	if rate == 0 {
@@ -70,10 +81,7 @@ func MakeTones(ctx context.Context, ffmpeg, path string, spec AudioSpec) error {
 		args = append(args, "-c:a", "libopus", "-ar", "48000")
 	}
 	args = append(append(args, spec.Options...), path)
-	if err := run(ctx, ffmpeg, bytes.NewReader(toneSamples(spec.Seconds, rate)), args...); err != nil {
-		return fmt.Errorf("make tones: %w", err)
-	}
-	return nil
+	return run(ctx, ffmpeg, bytes.NewReader(samples(spec.Seconds, rate)), args...)
 }
 
 func toneSamples(seconds, rate int) []byte {
@@ -169,23 +177,56 @@ type loudest struct {
 // toneAmplitudes finds the loudest tone around each hop, and whether the sound
 // there is that tone and not something else.
 func toneAmplitudes(samples []float64) (tops []loudest, pure []bool) {
-	var filters [ToneCount]goertzel
-	for i := range filters {
-		filters[i] = newGoertzel(ToneFrequency(i), SampleRate/decimation)
-	}
+	scale := newScale()
 	window := newHann(toneWindow)
 	for center := 0; center <= len(samples); center += toneHop {
 		windowed, power := window.apply(samples, center)
-		var best loudest
-		for i := range filters {
-			if a := filters[i].magnitude(windowed) / window.gain; a > best.amplitude {
-				best = loudest{tone: i, amplitude: a}
-			}
-		}
+		best := scale.loudest(windowed)
+		best.amplitude /= window.gain
 		tops = append(tops, best)
 		pure = append(pure, power > 0 && best.amplitude*best.amplitude/2 >= minPurity*power)
 	}
 	return tops, pure
+}
+
+// scale measures all tones, in order of frequency.
+type scale struct {
+	filters [ToneCount]goertzel
+	tones   [ToneCount]int // which tone each step is
+}
+
+func newScale() *scale {
+	var s scale
+	for tone := range ToneCount {
+		step := toneStep * tone % ToneCount
+		s.filters[step] = newGoertzel(stepFrequency(step), SampleRate/decimation)
+		s.tones[step] = tone
+	}
+	return &s
+}
+
+// coarse is how many steps a window of 20 ms cannot tell apart at a glance.
+const coarse = 3
+
+// loudest looks at each third step, then around the best of them. The amplitude is
+// in units of the window's gain.
+func (s *scale) loudest(windowed []float64) loudest {
+	best, at := 0.0, 0
+	try := func(step int) {
+		if m := s.filters[step].magnitude(windowed); m > best {
+			best, at = m, step
+		}
+	}
+	for step := 0; step < ToneCount; step += coarse {
+		try(step)
+	}
+	from, to := max(0, at-coarse+1), min(ToneCount, at+coarse)
+	for step := from; step < to; step++ {
+		if step%coarse != 0 {
+			try(step)
+		}
+	}
+	return loudest{tone: s.tones[at], amplitude: best}
 }
 
 // CheckTones reports how tones differ from length of a tone file played from
