@@ -3,11 +3,11 @@ package gotgcall
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"sync"
 	"time"
 
 	"github.com/gotgcall/gotgcall/instances"
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/peer"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -19,6 +19,7 @@ import (
 // be called from inside a callback, Close too.
 type Client struct {
 	// immutable after New
+	ffmpeg ffmpeg.Build
 	calls  instances.Config
 	events *dispatcher
 	ending sync.WaitGroup // one for each call that is not quite gone
@@ -40,19 +41,21 @@ type lostCall struct {
 
 func (l *lostCall) age() time.Duration { return time.Since(l.Lost) }
 
-// New returns a Client without calls. It fails with ErrFFmpegSpawn when there is
-// no ffmpeg, and with ErrInvalidParams for an option it cannot use. The caller
-// must Close it.
+// New returns a Client without calls. It runs ffmpeg once, which takes some 60 ms
+// and at most 10 s, and fails with ErrFFmpegSpawn when there is none, when it is
+// older than 4.4 or when it was built without libopus or libvpx; and with
+// ErrInvalidParams for an option it cannot use. The caller must Close it.
 func New(opts ...Option) (*Client, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
 		return nil, fmt.Errorf("new client: %w", err)
 	}
-	if _, err := exec.LookPath(cfg.ffmpegPath); err != nil {
-		return nil, fmt.Errorf("new client: %w: %w; install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; "+
-			"Windows: winget install ffmpeg), or give its path with WithFFmpegPath", ErrFFmpegSpawn, err)
+	build, err := inspectFFmpeg(cfg.ffmpegPath)
+	if err != nil {
+		return nil, fmt.Errorf("new client: %w; %s", err, howToInstall)
 	}
 	c := &Client{
+		ffmpeg: build,
 		byChat: make(map[int64]*life),
 		lost:   make(map[int64]*lostCall),
 		events: newDispatcher(cfg.logger, cfg.dispatchBuffer),
@@ -197,7 +200,8 @@ func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParam
 // URL of phone.getGroupCallStreamRtmpUrl with its key after it, such as
 // rtmps://dc4-1.rtmp.t.me/s/KEY. The URL is checked and nothing is opened:
 // ErrInvalidParams when it is not rtmp or rtmps, or has no key; ErrConnectionExists
-// when the chat has a call, and ErrWrongMode too when that is a WebRTC call. Every
+// when the chat has a call, and ErrWrongMode too when that is a WebRTC call;
+// ErrFFmpegSpawn when ffmpeg was built without libx264 or aac. Every
 // method but Connect, Rejoin and AudioSSRC (ErrWrongMode) then works as for any call.
 //
 // The publication begins with the first source, whose EncodeOptions it keeps:
@@ -220,6 +224,9 @@ func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
 			err = fmt.Errorf("%w: %w: it is a WebRTC call", err, ErrWrongMode)
 		}
 		return fmt.Errorf("start rtmp: %w", err)
+	}
+	if err := c.ffmpeg.Require("libx264", "aac"); err != nil {
+		return fmt.Errorf("start rtmp: %w; %s", err, howToInstall)
 	}
 	l := &life{client: c, chatID: chatID}
 	r, err := instances.NewRTMP(c.calls, l, rtmpURL)

@@ -155,6 +155,24 @@ func TestNewRefusesWhatItCannotUse(t *testing.T) {
 	_, err := gotgcall.New(gotgcall.WithFFmpegPath(filepath.Join(t.TempDir(), "ffmpeg")))
 	require.ErrorIs(t, err, gotgcall.ErrFFmpegSpawn)
 	require.ErrorContains(t, err, "install ffmpeg")
+	const list = "printf 'Encoders:\\n ------\\n A....D libopus x\\n V....D libvpx x\\n'"
+	for body, words := range map[string]string{
+		"exec false":                                          "exit status 1",
+		"echo ffmpeg version 4.3.7 >&2\n" + list:              "4.4 or newer",
+		"printf 'Encoders:\\n ------\\n A....D libopus x\\n'": "without libvpx",
+		"echo ffmpeg version 5.1-tiny >&2\n" + list:           "",
+	} {
+		client, err := gotgcall.New(gotgcall.WithFFmpegPath(fakeProgram(t, body)))
+		if words == "" {
+			require.NoError(t, err)
+			err = client.StartRTMP(chat, "rtmp://127.0.0.1/s/key")
+			require.NoError(t, client.Close())
+			words = "without libx264 and aac"
+		}
+		require.ErrorIs(t, err, gotgcall.ErrFFmpegSpawn)
+		require.ErrorContains(t, err, words)
+		require.ErrorContains(t, err, "install ffmpeg")
+	}
 	for name, opt := range map[string]gotgcall.Option{
 		"nil option": nil,
 		"nil logger": gotgcall.WithLogger(nil),
@@ -249,14 +267,27 @@ func TestSourceSetBeforeConnectPlaysFromItsStart(t *testing.T) {
 	checkTones(t, packets, 3*time.Second)
 }
 
-func TestKilledFFmpegIsACrash(t *testing.T) {
-	t.Parallel()
+// fakeFFmpeg is a shell script that tells its version and encoders as the real one
+// does, and for anything else does what a test asks for.
+func fakeFFmpeg(t testing.TB, body string) string {
+	t.Helper()
+	return fakeProgram(t, `[ "$1" = -encoders ] && exec ffmpeg "$@"`+"\n"+body)
+}
+
+func fakeProgram(t testing.TB, body string) string {
+	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("a shell script stands for ffmpeg")
 	}
-	// The script plays, and ends itself as the kernel's out-of-memory killer would.
 	script := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho last words >&2\nffmpeg \"$@\" &\nsleep 1\nkill -9 $!\nkill -9 $$\n"), 0o755))
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+body+"\n"), 0o755))
+	return script
+}
+
+func TestKilledFFmpegIsACrash(t *testing.T) {
+	t.Parallel()
+	// The script plays, and ends itself as the kernel's out-of-memory killer would.
+	script := fakeFFmpeg(t, `echo last words >&2; ffmpeg "$@" & sleep 1; kill -9 $!; kill -9 $$`)
 	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))

@@ -9,8 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -346,8 +344,7 @@ func TestStopPreemptsConnect(t *testing.T) {
 // it holds the pipe.
 func TestStopKillsWhatIgnoresSignals(t *testing.T) {
 	t.Parallel()
-	script := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 3600 &\nffmpeg \"$@\"\nsleep 3600\n"), 0o755))
+	script := fakeFFmpeg(t, `trap '' TERM INT HUP; sleep 3600 & ffmpeg "$@"; sleep 3600`)
 	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{})))

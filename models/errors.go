@@ -32,7 +32,8 @@ var (
 	// WebRTC transport (a broadcast or an RTMP stream).
 	ErrUnsupportedCallMode = errors.New("unsupported call mode")
 
-	// ErrFFmpegSpawn: the ffmpeg binary is missing or could not be started.
+	// ErrFFmpegSpawn: the ffmpeg binary is missing, could not be started, or
+	// lacks what it is needed for.
 	ErrFFmpegSpawn = errors.New("ffmpeg did not start")
 
 	// ErrFFmpegCrashed: ffmpeg ended with an error or by a signal while its
