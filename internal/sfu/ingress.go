@@ -127,22 +127,25 @@ func (p *Participant) onRTP(in heldPacket) {
 		return
 	}
 
-	if p.account(pkt, len(in.data), in.at) {
+	at, collected := p.account(pkt, len(in.data), in.at)
+	if collected {
 		return
 	}
 
 	if p.cfg.OnRTP != nil {
-		p.cfg.OnRTP(p, Packet{Header: pkt.Header, Payload: pkt.Payload, Size: len(in.data), Arrival: in.at})
+		p.cfg.OnRTP(p, Packet{Header: pkt.Header, Payload: pkt.Payload, Size: len(in.data), Arrival: at})
 	}
 
 	p.call.distribute(p, plain, p.isVideo(pkt.SSRC))
 }
 
-// account lets the oracle judge and the feedback know. It reports whether the SSRC is one that was collected: what
-// comes on it is nobody's to hear.
-func (p *Participant) account(pkt *rtp.Packet, size int, at time.Time) (collected bool) {
+// account lets the oracle judge and the feedback know. It returns when the packet arrived, and whether its SSRC is one
+// that was collected: what comes on it is nobody's to hear.
+func (p *Participant) account(pkt *rtp.Packet, size int, read time.Time) (at time.Time, collected bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
+	at = p.takeArrived(&pkt.Header, read)
 
 	if ext := pkt.GetExtension(extTransportCC); len(ext) == 2 {
 		p.twcc.Record(p.req.audio, uint16(ext[0])<<8|uint16(ext[1]), at.UnixMicro())
@@ -153,7 +156,7 @@ func (p *Participant) account(pkt *rtp.Packet, size int, at time.Time) (collecte
 		s.want(a, pkt.Payload)
 	}
 
-	return s != nil && (s.stats.Collected || s.media != nil && s.media.stats.Collected)
+	return at, s != nil && (s.stats.Collected || s.media != nil && s.media.stats.Collected)
 }
 
 func (p *Participant) onRTCP(in heldPacket) {
@@ -205,78 +208,4 @@ func (p *Participant) violate(kind, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.oracle.violate(kind, format, args...)
-}
-
-// noteLost is told of RTP packets that never reach the oracle through our own doing.
-func (p *Participant) noteLost(b []byte) {
-	p.note(b, func(h *rtp.Header) {
-		p.swallow++
-		p.oracle.onLost(h)
-	})
-}
-
-// noteLate is told of RTP packets that our weather lets others overtake: for the oracle they are lost until they
-// come.
-func (p *Participant) noteLate(b []byte) {
-	p.note(b, func(h *rtp.Header) {
-		p.late++
-		p.oracle.onLost(h)
-	})
-}
-
-// noteAgain is told of RTP packets that our weather doubles.
-func (p *Participant) noteAgain(b []byte) {
-	p.note(b, func(h *rtp.Header) {
-		p.again++
-		p.oracle.onDoubled(h)
-	})
-}
-
-// note reads the header of a packet, which is in the clear (RFC 3711 §3.1).
-func (p *Participant) note(b []byte, tell func(*rtp.Header)) {
-	header := &rtp.Header{}
-	if _, err := header.Unmarshal(b); err != nil {
-		return
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	tell(header)
-}
-
-// maxControl bounds the RTCP that is on its way: what the weather loses is never asked for.
-const maxControl = 256
-
-// noteSent is told of datagrams when they reach our socket, before the weather.
-func (p *Participant) noteSent(b []byte, at time.Time) {
-	if isRTP(b) {
-		p.note(b, func(h *rtp.Header) { p.oracle.onSent(h, len(b), at) })
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	p.oracle.checkDatagram(len(b))
-
-	if isRTCP(b) {
-		if len(p.control) == maxControl {
-			clear(p.control)
-		}
-
-		p.control[string(b)] = p.oracle.snapshot(at)
-	}
-}
-
-// takeSent finds when a datagram of RTCP reached our socket. The caller holds p.mu.
-func (p *Participant) takeSent(in heldPacket) sentControl {
-	key := string(in.data)
-
-	sent, ok := p.control[key]
-	if !ok {
-		return p.oracle.snapshot(in.at) // forgotten, or it comes for the second time
-	}
-
-	delete(p.control, key)
-
-	return sent
 }

@@ -35,8 +35,8 @@ type Network struct {
 // rtpFate is told what the weather does to RTP packets of the client.
 type rtpFate struct {
 	lost, late, again func(packet []byte)
-	// sent is told of datagrams of any kind when they reach the socket.
-	sent func(datagram []byte, at time.Time)
+	// sent is told of datagrams of any kind when they reach the socket, arrived of RTP packets that came through.
+	sent, arrived func(datagram []byte, at time.Time)
 }
 
 // newNetwork opens the socket.
@@ -65,10 +65,15 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, 
 	}
 	lost := ofRTP(of.lost)
 	n.up = newShaper(cfg.Up, seed, 1, fate{
-		deliver: func(d datagram) { n.enqueue(d, lost) },
-		lost:    lost,
-		late:    ofRTP(of.late),
-		again:   ofRTP(of.again),
+		deliver: func(d datagram) {
+			if isRTP(d.data) {
+				of.arrived(d.data, d.at)
+			}
+			n.enqueue(d, lost)
+		},
+		lost:  lost,
+		late:  ofRTP(of.late),
+		again: ofRTP(of.again),
 	})
 
 	ignore := func(datagram) {}
@@ -153,14 +158,15 @@ func (n *Network) pump(sent func([]byte, time.Time)) {
 			}
 		}
 
-		sent(buf[:size], time.Now())
+		now := time.Now()
+		sent(buf[:size], now)
 
 		if n.handshakeGap > 0 && isDTLS(buf[:size]) {
 			n.BlackOut(n.handshakeGap)
 			n.handshakeGap = 0
 		}
 
-		n.up.submit(datagram{data: append([]byte(nil), buf[:size]...), addr: addr})
+		n.up.submit(datagram{data: append([]byte(nil), buf[:size]...), addr: addr, at: now})
 	}
 }
 

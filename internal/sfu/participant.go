@@ -49,7 +49,8 @@ type Participant struct {
 
 	mu      sync.Mutex // guards what follows
 	oracle  *oracle
-	control map[string]sentControl // RTCP that is on its way through our weather
+	control map[string]sentControl  // RTCP that is on its way through our weather
+	arrived map[packetKey]time.Time // RTP that is on its way from the weather to the read loop
 	data    dataState
 	twcc    *twcc.Recorder
 	odd     Feedback      // how the feedback that twcc builds is spoiled
@@ -94,6 +95,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		done:      make(chan struct{}),
 		oracle:    newOracle(req, cfg.IdleVideoGC),
 		control:   map[string]sentControl{},
+		arrived:   map[packetKey]time.Time{},
 		data:      newDataState(),
 		twcc:      twcc.NewRecorder(reporterSSRC),
 		odd:       cfg.Feedback,
@@ -106,7 +108,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
 
 	if p.network, err = newNetwork(cfg, seed, p.gate, rtpFate{
-		lost: p.noteLost, late: p.noteLate, again: p.noteAgain, sent: p.noteSent,
+		lost: p.noteLost, late: p.noteLate, again: p.noteAgain, sent: p.noteSent, arrived: p.noteArrived,
 	}); err != nil {
 		return nil, err
 	}

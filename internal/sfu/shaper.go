@@ -76,6 +76,9 @@ func (s Shape) validate() error {
 type datagram struct {
 	data []byte
 	addr *net.UDPAddr
+	// at is when it came to the socket, and once it is through the weather when it was due to come out of it: a busy
+	// machine may be later.
+	at time.Time
 }
 
 type delayed struct {
@@ -154,6 +157,7 @@ func (s *shaper) submit(d datagram) {
 	}
 
 	if v.hold {
+		d.at = v.due
 		s.insert(d, v)
 
 		return

@@ -70,7 +70,7 @@ func TestGateKeepsTheRoleOfItsMode(t *testing.T) {
 				at = now.Add(time.Millisecond)
 			}
 
-			pass, reply := g.inspect(datagram{test.data, client}, at)
+			pass, reply := g.inspect(datagram{data: test.data, addr: client}, at)
 			assert.Equal(t, test.pass, pass)
 
 			if test.pass || reply == nil {
