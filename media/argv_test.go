@@ -26,10 +26,6 @@ func TestEncoderArguments(t *testing.T) {
 	t.Parallel()
 	http, err := parseURL("HTTP://u:p@host/a b?c=d")
 	require.NoError(t, err)
-	rtmp, err := parseURL("rtmp://host/app/key")
-	require.NoError(t, err)
-	rtsp, err := parseURL("rtsp://host/x")
-	require.NoError(t, err)
 	const file = "-protocol_whitelist file -format_whitelist " + formats
 	for _, test := range []struct {
 		name     string
@@ -73,15 +69,15 @@ func TestEncoderArguments(t *testing.T) {
 				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
-			"rtmp", 0, urlInput(rtmp, 0),
+			"rtmp", 0, connectedInput("rtmp", "rtmp://host/app/key", TrackAudio),
 			EncodeOptions{},
-			quiet + " -protocol_whitelist rtmp,rtmps,tcp,tls -format_whitelist " + networkFormats +
-				" -rw_timeout 30000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			quiet + " -protocol_whitelist rtmp,tcp -format_whitelist " + formats +
+				" -rw_timeout 30000000 -analyzeduration 1000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 		{
-			"rtsp", 0, urlInput(rtsp, 0),
+			"rtsp", 0, connectedInput("rtsp", "rtsp://host/x", TrackAudio),
 			EncodeOptions{},
-			quiet + " -protocol_whitelist rtsp,rtsps,rtp,tcp,tls -format_whitelist " + networkFormats + ",rtsp,sdp,rtp" +
+			quiet + " -protocol_whitelist rtsp,rtp,tcp -format_whitelist " + formats + ",rtsp,sdp,rtp" +
 				" -rtsp_transport tcp -i rtsp://host/x -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 		},
 	} {

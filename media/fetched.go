@@ -23,8 +23,8 @@ func (e Env) patience() time.Duration {
 	return stall * 4 / 5
 }
 
-func (e Env) fetcher() *fetch.Client {
-	return fetch.New(fetch.Config{Policy: fetch.Policy(e.URLPolicy), Insecure: e.InsecureTLS, Patience: e.patience()})
+func (e Env) fetchConfig() fetch.Config {
+	return fetch.Config{Policy: fetch.Policy(e.URLPolicy), Insecure: e.InsecureTLS, Patience: e.patience()}
 }
 
 // fetch opens what is fetched by this process and reaches ffmpeg by a loopback
@@ -42,7 +42,7 @@ func (s *urlSource) fetch(ctx context.Context, env Env, u target, position time.
 
 // fetchOnce opens what is there now.
 func (s *urlSource) fetchOnce(ctx context.Context, env Env, u target, position time.Duration) (Stream, fetch.Kind, error) {
-	client := env.fetcher()
+	client := fetch.New(env.fetchConfig())
 	cmd, kind, err := s.fetched(ctx, env, client, u, position)
 	if err != nil {
 		_ = client.Close()

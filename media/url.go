@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -92,14 +93,18 @@ type target struct {
 	user   string // the user information as written, with its @; may be empty
 }
 
-// redact takes the URL's secrets out of a line of ffmpeg's.
+// redact takes secrets out of a line of ffmpeg's: those of the URL, and user, query
+// and fragment of any other.
 func (u target) redact(line string) string {
 	line = strings.ReplaceAll(line, u.url, u.public)
 	if u.user != "" {
 		line = strings.ReplaceAll(line, u.user, "")
 	}
-	return line
+	return anyURL.ReplaceAllString(line, "$1$2")
 }
+
+// anyURL finds a URL: its scheme, user, rest and what is to be left out.
+var anyURL = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/'"@]*@)?([^\s'"?#]*)(?:[?#][^\s'"]*)?`)
 
 // lost reports whether ffmpeg says that reading the URL ended with an error. It
 // names the input and the error, or the stage since version 6.
@@ -115,11 +120,8 @@ func parseURL(raw string) (target, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
-		return target{}, fmt.Errorf("%w: the URL is malformed: %w", models.ErrInvalidParams, err)
+		// The error would quote what may be a part of a password.
+		return target{}, fmt.Errorf("%w: the URL is malformed; a name or password in it may need percent-encoding", models.ErrInvalidParams)
 	}
 	if protocols(u.Scheme).allowed == "" {
 		return target{}, fmt.Errorf("%w: want a URL of http, https, rtmp, rtmps, rtsp, rtsps or srt", models.ErrInvalidParams)
@@ -128,17 +130,50 @@ func parseURL(raw string) (target, error) {
 	if !ok || u.Hostname() == "" {
 		return target{}, fmt.Errorf("%w: the URL has no host", models.ErrInvalidParams)
 	}
+	if u.Scheme == "srt" {
+		if err := validSRT(u.Query()); err != nil {
+			return target{}, err
+		}
+	}
 	// ffmpeg matches schemes by case, and takes blanks for separators in some.
 	t := target{
 		scheme: u.Scheme,
 		url:    u.Scheme + "://" + strings.ReplaceAll(rest, " ", "%20"),
-		public: (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(),
+		public: clip((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()),
 	}
 	authority, _, _ := strings.Cut(strings.TrimPrefix(t.url, u.Scheme+"://"), "/")
 	if i := strings.LastIndexByte(authority, '@'); i > 0 {
 		t.user = authority[:i+1]
 	}
 	return t, nil
+}
+
+// clip shortens a URL that is shown.
+func clip(s string) string {
+	const longest = 200
+	if len(s) <= longest {
+		return s
+	}
+	return s[:longest] + "…"
+}
+
+// validSRT refuses what an srt URL could ask of this machine: to listen, or an
+// option that is not known here.
+func validSRT(options url.Values) error {
+	for name, values := range options {
+		switch name {
+		case "mode":
+			if len(values) != 1 || values[0] != "caller" {
+				return fmt.Errorf("%w: an srt server is called: its mode is caller", models.ErrInvalidParams)
+			}
+		case "streamid", "srt_streamid", "passphrase", "pbkeylen", "enforced_encryption", "latency", "rcvlatency", "peerlatency",
+			"tsbpd", "tlpktdrop", "nakreport", "lossmaxttl", "maxbw", "mss", "ffs", "rcvbuf", "payload_size", "pkt_size",
+			"connect_timeout", "timeout", "transtype", "minversion", "messageapi", "smoother", "kmrefreshrate", "kmpreannounce":
+		default:
+			return fmt.Errorf("%w: an srt URL with an option that is not known", models.ErrInvalidParams)
+		}
+	}
+	return nil
 }
 
 // protocol is what a URL scheme needs of ffmpeg.
@@ -163,11 +198,11 @@ func protocols(scheme string) protocol {
 			},
 		}
 	case "rtmp", "rtmps":
-		return protocol{allowed: "rtmp,rtmps,tcp,tls", options: []string{"-rw_timeout", stall}}
+		return protocol{allowed: "rtmp,tcp", options: []string{"-rw_timeout", stall}}
 	case "rtsp", "rtsps":
 		// Over TCP: UDP is lost behind most address translators.
 		return protocol{
-			allowed: "rtsp,rtsps,rtp,tcp,tls", formats: ",rtsp,sdp,rtp",
+			allowed: "rtsp,rtp,tcp", formats: ",rtsp,sdp,rtp",
 			options: []string{"-rtsp_transport", "tcp"},
 		}
 	case "srt":

@@ -155,21 +155,21 @@ func TestURLOfAnythingButTheNetworkIsRefused(t *testing.T) {
 		"cache:http://x/y", "async:http://x/y", "data:audio/mp3;base64,AAAA", "pipe:0", "-", "-i", "-http://x/y", "http:/x",
 		"http:x", "http://", "http:///x", "http://:80/", "https://?q", "ftp://x/y", "gopher://x/y", "udp://239.0.0.1:1234", "rtp://127.0.0.1:5004",
 		"tcp://127.0.0.1:1", "unix:///x", "crypto:http://x/y", "hls+http://x/y.m3u8", "http://x/\n-i", "http://x/\x00", "http://x/\x7f",
-		"\nhttp://x/", " http://x/", "http,x=y://x/y", "tee:http://x/y", "//x/y", "http://[::1", "http://x:port/", "lavfi", "ipfs://x",
+		"\nhttp://x/", " http://x/", "http,x=y://x/y", "tee:http://x/y", "//x/y", "srt://x:1?mode=listener", "srt://x:1?mode=rendezvous", "srt://x:1?mode=caller&mode=listener", "srt://x:1?adapter=eth0", "http://[::1", "http://x:port/", "lavfi", "ipfs://x",
 	} {
 		_, err := media.FromURL(url, media.EncodeOptions{}).Open(context.Background(), media.Env{FFmpegPath: "/nonexistent"})
 		require.ErrorIs(t, err, models.ErrInvalidParams, "%q", url)
 		require.NotErrorIs(t, err, models.ErrFFmpegSpawn, "%q", url)
 	}
 	for _, url := range []string{
-		"http://127.0.0.1:1/y", "HTTPS://127.0.0.1:1/y", "http://[::1]:1/x", "http://127.0.0.1:1/a b",
+		"http://127.0.0.1:1/y", "HTTPS://127.0.0.1:1/y", "http://[::1]:1/x", "http://127.0.0.1:1/a b", "rtmps://127.0.0.1:1/a", "rtsps://127.0.0.1:1/",
 	} {
 		err := openError(t, media.FromURL(url, media.EncodeOptions{}))
 		require.ErrorIs(t, err, models.ErrFile, "%q", url)
 		require.NotErrorIs(t, err, models.ErrInvalidParams, "%q", url)
 	}
 	for _, url := range []string{
-		"rtmp://x/app/key", "rtmps://x/a", "rtsp://u:p@x/y", "rtsps://x/", "srt://x:9000?mode=caller",
+		"rtmp://x/app/key", "rtsp://u:p@x/y", "srt://x:9000?mode=caller",
 	} {
 		_, err := media.FromURL(url, media.EncodeOptions{}).Open(context.Background(), media.Env{FFmpegPath: "/nonexistent"})
 		require.ErrorIs(t, err, models.ErrFFmpegSpawn, "%q", url)
@@ -243,6 +243,9 @@ func TestSecretsOfAURLAreNotRepeated(t *testing.T) {
 	e := media.Env{Logger: slog.New(slog.NewTextHandler(&log, nil)), LogStderr: true}
 	for _, url := range []string{
 		strings.Replace(base, "://", "://user:hunter2@", 1) + "/x.mp3?token=s3cret",
+		"http://user:hunter2/x@host/?token=s3cret", "rtsp://user:hunter2/x@host/", "http://user:%zzhunter2@host/", "http://us er:hunter2@host/",
+		"rtsp://user:hunter2@127.0.0.1:1/?token=s3cret", "rtmp://user:hunter2@127.0.0.1:1/a/b?token=s3cret",
+		"rtmps://user:hunter2@127.0.0.1:1/a/b?token=s3cret", "srt://127.0.0.1:1?passphrase=s3cret-s3cret&streamid=s3cret&connect_timeout=100",
 		"http://user:hunter2@/?token=s3cret",
 		"http://user:hunter2@127.0.0.1:99999999/?token=s3cret",
 		"http://user:hunter2@127.0.0.1:port/?token=s3cret\n",
