@@ -20,11 +20,11 @@ export CGO_ENABLED := 0
 
 banner = @printf '\n=== %s\n' '$(1)'
 
-.PHONY: test setup lint unit cross nested bench fuzz demo fmt
+.PHONY: test setup lint unit versions narrow cross nested bench fuzz demo fmt
 .NOTPARALLEL:
 
 # Everything, in the order that finds mistakes soonest.
-test: setup lint unit cross nested
+test: setup lint unit versions narrow cross nested
 	$(call banner,all passed)
 
 # Installs what is missing: ffmpeg, a C compiler and the pinned tools.
@@ -47,6 +47,18 @@ unit:
 	$(call banner,unit tests)
 	@CGO_ENABLED=1 go test -race -shuffle=on $(REALTIME) -timeout $(TIMEOUT) ./...
 
+# Tests what depends on ffmpeg with the versions of other Debian releases.
+versions:
+	@scripts/setup.sh ffmpeg
+	$(call banner,other versions of ffmpeg)
+	@scripts/versions.sh $(TIMEOUT)
+
+# Tests on 32 bits.
+narrow:
+	@scripts/setup.sh ffmpeg
+	$(call banner,32-bit tests)
+	@scripts/narrow.sh $(TIMEOUT)
+
 # Builds for every platform the README promises.
 cross:
 	$(call banner,cross builds)
@@ -63,8 +75,9 @@ bench:
 	@go test -run '^$$' -bench . -benchmem ./...
 
 # Runs each fuzz target for FUZZTIME.
-FUZZTIME ?= 10s
+FUZZTIME ?= 30s
 fuzz:
+	$(call banner,fuzz for $(FUZZTIME) each)
 	@scripts/fuzz.sh $(FUZZTIME)
 
 # Plays FILE, or a test movie, into a call on this machine.

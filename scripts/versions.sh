@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs what depends on ffmpeg with other versions than the system's. Takes the test
+# timeout.
+set -euo pipefail
+
+folders=$(scripts/ffmpegs.sh trixie sid)
+for folder in $folders; do
+	echo "${folder#bin/}"
+	export PATH="$PWD/$folder:$PATH"
+	go test -p 1 -parallel 6 -timeout "$1" ./media ./internal/ffmpeg ./internal/mediatest ./internal/proc ./internal/rtmp
+	go test -parallel 6 -timeout "$1" -run RTMP .
+done
