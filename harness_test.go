@@ -6,7 +6,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -56,8 +58,11 @@ type stage struct {
 	ends   chan streamEnd
 	states chan gotgcall.ConnState
 
+	last gotgcall.Stats // of the call that left last
+
 	mu      sync.Mutex // guards what follows
 	packets map[uint32][]mediatest.Packet
+	reports map[uint32]*rtcp.SenderReport // the last of each stream
 }
 
 // newStage starts a strict server and a Client. Both end with the test.
@@ -67,12 +72,16 @@ func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
 		ends:    make(chan streamEnd, 4096),
 		states:  make(chan gotgcall.ConnState, 4096),
 		packets: make(map[uint32][]mediatest.Packet),
+		reports: make(map[uint32]*rtcp.SenderReport),
 	}
 	cfg.OnRTP = func(_ *sfu.Participant, p sfu.Packet) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		packet := mediatest.NewPacket(&rtp.Packet{Header: p.Header, Payload: p.Payload}, p.Arrival)
 		s.packets[p.Header.SSRC] = append(s.packets[p.Header.SSRC], packet)
+	}
+	if cfg.OnRTCP == nil {
+		cfg.OnRTCP = s.onRTCP
 	}
 	var err error
 	s.server, err = sfu.New(cfg)
@@ -86,6 +95,27 @@ func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
 	})
 	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { s.states <- info.State })
 	return s
+}
+
+func (s *stage) onRTCP(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range packets {
+		if report, ok := p.(*rtcp.SenderReport); ok {
+			s.reports[report.SSRC] = report
+		}
+	}
+}
+
+// clock is the clock of a stream by its last sender report, which is all that a
+// receiver has to put streams together.
+func (s *stage) clock(t testing.TB, ssrc, rate uint32) mediatest.Clock {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	report := s.reports[ssrc]
+	require.NotNil(t, report, "no sender report of SSRC %d", ssrc)
+	return mediatest.ReportClock(report.NTPTime, report.RTPTime, rate)
 }
 
 // join brings a chat's call up.
@@ -106,21 +136,6 @@ func (s *stage) play(t testing.TB, chat int64, src gotgcall.Source, ends int) []
 	t.Helper()
 	require.NoError(t, s.SetStreamSources(chat, src))
 	return s.awaitEnds(t, ends)
-}
-
-// undisturbed plays again what the machine was too slow for: when the Client had to
-// put playback off, which Stats counts, the times of that play say nothing.
-func undisturbed(t *testing.T, play func() gotgcall.Stats) {
-	t.Helper()
-	const tries = 5
-	for range tries {
-		stats := play()
-		if stats.ClockMoves == 0 {
-			return
-		}
-		t.Logf("playback was put off %d times, %d frames were late: again", stats.ClockMoves, stats.FramesLate)
-	}
-	t.Fatalf("playback was put off in %d plays", tries)
 }
 
 // awaitEnds waits for n stream ends.
@@ -149,17 +164,27 @@ func (s *stage) received(ssrc uint32) []mediatest.Packet {
 // has seen it go and found no fault.
 func (s *stage) leave(t testing.TB, chat int64, far *sfu.Participant) (audio, video []mediatest.Packet) {
 	t.Helper()
+	var err error
+	s.last, err = s.Stats(chat)
+	require.NoError(t, err)
 	require.NoError(t, s.Stop(chat))
 	<-far.Done()
 	require.Empty(t, far.Violations())
 	return s.received(far.SSRC()), s.received(far.SSRC() + 1)
 }
 
-// tones and movie make a file in a directory of the test.
+// tones, sweep and movie make a file in a directory of the test.
 func tones(t testing.TB, name string, spec mediatest.AudioSpec) string {
 	t.Helper()
 	path := t.TempDir() + "/" + name
 	atDesk(func() { require.NoError(t, mediatest.MakeTones(t.Context(), ffmpeg, path, spec)) })
+	return path
+}
+
+func sweep(t testing.TB, name string, spec mediatest.AudioSpec) string {
+	t.Helper()
+	path := t.TempDir() + "/" + name
+	atDesk(func() { require.NoError(t, mediatest.MakeSweep(t.Context(), ffmpeg, path, spec)) })
 	return path
 }
 

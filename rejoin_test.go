@@ -124,5 +124,5 @@ func TestFailedRejoinLeavesTheOldConnection(t *testing.T) {
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrConnectionExists, "each rejoin has one answer")
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	packets, _ := s.leave(t, chat, far)
-	checkTones(t, packets, 2*time.Second)
+	s.checkTones(t, packets, 2*time.Second)
 }

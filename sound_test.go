@@ -1,7 +1,6 @@
 package gotgcall_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -12,50 +11,54 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-// TestSoundArrivesWholeAndInTime plays 20 s of tones that change each second, in
-// many containers, and decodes what the server got.
+// TestSoundArrivesWholeAndInTime plays 20 s of a sweep, or of tones that change each
+// second, in many containers, and decodes what the server got.
 func TestSoundArrivesWholeAndInTime(t *testing.T) {
 	t.Parallel()
 	const seconds = 20
 	for _, c := range []struct {
-		name string
-		spec mediatest.AudioSpec
+		name  string
+		tones bool
+		spec  mediatest.AudioSpec
 	}{
-		{"tones.mp3", mediatest.AudioSpec{}},
-		{"cover.mp3", mediatest.AudioSpec{CoverArt: true}},
-		{"mono22k.mp3", mediatest.AudioSpec{Rate: 22050, Channels: 1}},
-		{"tones.wav", mediatest.AudioSpec{}},
-		{"tones.flac", mediatest.AudioSpec{}},
-		{"tones.m4a", mediatest.AudioSpec{}},
-		{"tones.webm", mediatest.AudioSpec{}},
-		{"tones.ogg", mediatest.AudioSpec{}},
-		{"page1s.ogg", mediatest.AudioSpec{Options: []string{"-page_duration", "1000000"}}},
-		{"frames60ms.ogg", mediatest.AudioSpec{Options: []string{"-frame_duration", "60"}}},
+		{"tones.mp3", true, mediatest.AudioSpec{}},
+		{"mono22k.mp3", true, mediatest.AudioSpec{Rate: 22050, Channels: 1}},
+		{"sweep.mp3", false, mediatest.AudioSpec{}},
+		{"cover.mp3", false, mediatest.AudioSpec{CoverArt: true}},
+		{"sweep.wav", false, mediatest.AudioSpec{}},
+		{"sweep.flac", false, mediatest.AudioSpec{}},
+		{"sweep.m4a", false, mediatest.AudioSpec{}},
+		{"sweep.webm", false, mediatest.AudioSpec{}},
+		{"sweep.ogg", false, mediatest.AudioSpec{}},
+		{"page1s.ogg", false, mediatest.AudioSpec{Options: []string{"-page_duration", "1000000"}}},
+		{"frames60ms.ogg", false, mediatest.AudioSpec{Options: []string{"-frame_duration", "60"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.spec.Seconds = seconds
-			path := tones(t, c.name, c.spec)
-			var audio []mediatest.Packet
-			undisturbed(t, func() gotgcall.Stats {
-				s := newStage(t, sfu.Config{})
-				far := s.join(t, chat)
-				ends := s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)
-				require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, ends)
-				ms, err := s.Time(chat)
-				require.NoError(t, err)
-				require.InDelta(t, seconds*1000, float64(ms), 60)
-				stats, err := s.Stats(chat)
-				require.NoError(t, err)
-				audio, _ = s.leave(t, chat, far)
-				return stats
-			})
-			checkTones(t, audio, seconds*time.Second)
-			atDesk(func() {
-				pcm, err := mediatest.DecodeOpus(audio)
-				require.NoError(t, err)
-				require.Empty(t, pcm.Gaps)
-			})
+			file := sweep
+			if c.tones {
+				file = tones
+			}
+			path := file(t, c.name, c.spec)
+			watch := watchMachine(t)
+			s := newStage(t, sfu.Config{})
+			far := s.join(t, chat)
+			ends := s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)
+			require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, ends)
+			ms, err := s.Time(chat)
+			require.NoError(t, err)
+			require.InDelta(t, seconds*1000, float64(ms), 60)
+			audio, _ := s.leave(t, chat, far)
+			if s.last.ClockMoves > 0 {
+				require.Greater(t, watch.late(), 50*time.Millisecond,
+					"playback was put off %d times on a machine that keeps time", s.last.ClockMoves)
+			}
+			if c.tones {
+				s.checkTones(t, audio, seconds*time.Second)
+			} else {
+				s.checkSweep(t, audio, seconds*time.Second, 0)
+			}
 			drift, err := mediatest.MeasureDrift(audio, mediatest.SampleRate)
 			require.NoError(t, err)
 			t.Logf("drift %+v", drift)
@@ -64,20 +67,41 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 	}
 }
 
-// checkTones asserts that audio packets are one stream from the first frame of a
-// tone file to its last, each once, by decoding them one after another, whenever
-// they were sent.
-func checkTones(t *testing.T, audio []mediatest.Packet, length time.Duration) {
+// checkTones asserts that the audio packets of the call that left last are one stream
+// from the first frame of a tone file to its last, each once, without a pause.
+func (s *stage) checkTones(t *testing.T, audio []mediatest.Packet, length time.Duration) {
 	t.Helper()
-	require.NoError(t, mediatest.Inspect(audio).Err())
-	const frame = 960 // 20 ms
-	audio = slices.Clone(audio)
-	for i := range audio {
-		audio[i].Timestamp = audio[0].Timestamp + uint32(i)*frame
-	}
+	pcm := s.inOrder(t, audio, 0)
 	atDesk(func() {
-		pcm, err := mediatest.DecodeOpus(audio)
-		require.NoError(t, err)
 		require.NoError(t, mediatest.CheckTones(pcm.Tones(), 0, length, 40*time.Millisecond))
 	})
+}
+
+// checkSweep asserts the same of a sweep, exact to the packet, with a number of pauses.
+func (s *stage) checkSweep(t *testing.T, audio []mediatest.Packet, length time.Duration, pauses int) {
+	t.Helper()
+	pcm := s.inOrder(t, audio, pauses)
+	atDesk(func() {
+		require.NoError(t, mediatest.CheckSweep(pcm.Sweep(), 0, length, 40*time.Millisecond))
+	})
+}
+
+// inOrder decodes packets one after another, whenever they were sent. It asserts that
+// they are one stream whose only holes are pauses, and one more for each time that the
+// client put playback off.
+func (s *stage) inOrder(t *testing.T, audio []mediatest.Packet, pauses int) (pcm *mediatest.PCM) {
+	t.Helper()
+	require.NoError(t, mediatest.Inspect(audio).Err())
+	atDesk(func() {
+		timed, err := mediatest.DecodeOpus(audio)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(timed.Gaps), pauses, "%v", timed.Gaps)
+		require.LessOrEqual(t, len(timed.Gaps), pauses+int(s.last.ClockMoves), "%v", timed.Gaps)
+		for _, gap := range timed.Gaps {
+			require.Positive(t, gap.Length)
+		}
+		pcm, err = mediatest.DecodeOpusInOrder(audio)
+		require.NoError(t, err)
+	})
+	return pcm
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,7 +46,7 @@ func (s *stage) awaitPosition(t testing.TB, chat int64, position time.Duration) 
 // no more than a frame between them.
 func TestSeekLeavesNoHole(t *testing.T) {
 	t.Parallel()
-	path := tones(t, "a.mp3", mediatest.AudioSpec{Seconds: 22})
+	path := sweep(t, "a.mp3", mediatest.AudioSpec{Seconds: 22})
 	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
@@ -53,46 +54,48 @@ func TestSeekLeavesNoHole(t *testing.T) {
 	require.NoError(t, s.SeekTo(chat, 19500*time.Millisecond))
 	at, err := s.Position(chat)
 	require.NoError(t, err)
-	require.InDelta(t, 19.5, at.Seconds(), 0.25)
+	require.GreaterOrEqual(t, at, 19500*time.Millisecond)
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	ms, err := s.Time(chat)
 	require.NoError(t, err)
 	require.InDelta(t, 22000, float64(ms), 60)
-	stats, err := s.Stats(chat)
-	require.NoError(t, err)
 	packets, _ := s.leave(t, chat, far)
 	atDesk(func() {
 		pcm, err := mediatest.DecodeOpus(packets)
 		require.NoError(t, err)
-		if stats.ClockMoves == 0 { // else the machine made the holes
-			for _, gap := range pcm.Gaps {
-				require.InDelta(t, 0, gap.Length.Seconds(), 0.02)
+		holes := 0
+		for _, gap := range pcm.Gaps {
+			if gap.Length.Abs() > 20*time.Millisecond {
+				holes++
 			}
 		}
-		heard := pcm.Tones()
-		var order []int
-		for _, tone := range heard {
-			order = append(order, tone.Index)
-		}
-		require.Equal(t, []int{0, 1, 2, 19, 20, 21}, order)
-		require.InDelta(t, 0.5, (heard[3].End - heard[3].Start).Seconds(), 0.06, "from 19.5 s to 20 s")
+		require.LessOrEqual(t, holes, int(s.last.ClockMoves), "%v", pcm.Gaps)
+		pcm, err = mediatest.DecodeOpusInOrder(packets)
+		require.NoError(t, err)
+		heard := pcm.Sweep()
+		require.Len(t, heard, 2, "%v", heard)
+		require.InDelta(t, 0, heard[0].Position.Seconds(), 0.02)
+		require.InDelta(t, 19.5, heard[1].Position.Seconds(), 0.04)
+		require.InDelta(t, 2.5, (heard[1].End - heard[1].Start).Seconds(), 0.04)
+		require.InDelta(t, 0, (heard[1].Start - heard[0].End).Seconds(), 0.04)
 	})
 	require.Empty(t, s.ends, "once for the source")
 }
 
 // TestSwitchLeavesNoHoleOnTheWire switches between files that play: from the last
-// sound of one to the first of the next is less than 60 ms of RTP time.
+// sound of one to the first of the next is less than 60 ms of RTP time, and each
+// plays from its first sample on.
 func TestSwitchLeavesNoHoleOnTheWire(t *testing.T) {
 	t.Parallel()
-	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
+	const sources = 5
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second, Sweep: true})
+	watch := watchMachine(t)
 	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
-	for range 5 {
+	for range sources {
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
 		s.awaitPosition(t, chat, 700*time.Millisecond)
 	}
-	stats, err := s.Stats(chat)
-	require.NoError(t, err)
 	sound, pictures := s.leave(t, chat, far)
 	for _, track := range []struct {
 		packets []mediatest.Packet
@@ -105,17 +108,34 @@ func TestSwitchLeavesNoHoleOnTheWire(t *testing.T) {
 		{pictures, mediatest.VideoClockRate, 65 * time.Millisecond},
 	} {
 		require.NoError(t, mediatest.Inspect(track.packets).Err())
-		var longest time.Duration
+		var steps []time.Duration
 		for i := 1; i < len(track.packets); i++ {
 			step := time.Duration(int32(track.packets[i].Timestamp-track.packets[i-1].Timestamp)) * time.Second / track.rate
 			require.GreaterOrEqual(t, step, time.Duration(0))
-			longest = max(longest, step)
+			steps = append(steps, step)
 		}
-		t.Log("longest step", longest)
-		if stats.ClockMoves == 0 { // else the machine made the holes
-			require.LessOrEqual(t, longest, track.longest)
+		slices.Sort(steps)
+		slices.Reverse(steps)
+		steps = steps[min(int(s.last.ClockMoves), len(steps)-sources):] // those are the machine's
+		t.Log("longest steps", steps[:sources])
+		// Who wakes late switches late, but not each time.
+		if watch.late() < 20*time.Millisecond {
+			require.LessOrEqual(t, steps[0], track.longest)
 		}
+		require.LessOrEqual(t, steps[sources/2], track.longest)
 	}
+	atDesk(func() {
+		pcm, err := mediatest.DecodeOpusInOrder(sound)
+		require.NoError(t, err)
+		heard := pcm.Sweep()
+		require.Len(t, heard, sources, "%v", heard)
+		for i, h := range heard {
+			require.InDelta(t, 0, h.Position.Seconds(), 0.04, "%v", h)
+			if i > 0 {
+				require.InDelta(t, 0, (h.Start - heard[i-1].End).Seconds(), 0.04, "%v", heard)
+			}
+		}
+	})
 	require.Len(t, s.awaitEnds(t, 2), 2, "Stop ended the last")
 	require.Empty(t, s.ends)
 }
@@ -137,7 +157,7 @@ func TestSeekPastTheEndEndsTheSource(t *testing.T) {
 // had been no pause: not a sample is missing, so no tone jumps.
 func TestPauseIsFrameExactOnTheWire(t *testing.T) {
 	t.Parallel()
-	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 4})
+	path := sweep(t, "a.wav", mediatest.AudioSpec{Seconds: 4})
 	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
@@ -159,7 +179,7 @@ func TestPauseIsFrameExactOnTheWire(t *testing.T) {
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	packets, _ := s.leave(t, chat, far)
 	require.Len(t, packets, 201, "4 s and the encoder's look-ahead")
-	checkTones(t, packets, 4*time.Second)
+	s.checkSweep(t, packets, 4*time.Second, 2)
 }
 
 // TestSenderReportsHoldThroughEverything: pauses, mutes, other sources and seeks
@@ -397,7 +417,7 @@ func TestCancelledContextsLeaveTheCallAsItWas(t *testing.T) {
 	ssrc, err := s.AudioSSRC(chat)
 	require.NoError(t, err)
 	packets, _ := s.leave(t, chat, s.server.Participant(ssrc))
-	checkTones(t, packets, 3*time.Second)
+	s.checkTones(t, packets, 3*time.Second)
 }
 
 func TestStatsTellWhatWasSentAndHeard(t *testing.T) {

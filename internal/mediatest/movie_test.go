@@ -212,6 +212,7 @@ func TestVideoJudgesFailOnWrongVideo(t *testing.T) {
 		late := slices.Clone(pictures)
 		late[50].Timestamp += 900
 		require.Error(t, CheckCounterTimes(late, "30", 2*ms))
+		require.NoError(t, CheckMovedCounterTimes(late, "30", 2*ms, 1))
 	})
 	t.Run("sound 80 ms late", func(t *testing.T) {
 		t.Parallel()

@@ -46,22 +46,33 @@ func DecodeOpus(packets []Packet) (*PCM, error) {
 	ordered := unwrapTimestamps(packets)
 	slices.SortStableFunc(ordered, func(a, b timed) int { return cmp.Compare(a.time, b.time) })
 	ordered = slices.CompactFunc(ordered, func(a, b timed) bool { return a.time == b.time })
-	if len(ordered) == 0 {
+	return decode(ordered, func(_ *PCM, p timed) int64 { return p.time - ordered[0].time })
+}
+
+// DecodeOpusInOrder decodes the packets one after another as they are given, each
+// beginning where the one before ends, whatever the timestamps say.
+func DecodeOpusInOrder(packets []Packet) (*PCM, error) {
+	return decode(unwrapTimestamps(packets), func(pcm *PCM, _ timed) int64 { return int64(len(pcm.Samples)) })
+}
+
+// decode places each packet at a sample of the timeline.
+func decode(packets []timed, at func(*PCM, timed) int64) (*PCM, error) {
+	if len(packets) == 0 {
 		return &PCM{}, nil
 	}
 	decoder, err := opus.NewDecoderWithOutput(SampleRate, 2)
 	if err != nil {
 		return nil, fmt.Errorf("opus decoder: %w", err)
 	}
-	base := ordered[0].time
-	pcm := &PCM{Base: ordered[0].Timestamp}
+	pcm := &PCM{Base: packets[0].Timestamp}
 	stereo := make([]float32, 2*maxOpusSamples)
-	for _, p := range ordered {
+	for _, p := range packets {
+		place := at(pcm, p)
 		n, err := decoder.DecodeToFloat32(p.Payload, stereo)
 		if err != nil {
-			return nil, fmt.Errorf("decode opus packet at %v: %w", samplesToDuration(p.time-base), err)
+			return nil, fmt.Errorf("decode opus packet at %v: %w", samplesToDuration(place), err)
 		}
-		if err := pcm.place(p.time-base, stereo[:2*n]); err != nil {
+		if err := pcm.place(place, stereo[:2*n]); err != nil {
 			return nil, err
 		}
 	}
