@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,14 +71,19 @@ func TestEncoderThatDiesIsACrashAfterItsLastFrame(t *testing.T) {
 
 func TestKilledFFmpegIsACrash(t *testing.T) {
 	t.Parallel()
-	path := song(t)
+	// Longer than fits into a pipe, so ffmpeg is not done when it is killed.
+	const length = 240 * time.Second
+	path := fixture(t, "long.mp3", tone(fmt.Sprint(length.Seconds()), "-b:a", "64k")...)
+	opened := filepath.Join(t.TempDir(), "opened")
 	// The shell stands in for the kernel that kills a greedy process.
-	e := ffmpegAs(t, `ffmpeg "$@" & sleep 0.3; kill -KILL $!; wait $!; kill -KILL $$`)
+	e := ffmpegAs(t, fmt.Sprintf(`ffmpeg "$@" & until [ -e %s ]; do sleep 0.01; done; kill -KILL $!; wait $!; kill -KILL $$`, opened))
 	stream, err := media.FromFile(path, media.EncodeOptions{}).Open(context.Background(), e)
 	require.NoError(t, err)
 	defer stream.Close()
-	_, end := readAll(t, stream)
+	require.NoError(t, os.WriteFile(opened, nil, 0o600))
+	frames, end := readAll(t, stream)
 	require.ErrorIs(t, end, models.ErrFFmpegCrashed)
+	require.Less(t, len(frames), int(length/(20*time.Millisecond)))
 }
 
 func TestBrokenOutputIsAnError(t *testing.T) {

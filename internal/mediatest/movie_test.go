@@ -212,7 +212,12 @@ func TestVideoJudgesFailOnWrongVideo(t *testing.T) {
 		late := slices.Clone(pictures)
 		late[50].Timestamp += 900
 		require.Error(t, CheckCounterTimes(late, "30", 2*ms))
+		require.Error(t, CheckMovedCounterTimes(late, "30", 2*ms, 1), "one picture, not all that follow")
+		for i := range late[51:] {
+			late[51+i].Timestamp += 900
+		}
 		require.NoError(t, CheckMovedCounterTimes(late, "30", 2*ms, 1))
+		require.Error(t, CheckCounterTimes(late, "30", 2*ms))
 	})
 	t.Run("sound 80 ms late", func(t *testing.T) {
 		t.Parallel()
