@@ -79,34 +79,71 @@ func preroll(position time.Duration) time.Duration {
 	return min(position, 500*time.Millisecond)
 }
 
-// encodeArgs is the whole command line that encodes the tracks of one input, read from a position, into one
-// live Matroska stream on standard output.
-func encodeArgs(position time.Duration, input, output []string) []string {
-	return slices.Concat(globalArgs(position), input, startAt(preroll(position)), output)
+// encodeArgs is the whole command line that encodes one input, read from a
+// position, into its outputs.
+func encodeArgs(position time.Duration, input []string, outputs [][]string) []string {
+	return commandLine(globalArgs(position), input, preroll(position), outputs)
 }
 
 // encodeArgsOfPlaylist is encodeArgs for an input in segments. ffmpeg begins with
 // the segment that holds the position and, unless the media's own times are kept,
 // takes the first frame of it for the position's.
-func encodeArgsOfPlaylist(position time.Duration, input, output []string) []string {
+func encodeArgsOfPlaylist(position time.Duration, input []string, outputs [][]string) []string {
 	global := append(globalArgs(position), "-copyts", "-start_at_zero")
-	return slices.Concat(global, input, startAt(position), output)
+	return commandLine(global, input, position, outputs)
 }
 
-// outputArgsOf are the options of the one output, and its name.
-func outputArgsOf(o EncodeOptions) []string {
-	var args []string
-	if o.Tracks.Has(TrackVideo) {
-		// A capital V leaves cover art out.
-		args = append(args, "-map", "0:V:0?")
+// commandLine puts a command line together whose outputs begin at a time of the
+// input.
+func commandLine(global, input []string, from time.Duration, outputs [][]string) []string {
+	args := slices.Concat(global, input)
+	if len(outputs) > 1 {
+		args = append(args, emptyInput()...)
 	}
-	args = append(args, "-map", "0:a:0?")
-	if o.Tracks.Has(TrackVideo) {
-		args = append(args, videoArgs(o)...)
+	for _, output := range outputs {
+		args = slices.Concat(args, startAt(from), output)
 	}
-	args = append(args, audioArgs(o)...)
-	args = append(args, liveMatroskaArgs()...)
-	return append(args, "pipe:1")
+	return args
+}
+
+// emptyInput has a stream of subtitles without a line. ffmpeg refuses an output
+// without a stream, as one of two is for an input of sound or pictures alone.
+func emptyInput() []string { return []string{"-f", "srt", "-i", "data:,x"} }
+
+// outputsOf are the options of each output, and its name: all tracks on standard
+// output or, apart, sound on standard output and pictures on descriptor 3. In one
+// container sound would wait for the picture before it.
+func outputsOf(o EncodeOptions, apart bool) [][]string {
+	if !o.Tracks.Has(TrackVideo) {
+		return [][]string{slices.Concat(mapSound(), audioArgs(o), liveMatroskaArgs(), []string{"pipe:1"})}
+	}
+	return outputs(videoArgs(o), audioArgs(o), apart)
+}
+
+// outputs are those of encoders for both tracks.
+func outputs(video, audio []string, apart bool) [][]string {
+	if !apart {
+		return [][]string{slices.Concat(mapPictures(), mapSound(), video, audio, liveMatroskaArgs(), []string{"pipe:1"})}
+	}
+	return [][]string{
+		slices.Concat(mapSound(), audio, apartArgs(), []string{"pipe:1"}),
+		slices.Concat(mapPictures(), video, apartArgs(), []string{"pipe:3"}),
+	}
+}
+
+// A capital V leaves cover art out.
+func mapPictures() []string { return []string{"-map", "0:V:0?"} }
+
+func mapSound() []string { return []string{"-map", "0:a:0?"} }
+
+// apartArgs add the empty stream to an output, which nothing waits for, and keep
+// the outputs on one timeline: a muxer that sees a negative time, such as that of
+// Opus's first packet, moves its own stream. A second is longer than any.
+func apartArgs() []string {
+	return append([]string{
+		"-map", "1:s", "-c:s", "copy", "-max_interleave_delta", "1",
+		"-output_ts_offset", "1", "-avoid_negative_ts", "disabled",
+	}, liveMatroskaArgs()...)
 }
 
 func audioArgs(o EncodeOptions) []string {

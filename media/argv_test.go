@@ -19,6 +19,8 @@ const (
 	voice    = "-c:a libopus -application voip -vbr on -frame_duration 20 -fec 1 -packet_loss 10"
 	realtime = "-deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -error-resilient 1 -threads 1"
 	gop      = "-g 60 -force_key_frames expr:gte(t,n_forced*2)"
+	vp8      = " -c:v libvpx -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 800k " + realtime + " " + gop
+	apart    = " -map 1:s -c:s copy -max_interleave_delta 1 -output_ts_offset 1 -avoid_negative_ts disabled -f matroska " + live
 	live     = "-live 1 -cluster_time_limit 10 -flush_packets 1"
 )
 
@@ -33,33 +35,45 @@ func TestEncoderArguments(t *testing.T) {
 		input    []string
 		opts     EncodeOptions
 		want     string
+		together bool
 	}{
 		{
 			"file", 0, fileInput("-i", 0),
 			EncodeOptions{},
 			quiet + " " + file + " -i file:-i -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			false,
 		},
 		{
 			"file at a position, mono", 90*time.Second + 500*time.Millisecond, fileInput("x", 90*time.Second+500*time.Millisecond),
 			EncodeOptions{AudioBitrateKbps: 24, AudioChannels: 1},
 			watched + " " + file + " -ss 90 -i file:x -ss 0.5 -map 0:a:0? " + opusArgs + " -b:a 24k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+			false,
 		},
 		{
 			"voice", 0, fileInput("x", 0),
 			EncodeOptions{Voice: true},
 			quiet + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 48k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+			false,
 		},
 		{
 			"voice in stereo", 0, fileInput("x", 0),
 			EncodeOptions{Voice: true, AudioChannels: 2},
 			quiet + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 64k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			false,
 		},
 		{
-			"video", 0, fileInput("x", 0),
+			"video", 2 * time.Second, fileInput("x", 2*time.Second),
 			EncodeOptions{Tracks: TrackVideo, VideoWidth: 640, VideoHeight: 360},
-			quiet + " " + file + " -i file:x -map 0:V:0? -map 0:a:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) +
-				" -enc_time_base:v 1:1000 -c:v libvpx -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 800k " + realtime + " " + gop +
-				" " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			watched + " " + file + " -ss 1.5 -i file:x -f srt -i data:,x -ss 0.5 -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2" + apart +
+				" pipe:1 -ss 0.5 -map 0:V:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) + " -enc_time_base:v 1:1000" + vp8 + apart + " pipe:3",
+			false,
+		},
+		{
+			"video in the same output", 0, fileInput("x", 0),
+			EncodeOptions{Tracks: TrackVideo, VideoWidth: 640, VideoHeight: 360},
+			quiet + " " + file + " -i file:x -map 0:V:0? -map 0:a:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) + " -enc_time_base:v 1:1000" +
+				vp8 + " " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			true,
 		},
 		{
 			"http", time.Second, urlInput(http, time.Second),
@@ -67,25 +81,28 @@ func TestEncoderArguments(t *testing.T) {
 			watched + " -protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
 				" -rw_timeout 30000000 -reconnect 1 -reconnect_streamed 1 -reconnect_delay_max 5 -ss 0.5 -i http://u:p@host/a%20b?c=d -ss 0.5 -map 0:a:0? " +
 				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			false,
 		},
 		{
 			"rtmp", 0, connectedInput("rtmp", "rtmp://host/app/key", TrackAudio),
 			EncodeOptions{},
 			quiet + " -protocol_whitelist rtmp,tcp -format_whitelist " + formats +
 				" -rw_timeout 30000000 -analyzeduration 1000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			false,
 		},
 		{
 			"rtsp", 0, connectedInput("rtsp", "rtsp://host/x", TrackAudio),
 			EncodeOptions{},
 			quiet + " -protocol_whitelist rtsp,rtp,tcp -format_whitelist " + formats + ",rtsp,sdp,rtp" +
 				" -rtsp_transport tcp -i rtsp://host/x -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			false,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			// Every blank in want is one between arguments; the input's own
 			// name has none.
-			got := encodeArgs(test.position, test.input, outputArgsOf(test.opts.withDefaults()))
+			got := encodeArgs(test.position, test.input, outputsOf(test.opts.withDefaults(), !test.together))
 			require.Equal(t, strings.Split(test.want, " "), got)
 		})
 	}

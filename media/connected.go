@@ -34,7 +34,7 @@ func (s *urlSource) connectOnce(ctx context.Context, env Env, u target) (stream 
 		return nil, false, err
 	}
 	input := slices.Concat(way.options, connectedInput(u.scheme, way.url, s.opts.Tracks))
-	cmd := s.command(env, slices.Concat(watchedArgs(), input, s.as.output(s.opts)), 0)
+	cmd := s.command(env, commandLine(watchedArgs(), input, 0, s.as.outputs(s.opts)), 0)
 	cmd.seek = seeking{inputs: 1} // how long it lasts
 	cmd.redact = func(line string) string { return u.redact(strings.ReplaceAll(line, way.url, u.public)) }
 	cmd.lost = func(line string) bool {

@@ -74,14 +74,14 @@ func (s *urlSource) fetched(
 	if err != nil {
 		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
-	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.output(s.opts)), position)
+	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.outputs(s.opts)), position)
 	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
 	return cmd, resource.Kind, nil
 }
 
 // playlist leaves a playlist to ffmpeg.
 func (s *urlSource) playlist(ctx context.Context, env Env, r *fetch.Resource, u target, position time.Duration) (command, error) {
-	args := encodeArgs(position, urlInput(u, position), s.as.output(s.opts))
+	args := encodeArgs(position, urlInput(u, position), s.as.outputs(s.opts))
 	if position > 0 {
 		list, err := r.List(ctx)
 		switch {
@@ -90,7 +90,7 @@ func (s *urlSource) playlist(ctx context.Context, env Env, r *fetch.Resource, u 
 		case !hasEnd(list):
 			return command{}, fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)
 		}
-		args = encodeArgsOfPlaylist(position, urlInput(u, position), s.as.output(s.opts))
+		args = encodeArgsOfPlaylist(position, urlInput(u, position), s.as.outputs(s.opts))
 	}
 	cmd := s.command(env, args, position)
 	cmd.redact, cmd.lost = u.redact, u.lost

@@ -1,14 +1,13 @@
 package media
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,14 +24,12 @@ const exitGrace = 3 * time.Second
 // what Linux lets a user's pipe have.
 const pictureBuffer = 256 << 10
 
-// readBuffer holds a few frames: the pipe behind it is the real buffer.
-const readBuffer = 16 << 10
-
-// command is a process that writes one container to its standard output.
+// command is a process that writes a container to its standard output.
 type command struct {
 	path   string
 	args   []string
 	want   Track                    // an output with none of these is an error
+	apart  bool                     // pictures come in a container of their own, on descriptor 3
 	holds  payload                  // what the frames are
 	redact func(line string) string // takes secrets out of standard error; may be nil
 
@@ -66,19 +63,10 @@ type command struct {
 // carry a picture over a moment without a processor. Sound needs no more than a
 // system's default.
 func (c command) buffer() int {
-	if c.want.Has(TrackVideo) {
+	if c.want.Has(TrackVideo) && !c.apart {
 		return pictureBuffer
 	}
 	return 0
-}
-
-// demuxer takes a container apart.
-type demuxer interface {
-	// tracks reports the tracks that the header announces.
-	tracks() Track
-	// next returns the next frame, whose Data is valid until the next call,
-	// and io.EOF only where the container may end.
-	next() (Frame, error)
 }
 
 // encoder is the Stream of one process.
@@ -86,16 +74,15 @@ type encoder struct {
 	// immutable after openEncoder
 	process *proc.Process
 	cmd     command
-	demuxer demuxer
+	outputs []*output // what is on standard output, and on descriptor 3
+	merge   *merge    // of two outputs; nil for one
+	got     Track     // the tracks there are
+	watch   *seekWatch
 
-	lost  string     // why the input was lost; owned by the process until it is done
-	watch *seekWatch // nil when there is no seek; immutable
+	lost string // why the input was lost; owned by the process until it is done
 
 	// owned by the reader
-	first    Frame // read ahead by openEncoder
-	hasFirst bool
-	origin   time.Duration // the first frame's time in the container
-	end      error         // what ReadFrame returned last, once it has failed
+	end error // what ReadFrame returned last, once it has failed
 
 	closed atomic.Bool
 	close  sync.Once
@@ -112,14 +99,12 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 	if cmd.seek.inputs > 0 {
 		e.watch = newSeekWatch(cmd.seek)
 	}
-	var err error
-	e.process, err = proc.Start(proc.Config{Path: cmd.path, Args: cmd.args, OnStderr: e.onStderr(env), Buffer: cmd.buffer()})
-	if err != nil {
+	if err := e.start(env); err != nil {
 		e.release()
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, e.process.Kill)
-	err = e.readFirst()
+	stop := context.AfterFunc(ctx, e.kill)
+	err := e.begin()
 	if e.watch != nil && e.inputErr() == nil {
 		// A seek that went wrong explains everything else.
 		err = cmp.Or(e.watch.result(e.process), err)
@@ -135,34 +120,71 @@ func openEncoder(ctx context.Context, env Env, cmd command) (*encoder, error) {
 	return e, nil
 }
 
-// readFirst reads the header and the first frame of a wanted track.
-func (e *encoder) readFirst() error {
-	d, err := newDemuxer(bufio.NewReaderSize(e.process.Stdout(), readBuffer), e.cmd.holds, e.cmd.want)
-	if err == nil {
-		e.demuxer = d
-		if d.tracks()&e.cmd.want == 0 {
-			return fmt.Errorf("%w: it has %v, want %v", models.ErrFile, d.tracks(), e.cmd.want)
+// start starts the process.
+func (e *encoder) start(env Env) error {
+	config := proc.Config{Path: e.cmd.path, Args: e.cmd.args, OnStderr: e.onStderr(env), Buffer: e.cmd.buffer()}
+	var pictures *os.File
+	if e.cmd.apart {
+		r, w, err := proc.Pipe(pictureBuffer)
+		if err != nil {
+			return err
 		}
-		e.first, err = e.nextWanted()
+		defer w.Close()
+		pictures, config.Files = r, []*os.File{w}
 	}
-	if err != nil {
-		return e.openError(err)
+	var err error
+	if e.process, err = proc.Start(config); err != nil {
+		if pictures != nil {
+			pictures.Close()
+		}
+		return err
 	}
-	e.hasFirst = true
-	e.origin = e.first.PTS
+	// A program that knows nothing of the descriptor writes everything to its
+	// standard output.
+	e.outputs = []*output{newOutput(e.process.Stdout(), e.cmd)}
+	if pictures != nil {
+		of := e.cmd
+		of.want = TrackVideo
+		e.outputs = append(e.outputs, newOutput(pictures, of))
+	}
 	return nil
 }
 
-func (e *encoder) nextWanted() (Frame, error) {
-	for {
-		f, err := e.demuxer.next()
-		if err != nil || e.cmd.want.Has(f.Track) {
-			return f, err
+// begin reads the header and the first frame of a wanted track.
+func (e *encoder) begin() error {
+	if len(e.outputs) > 1 {
+		e.merge = newMerge(e.outputs[0], e.outputs[1])
+		if e.got = e.merge.opened(); e.got == 0 {
+			return e.openError(e.broken())
 		}
+		e.merge.begin()
+		return nil
 	}
+	o := e.outputs[0]
+	var err error
+	if e.got, err = o.header(); err == nil {
+		if e.got == 0 {
+			return fmt.Errorf("%w: it has %v, want %v", models.ErrFile, o.demuxer.tracks(), e.cmd.want)
+		}
+		err = o.readFirst()
+	}
+	if err != nil {
+		return e.openError(o.err)
+	}
+	return nil
 }
 
-func (e *encoder) Tracks() Track { return e.demuxer.tracks() & e.cmd.want }
+// broken is why the outputs ended: io.EOF when they ended where they may.
+func (e *encoder) broken() error {
+	for _, o := range e.outputs {
+		if o.err != nil && !errors.Is(o.err, io.EOF) {
+			return o.err
+		}
+	}
+	return io.EOF
+}
+
+func (e *encoder) Tracks() Track { return e.got }
 
 func (e *encoder) ReadFrame() (Frame, error) {
 	if e.closed.Load() {
@@ -171,36 +193,52 @@ func (e *encoder) ReadFrame() (Frame, error) {
 	if e.end != nil {
 		return Frame{}, e.end
 	}
-	f, err := e.first, error(nil)
-	if !e.hasFirst {
-		f, err = e.nextWanted()
+	var f Frame
+	var err error
+	if e.merge != nil {
+		f, err = e.merge.next()
+	} else {
+		f, err = e.outputs[0].next()
+		// The other track may begin a moment before the first frame in the file.
+		f.PTS = max(0, f.PTS-e.outputs[0].origin)
 	}
-	e.hasFirst, e.first = false, Frame{}
-	if err != nil {
-		e.end = e.playError(err)
-		if e.closed.Load() {
-			return Frame{}, errStreamClosed()
-		}
-		return Frame{}, e.end
+	if err == nil {
+		return f, nil
 	}
-	// The other track may begin a moment before the first frame in the file.
-	f.PTS = max(0, f.PTS-e.origin)
-	if f.Track == TrackVideo && f.Duration != 0 {
-		f.Duration = max(f.Duration, e.cmd.interval)
+	e.end = err
+	if !e.closed.Load() {
+		e.end = e.playError(e.broken())
 	}
-	return f, nil
+	if e.closed.Load() {
+		return Frame{}, errStreamClosed()
+	}
+	return Frame{}, e.end
 }
 
 func (e *encoder) Close() error {
 	e.closed.Store(true)
 	e.close.Do(func() {
-		e.process.Kill()
-		e.process.Stdout().Close()
+		e.kill()
+		if e.merge != nil {
+			e.merge.halt()
+		}
 		_ = e.process.Wait() // it was killed: how it ended says nothing
 		e.release()
 	})
 	_ = e.process.Wait()
+	if e.merge != nil {
+		e.merge.readers.Wait()
+	}
 	return nil
+}
+
+// kill ends the process and interrupts what reads its outputs, which somebody that
+// it left behind may hold open.
+func (e *encoder) kill() {
+	e.process.Kill()
+	for _, o := range e.outputs {
+		o.file.Close()
+	}
 }
 
 // inputErr returns why the input was lost, or nil.
@@ -287,22 +325,6 @@ func (e *encoder) exit(cause error) error {
 		_ = e.process.Wait()
 		return nil
 	}
-}
-
-// newDemuxer picks a demuxer by the first bytes and reads the header.
-func newDemuxer(r *bufio.Reader, holds payload, want Track) (demuxer, error) {
-	magic, err := r.Peek(4)
-	switch {
-	case len(magic) == 0 && err != nil:
-		return nil, err
-	case bytes.Equal(magic, []byte("OggS")):
-		return newOgg(r)
-	case bytes.Equal(magic, []byte("DKIF")):
-		return newIVF(r)
-	case bytes.Equal(magic, []byte{0x1A, 0x45, 0xDF, 0xA3}):
-		return newMatroska(r, holds, want)
-	}
-	return nil, fmt.Errorf("output starts with %q: not Ogg, IVF or Matroska", magic)
 }
 
 func errStreamClosed() error { return fmt.Errorf("read frame: stream: %w", models.ErrClosed) }

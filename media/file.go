@@ -55,8 +55,9 @@ func (s *fileSource) openAt(ctx context.Context, env Env, position time.Duration
 	}
 	return openEncoder(ctx, env, command{
 		path:     env.ffmpegPath(),
-		args:     encodeArgs(position, fileInput(s.path, position), s.as.output(s.opts)),
+		args:     encodeArgs(position, fileInput(s.path, position), s.as.outputs(s.opts)),
 		holds:    s.as.payload(),
+		apart:    s.as.apart(s.opts),
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
 		seek:     seekTo(position, 1),

@@ -3,214 +3,289 @@ package media
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// lateAfter is how long a leg that has nothing ready may hold up the other one.
-// Encoders stall for less; live inputs for more.
-const lateAfter = 500 * time.Millisecond
+const (
+	// soundWait is how long sound that is ready waits for a picture that is due
+	// before it: half a frame, which costs nothing, as the frame is due when the
+	// one before has been heard.
+	soundWait = 10 * time.Millisecond
+	// lateAfter is how long a picture waits for sound. Encoders stall for less;
+	// live inputs for more.
+	lateAfter = 500 * time.Millisecond
+	// framesAhead is how many frames of a leg are read ahead, so that one that
+	// has more is never found empty.
+	framesAhead = 4
+	// bytesAhead bounds what is read ahead of a leg while the other has nothing:
+	// one process writes both, and does not come to sound while a pipe full of
+	// pictures holds it up. Broadcasts send pictures a second before their sound,
+	// which is 62 MB of raw ones at 1280x720.
+	bytesAhead = 64 << 20
+)
 
-// merge plays two Streams as one, in the order of their PTS. Each leg has a
-// goroutine that reads one frame ahead; the frame's Data is the leg's own and
-// stays valid until the leg is told to go on.
-type merge struct {
-	legs   [2]*leg
-	origin time.Duration // owned by the reader
-	given  *leg          // whose frame the reader has, owned by the reader
-	end    error         // owned by the reader
-	timer  *time.Timer   // owned by the reader
-
-	closed  atomic.Bool
-	close   sync.Once
-	stop    chan struct{}
-	readers sync.WaitGroup
+// feed is what a leg is read from, by one goroutine.
+type feed interface {
+	// header returns the tracks that the header announces.
+	header() (Track, error)
+	// next returns the next frame, whose Data is valid until the next call.
+	next() (Frame, error)
 }
 
-// leg is one of the two Streams.
-type leg struct {
-	stream *encoder
-	heads  chan head     // unbuffered, from the leg's goroutine
-	goOn   chan struct{} // the head is used up
+// merge plays sound and pictures of two feeds as one, in the order of their PTS. A
+// leg that has nothing ready, for whatever reason, holds the other one up for a
+// moment at most.
+type merge struct {
+	legs    [2]*leg // sound, pictures
+	changed chan struct{}
+	stop    chan struct{}
+	readers sync.WaitGroup
+	mu      sync.Mutex // guards what the legs say of it
 
 	// owned by the reader
-	head  head
-	ready bool          // head holds what comes next
-	ended bool          // the leg is at its end
-	late  bool          // the leg held the other up: it is not waited for
+	origin time.Duration
+	given  *leg // whose frame the reader has
+	timer  *time.Timer
+}
+
+// leg is one of the two feeds.
+type leg struct {
+	feed feed
+	room chan struct{}
+
+	// guarded by merge.mu
+	tracks Track // what it has, or what it should have until its header is there
+	known  bool  // the header is there
+	begun  bool  // it has had a frame
+	queue  []Frame
+	bytes  int
+	free   [][]byte
+	ended  error
+	late   bool // it held the other up: it is not waited for
+	hungry bool // the other has nothing: read on
+
+	// owned by the reader
+	given Frame
 	after time.Duration // the leg's next frame is not before this
 }
 
-type head struct {
-	frame Frame
-	err   error
-}
-
-// newMerge takes two streams over.
-func newMerge(audio, video *encoder) *merge {
-	m := &merge{stop: make(chan struct{}), timer: time.NewTimer(0)}
+// newMerge begins to read two feeds, which have to end once stop has been called.
+func newMerge(sound, pictures feed) *merge {
+	m := &merge{changed: make(chan struct{}, 1), stop: make(chan struct{}), timer: time.NewTimer(0)}
 	m.timer.Stop()
-	// Both clocks begin where the earlier leg begins.
-	m.origin = min(audio.origin, video.origin)
-	for i, s := range []*encoder{audio, video} {
-		s.origin = m.origin
-		l := &leg{stream: s, heads: make(chan head), goOn: make(chan struct{})}
-		m.legs[i] = l
-		// Stopped by stop and the leg's Close, waited for by readers.
+	m.legs[0] = &leg{feed: sound, tracks: TrackAudio, room: make(chan struct{}, 1)}
+	m.legs[1] = &leg{feed: pictures, tracks: TrackVideo, room: make(chan struct{}, 1)}
+	for _, l := range m.legs {
+		// Stopped by stop and the feed's end, waited for by readers.
 		m.readers.Add(1)
 		go m.read(l)
 	}
 	return m
 }
 
-// read reads a leg, one frame ahead.
+// halt makes the goroutines end once their feeds do.
+func (m *merge) halt() { close(m.stop) }
+
+// read reads a leg to its end, a few frames ahead.
 func (m *merge) read(l *leg) {
 	defer m.readers.Done()
+	tracks, err := l.feed.header()
+	m.mu.Lock()
+	l.tracks, l.known, l.ended = tracks, true, err
+	m.mu.Unlock()
+	notify(m.changed)
+	for err == nil {
+		var f Frame
+		f, err = l.feed.next()
+		if !m.put(l, f, err) {
+			return
+		}
+	}
+}
+
+// put queues what a feed gave, and waits for room for more. It reports false when
+// the merge was halted.
+func (m *merge) put(l *leg, f Frame, err error) bool {
+	m.mu.Lock()
+	if l.ended = err; err == nil {
+		var buffer []byte
+		if n := len(l.free); n > 0 {
+			buffer, l.free = l.free[n-1], l.free[:n-1]
+		}
+		f.Data = append(buffer[:0], f.Data...)
+		l.queue, l.bytes, l.begun, l.late = append(l.queue, f), l.bytes+len(f.Data), true, false
+	}
+	m.mu.Unlock()
+	notify(m.changed)
 	for {
-		f, err := l.stream.ReadFrame()
-		select {
-		case l.heads <- head{f, err}:
-		case <-m.stop:
-			return
-		}
-		if err != nil {
-			return
+		m.mu.Lock()
+		wait := len(l.queue) >= framesAhead && (!l.hungry || l.full())
+		m.mu.Unlock()
+		if !wait {
+			return true
 		}
 		select {
-		case <-l.goOn:
+		case <-l.room:
 		case <-m.stop:
-			return
+			return false
 		}
 	}
 }
 
-func (m *merge) Tracks() Track { return m.legs[0].stream.Tracks() | m.legs[1].stream.Tracks() }
+func (l *leg) full() bool { return l.bytes >= bytesAhead }
 
-func (m *merge) ReadFrame() (Frame, error) {
-	if m.end == nil {
-		m.release()
-		m.end = m.fill()
-	}
-	if m.closed.Load() {
-		return Frame{}, errStreamClosed()
-	}
-	if m.end != nil {
-		return Frame{}, m.end
-	}
-	l := m.next()
-	l.ready, l.after = false, l.head.frame.PTS+l.head.frame.Duration
-	m.given = l
-	return l.head.frame, nil
-}
-
-func (m *merge) Close() error {
-	m.closed.Store(true)
-	m.close.Do(func() {
-		close(m.stop)
-		for _, l := range m.legs {
-			_ = l.stream.Close()
-		}
-	})
-	m.readers.Wait()
-	return nil
-}
-
-// release lets the leg go on whose frame the reader had.
-func (m *merge) release() {
-	if m.given == nil {
-		return
-	}
-	select {
-	case m.given.goOn <- struct{}{}:
-	case <-m.stop:
-	}
-	m.given = nil
-}
-
-// next is the leg whose head is due first.
-func (m *merge) next() *leg {
-	a, b := m.legs[0], m.legs[1]
-	if !a.ready || b.ready && b.head.frame.PTS < a.head.frame.PTS {
-		return b
-	}
-	return a
-}
-
-// fill waits until some leg has a head that may leave. It returns io.EOF when
-// both are at their end, and the error of one that crashed.
-func (m *merge) fill() error {
-	a, b := m.legs[0], m.legs[1]
-	for {
-		if err := errors.Join(m.poll(a), m.poll(b)); err != nil {
-			return err
-		}
-		switch {
-		case a.ended && b.ended:
-			return io.EOF
-		case a.mayLeave(b), b.mayLeave(a):
-			return nil
-		}
-		if err := m.await(a, b); err != nil {
-			return err
-		}
-	}
-}
-
-// mayLeave reports whether a leg's head is next, seen what is known of the other.
-func (l *leg) mayLeave(other *leg) bool {
-	return l.ready && (other.ready || other.ended || other.late || l.head.frame.PTS <= other.after)
-}
-
-// await waits for a head of either leg. A leg that lets a waiting head wait too
-// long is late from then on, until it has something again.
-func (m *merge) await(a, b *leg) error {
+// opened waits until it is known how each leg begins, but not for long when one of
+// them has begun. It returns the tracks there are, and none when both have ended without a frame.
+func (m *merge) opened() Track {
+	defer m.timer.Stop()
 	var late <-chan time.Time
-	if a.ready || b.ready {
-		m.timer.Reset(lateAfter)
-		defer m.timer.Stop()
-		late = m.timer.C
-	}
-	select {
-	case h := <-a.source():
-		return a.take(h)
-	case h := <-b.source():
-		return b.take(h)
-	case <-late:
-		a.late, b.late = !a.ready, !b.ready
-		return nil
-	case <-m.stop:
-		return errStreamClosed()
+	for {
+		m.mu.Lock()
+		tracks, begun, settled, ended := Track(0), false, true, true
+		for _, l := range m.legs {
+			begun, ended = begun || l.begun, ended && l.ended != nil
+			settled = settled && (l.begun || l.ended != nil || l.known && l.tracks == 0)
+			if l.begun || l.ended == nil {
+				tracks |= l.tracks
+			}
+		}
+		m.mu.Unlock()
+		switch {
+		case ended && !begun:
+			return 0
+		case settled && begun:
+			return tracks
+		}
+		if begun && late == nil {
+			m.timer.Reset(lateAfter)
+			late = m.timer.C
+		}
+		select {
+		case <-m.changed:
+		case <-late:
+			return tracks
+		}
 	}
 }
 
-// poll takes a leg's head when it is there.
-func (m *merge) poll(l *leg) error {
-	select {
-	case h := <-l.source():
-		return l.take(h)
-	default:
-		return nil
+// begin counts the frames' times from the first frame there is.
+func (m *merge) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := true
+	for _, l := range m.legs {
+		if len(l.queue) > 0 && (first || l.queue[0].PTS < m.origin) {
+			m.origin, first = l.queue[0].PTS, false
+		}
+	}
+	for _, l := range m.legs {
+		l.after = m.origin
 	}
 }
 
-// source is where the leg's next head comes from, or nil when none is wanted.
-func (l *leg) source() <-chan head {
-	if l.ready || l.ended {
-		return nil
+// next returns the next frame, io.EOF when both legs are at their end, and the
+// error of one that ended otherwise.
+func (m *merge) next() (Frame, error) {
+	defer m.timer.Stop()
+	var timeout <-chan time.Time
+	for {
+		l, wait, err := m.pick(false)
+		switch {
+		case err != nil:
+			return Frame{}, err
+		case l != nil:
+			return m.give(l), nil
+		case wait > 0 && timeout == nil:
+			m.timer.Reset(wait)
+			timeout = m.timer.C
+		}
+		select {
+		case <-m.changed:
+		case <-timeout:
+			timeout = nil
+			if l, _, err := m.pick(true); l != nil || err != nil {
+				return m.give(l), err
+			}
+		case <-m.stop:
+			return Frame{}, errStreamClosed()
+		}
 	}
-	return l.heads
 }
 
-func (l *leg) take(h head) error {
-	l.late = false
+// give takes a leg's first frame out.
+func (m *merge) give(l *leg) Frame {
+	if l == nil {
+		return Frame{}
+	}
+	f := l.given
+	m.given, l.after = l, f.PTS+f.Duration
+	// The other track may begin a moment before the first frame.
+	f.PTS = max(0, f.PTS-m.origin)
+	return f
+}
+
+// pick is the leg whose frame is next, as its given one, or how long to wait for
+// the other leg. With overdue that is not waited for any more.
+func (m *merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.release()
+	a, b := m.legs[0], m.legs[1]
+	for _, l := range m.legs {
+		if len(l.queue) == 0 && l.ended != nil && !errors.Is(l.ended, io.EOF) {
+			return nil, 0, l.ended
+		}
+	}
+	a.hungry, b.hungry = false, false
+	first, other, wait := a, b, soundWait
+	if len(a.queue) == 0 || len(b.queue) > 0 && b.queue[0].PTS < a.queue[0].PTS {
+		first, other, wait = b, a, lateAfter
+	}
 	switch {
-	case errors.Is(h.err, io.EOF):
-		l.ended = true
-	case h.err != nil:
-		return h.err
+	case len(first.queue) > 0:
+	case a.ended != nil && b.ended != nil:
+		return nil, 0, io.EOF
 	default:
-		l.head, l.ready = h, true
+		return nil, 0, nil
 	}
-	return nil
+	other.late = other.late || overdue && len(other.queue) == 0
+	if !first.mayLeave(other) {
+		first.hungry = true
+		notify(first.room)
+		return nil, wait, nil
+	}
+	first.take()
+	return first, 0, nil
+}
+
+// take takes the leg's first frame as its given one.
+func (l *leg) take() {
+	l.given = l.queue[0]
+	l.queue = slices.Delete(l.queue, 0, 1)
+	l.bytes -= len(l.given.Data)
+	notify(l.room)
+}
+
+// mayLeave reports whether a leg's frame is next, seen what is known of the other.
+func (l *leg) mayLeave(other *leg) bool {
+	return len(other.queue) > 0 || other.ended != nil || other.known && other.tracks == 0 || other.late ||
+		l.queue[0].PTS <= other.after || l.full()
+}
+
+// release takes the buffer back that the reader had.
+func (m *merge) release() {
+	if m.given != nil {
+		m.given.free = append(m.given.free, m.given.given.Data)
+		m.given = nil
+	}
+}
+
+// notify leaves word on a channel of one.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

@@ -3,6 +3,8 @@ package media
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gotgcall/gotgcall/models"
@@ -79,31 +81,33 @@ func (f form) payload() payload {
 	return encoded
 }
 
-// output are the options of ffmpeg's one output, and its name.
-func (f form) output(o EncodeOptions) []string {
-	if f.raw != nil {
-		return rawOutputArgs(*f.raw, o.Tracks)
+// outputs are the options of ffmpeg's outputs, and their names.
+func (f form) outputs(o EncodeOptions) [][]string {
+	switch {
+	case f.raw == nil:
+		return outputsOf(o, f.apart(o))
+	case !o.Tracks.Has(TrackVideo):
+		return [][]string{slices.Concat(mapSound(), rawAudioArgs(), liveMatroskaArgs(), []string{"pipe:1"})}
 	}
-	return outputArgsOf(o)
+	return outputs(rawVideoArgs(*f.raw), rawAudioArgs(), f.apart(o))
 }
 
-// rawOutputArgs are the options for raw frames in a live Matroska stream. Frames
-// of sound last 20 ms, so that a pause is as exact as with Opus.
-func rawOutputArgs(f RawFormat, tracks Track) []string {
-	var args []string
-	if tracks.Has(TrackVideo) {
-		args = append(args, "-map", "0:V:0?")
+// apart reports whether pictures have an output of their own. Windows gives a
+// process no further descriptor.
+func (f form) apart(o EncodeOptions) bool {
+	return o.Tracks.Has(TrackVideo) && runtime.GOOS != "windows"
+}
+
+func rawVideoArgs(f RawFormat) []string {
+	return []string{
+		"-filter:v", limitRate(f.FPS) + "," + letterbox(f.Width, f.Height),
+		"-enc_time_base:v", "1:1000", "-c:v", "rawvideo", "-pix_fmt", "yuv420p",
 	}
-	args = append(args, "-map", "0:a:0?")
-	if tracks.Has(TrackVideo) {
-		args = append(args,
-			"-filter:v", limitRate(f.FPS)+","+letterbox(f.Width, f.Height),
-			"-enc_time_base:v", "1:1000", "-c:v", "rawvideo", "-pix_fmt", "yuv420p",
-		)
-	}
-	args = append(args, "-filter:a", "aresample=44100,asetnsamples=n=882:p=0", "-c:a", "pcm_s16le", "-ar", "44100", "-ac", "2")
-	args = append(args, liveMatroskaArgs()...)
-	return append(args, "pipe:1")
+}
+
+// rawAudioArgs make frames of 20 ms, so that a pause is as exact as with Opus.
+func rawAudioArgs() []string {
+	return []string{"-filter:a", "aresample=44100,asetnsamples=n=882:p=0", "-c:a", "pcm_s16le", "-ar", "44100", "-ac", "2"}
 }
 
 // letterbox scales to square pixels inside w x h, with the aspect kept, and fills

@@ -226,7 +226,7 @@ func (s *shellsSource) both(ctx context.Context, open func(context.Context, *she
 	switch {
 	case err != nil || video.err != nil:
 	case audio != nil && video.leg != nil:
-		return newMerge(audio, video.leg), nil
+		return newPair(audio, video.leg), nil
 	case audio != nil:
 		return audio, nil
 	case video.leg != nil:

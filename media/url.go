@@ -79,6 +79,7 @@ func (s *urlSource) command(env Env, args []string, position time.Duration) comm
 		path:     env.ffmpegPath(),
 		args:     args,
 		holds:    s.as.payload(),
+		apart:    s.as.apart(s.opts),
 		interval: s.opts.interval(),
 		want:     s.opts.Tracks,
 		seek:     seekTo(position, 1),

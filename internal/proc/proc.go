@@ -58,12 +58,11 @@ type Process struct {
 func Start(c Config) (*Process, error) {
 	// StdoutPipe will not do: Wait closes it when the process ends, whether
 	// or not the tail of the output has been read.
-	stdout, childStdout, err := os.Pipe()
+	stdout, childStdout, err := Pipe(c.Buffer)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
+		return nil, err
 	}
 	defer childStdout.Close()
-	growPipe(stdout, c.Buffer)
 
 	p := &Process{
 		cmd:    exec.Command(c.Path, c.Args...),
@@ -88,6 +87,18 @@ func Start(c Config) (*Process, error) {
 	// waits for it.
 	go p.wait()
 	return p, nil
+}
+
+// Pipe returns the ends of a pipe that holds so many bytes before a writer waits,
+// where the system can be asked (Linux); 0 is what it gives. An error wraps
+// models.ErrFFmpegSpawn.
+func Pipe(buffer int) (r, w *os.File, err error) {
+	r, w, err = os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
+	}
+	growPipe(r, buffer)
+	return r, w, nil
 }
 
 // Stdout is the reading end of the process's standard output. It stays readable
