@@ -55,6 +55,7 @@ func (b *reader) Read(p []byte) (int, error) {
 				return 0, err
 			}
 		}
+		begin := time.Now()
 		n, err := b.read(p)
 		if n > 0 {
 			b.at += int64(n)
@@ -82,7 +83,7 @@ func (b *reader) Read(p []byte) (int, error) {
 		if !b.r.Ranges {
 			return 0, err
 		}
-		b.tries.failed(err)
+		b.tries.failed(err, begin)
 	}
 }
 
@@ -113,13 +114,13 @@ func (b *reader) connect() error {
 // tries are those to reach a server that was lost.
 type tries struct {
 	last  error     // why the last one failed; nil before one has
-	since time.Time // when the first one failed
+	since time.Time // since when there has been nothing
 	wait  time.Duration
 }
 
-func (t *tries) failed(err error) {
+func (t *tries) failed(err error, since time.Time) {
 	if t.last == nil {
-		t.since = time.Now()
+		t.since = since
 	}
 	t.last = err
 }
@@ -132,6 +133,7 @@ func (c *Client) Retry(ctx context.Context, try func(ctx context.Context) error)
 }
 
 func (c *Client) again(ctx context.Context, t *tries, try func(context.Context) error) error {
+	begin := time.Now()
 	for {
 		if t.last != nil {
 			t.wait = min(max(firstWait, 2*t.wait), lastWait)
@@ -153,7 +155,7 @@ func (c *Client) again(ctx context.Context, t *tries, try func(context.Context) 
 		case permanent(err):
 			return err
 		}
-		t.failed(err)
+		t.failed(err, begin)
 	}
 }
 
