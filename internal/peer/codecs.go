@@ -23,7 +23,7 @@ func srtpProfiles() []dtls.SRTPProtectionProfile {
 // on is registered. Header extensions are not: Track stamps them itself, and
 // registering mid would have pion probe every foreign stream for simulcast.
 func registerCodecs(m *webrtc.MediaEngine, r *jsonparams.Response) error {
-	video := []webrtc.RTCPFeedback{{Type: "transport-cc"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	video := []webrtc.RTCPFeedback{{Type: "transport-cc"}, {Type: "nack"}}
 	codecs := []struct {
 		kind  webrtc.RTPCodecType
 		codec webrtc.RTPCodecParameters

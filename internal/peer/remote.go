@@ -66,8 +66,6 @@ func offer(r *jsonparams.Response, lite bool) string {
 	line("a=rtpmap:%d VP8/90000", r.VP8)
 	line("a=rtcp-fb:%d transport-cc", r.VP8)
 	line("a=rtcp-fb:%d nack", r.VP8)
-	line("a=rtcp-fb:%d nack pli", r.VP8)
-	line("a=rtcp-fb:%d ccm fir", r.VP8)
 	line("a=rtpmap:%d rtx/90000", r.RTX)
 	line("a=fmtp:%d apt=%d", r.RTX, r.VP8)
 

@@ -12,6 +12,11 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
+// socketBuffer is what a shared socket asks the kernel for, each way: a key frame of
+// 30 kB from each of a hundred calls at once. The kernel grants what its limits allow,
+// on Linux net.core.rmem_max and wmem_max, 208 KiB by default.
+const socketBuffer = 4 << 20
+
 // SocketPool shares UDP sockets among calls. After the first STUN message a
 // socket tells its calls apart by the remote address only, so two calls to one
 // address of the server never share one: a call takes the first socket that has
@@ -26,6 +31,7 @@ type SocketPool struct {
 // socket is one shared UDP socket. It is closed when its last call leaves.
 type socket struct {
 	mux   *ice.UDPMuxDefault
+	conn  *net.UDPConn // the mux closes it
 	local netip.Addr
 	taken map[netip.AddrPort]bool
 }
@@ -97,8 +103,12 @@ func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: shared socket: %w", models.ErrConnectionFailed, err)
 	}
+	// Best effort: a smaller buffer works until many calls burst at once.
+	_ = conn.SetReadBuffer(socketBuffer)
+	_ = conn.SetWriteBuffer(socketBuffer)
 	s := &socket{
 		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: p.log.NewLogger("ice")}),
+		conn:  conn,
 		local: local,
 		taken: make(map[netip.AddrPort]bool),
 	}
