@@ -95,6 +95,13 @@ func (f *feedback) take(b rtcp.ReceptionReport, rate int64, now uint64) {
 	}
 }
 
+// roundTrip is the time to the server and back, zero before it is known.
+func (f *feedback) roundTrip() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.RoundTrip
+}
+
 // Stats adds what the connection did to the figures of its call.
 func (c *Conn) Stats(to *models.Stats) {
 	to.Audio, to.Video = c.audio.stats(), c.video.stats()

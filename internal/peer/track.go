@@ -249,13 +249,14 @@ func (t *Track) write(payload []byte) error {
 	if _, err := t.writer.WriteRTP(&t.header, payload); err != nil {
 		return fmt.Errorf("write rtp: %w", err)
 	}
+	now := time.Now()
 	if t.history != nil {
-		t.history.keep(&t.header, payload)
+		t.history.keep(&t.header, payload, now)
 	}
 	t.header.SequenceNumber++
 	t.count.packets++
 	t.count.octets += uint64(len(payload))
-	t.count.last = time.Now()
+	t.count.last = now
 	return nil
 }
 
