@@ -112,6 +112,7 @@ func (d *dialer) dial(ctx context.Context, controlling bool) (*Conn, error) {
 		stop:      make(chan struct{}),
 	}
 	c.audio = newAudioTrack(d.id.AudioSSRC, c.clock.epoch)
+	c.audio.log = cfg.Logger
 	c.video = newVideoTrack(d.id.Layers[0], c.clock.epoch)
 	c.wire = &wire{clock: c.clock}
 	c.video.gate.estimate = &c.wire.estimate

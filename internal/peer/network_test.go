@@ -1,13 +1,16 @@
 package peer_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -76,5 +79,46 @@ func TestPictureSurvivesALongerWay(t *testing.T) {
 			t.Logf("%d pictures were held back", heldBack)
 			require.Equal(t, 5*second, clean, "pictures sent in a row")
 		})
+	}
+}
+
+// TestDatagramsFitTheLeastMTU: pictures, packets that are sent again and long packets
+// of sound fit the 1280 bytes that IPv6 grants any path, with all their headers, and a
+// header of TURN.
+func TestDatagramsFitTheLeastMTU(t *testing.T) {
+	t.Parallel()
+	const headers = 40 + 8 + 4 // IPv6, UDP, ChannelData
+	var mu sync.Mutex
+	largest := map[uint8]int{}
+	again := make(chan struct{}, 1024)
+	server := newServer(t, sfu.Config{
+		NACK: true, Up: sfu.Shape{Loss: 0.2}, Seed: 1,
+		SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM},
+		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
+			mu.Lock()
+			defer mu.Unlock()
+			largest[p.Header.PayloadType] = max(largest[p.Header.PayloadType], p.Size+headers)
+			if p.Header.PayloadType == jsonparams.PayloadTypeRTX {
+				again <- struct{}{}
+			}
+		},
+	})
+	conn, _, err := dial(t.Context(), t, server, config())
+	require.NoError(t, err)
+	long := append([]byte{0xff, 6}, make([]byte, 6*1000)...) // six frames of 20 ms
+	for range 5 {
+		require.NoError(t, conn.Audio().WriteFrame(long, time.Now()))
+		require.NoError(t, conn.Video().WriteFrame(make([]byte, 60_000), time.Now()))
+	}
+	for range 5 {
+		<-again
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	t.Log(largest)
+	require.Greater(t, largest[jsonparams.PayloadTypeVP8], 1250, "no room is wasted either")
+	require.Greater(t, largest[jsonparams.PayloadTypeRTX], largest[jsonparams.PayloadTypeVP8])
+	for payloadType, size := range largest {
+		require.LessOrEqual(t, size, 1280, "payload type %d", payloadType)
 	}
 }

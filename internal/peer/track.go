@@ -1,7 +1,9 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -10,12 +12,18 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/jsonparams"
+	"github.com/gotgcall/gotgcall/models"
 )
 
 const (
-	// maxPayload bounds an RTP payload: what field clients send, and small
-	// enough for every path with header, extensions and SRTP tag.
-	maxPayload = 1200 - vp8DescriptorSize
+	// maxPayload bounds an RTP payload so that a datagram fits every path of
+	// IPv6, whose least MTU tunnels like WireGuard have: 1280 bytes (RFC 8200
+	// section 5), less the headers of IPv6, UDP, TURN's ChannelData and RTP
+	// with its extensions, the number in front of a packet that is sent again,
+	// and the tag of AES-GCM.
+	maxPayload = 1280 - 40 - 8 - 4 - 28 - osnSize - 16
+	// maxFragment is what a packet takes of a picture.
+	maxFragment = maxPayload - vp8DescriptorSize
 	// vp8DescriptorSize is the payload descriptor with a 15-bit picture id
 	// (RFC 7741 section 4.2).
 	vp8DescriptorSize = 4
@@ -64,15 +72,17 @@ type Track struct {
 	mime string
 	ssrc uint32
 	line timeline
+	log  *slog.Logger
 
 	feedback feedback
+	complain sync.Once // of a packet that cannot be sent
 
 	mu        sync.Mutex // guards what follows; held while a frame is written
 	writer    webrtc.TrackLocalWriter
 	header    rtp.Header
 	level     []byte // payload of the audio-level extension, audio only
 	pictureID uint16
-	buf       []byte   // video payload: descriptor and fragment
+	buf       []byte   // a payload that is put together
 	history   *history // video only
 	gate      gate     // video only
 	lastDue   time.Time
@@ -88,6 +98,7 @@ type count struct {
 func newAudioTrack(ssrc uint32, epoch time.Time) *Track {
 	t := &Track{
 		kind: webrtc.RTPCodecTypeAudio, mid: midAudio, mime: webrtc.MimeTypeOpus, ssrc: ssrc,
+		log:   slog.New(slog.DiscardHandler),
 		line:  timeline{epoch: epoch, base: rand.Uint32(), rate: 48000},
 		level: make([]byte, 1),
 	}
@@ -101,7 +112,7 @@ func newVideoTrack(layer jsonparams.Layer, epoch time.Time) *Track {
 		kind: webrtc.RTPCodecTypeVideo, mid: midVideo, mime: webrtc.MimeTypeVP8, ssrc: layer.SSRC,
 		line:      timeline{epoch: epoch, base: rand.Uint32(), rate: 90000},
 		pictureID: uint16(rand.N(1 << 15)),
-		buf:       make([]byte, vp8DescriptorSize+maxPayload),
+		buf:       make([]byte, maxPayload),
 		history:   &history{header: newHeader(midVideo)},
 	}
 	t.header = newHeader(t.mid)
@@ -176,22 +187,58 @@ func (t *Track) Unbind(webrtc.TrackLocalContext) error {
 	return nil
 }
 
+// errOversize is returned for an audio packet that fits no datagram and is no Opus
+// packet that could be split.
+var errOversize = errors.New("the packet is too large and cannot be split")
+
 // WriteFrame sends an encoded frame that is due at an instant. Its RTP time is
-// that instant's, however late it is written. The data is not retained.
+// that instant's, however late it is written. The data is not retained. An Opus
+// packet that does not fit a datagram is split into its frames.
 func (t *Track) WriteFrame(data []byte, due time.Time) error {
+	err := t.writeFrame(data, due)
+	if errors.Is(err, errOversize) {
+		t.complain.Do(func() {
+			t.log.Warn("left out a packet of sound, and will more of the kind", "bytes", len(data), "err", err)
+		})
+	}
+	return err
+}
+
+func (t *Track) writeFrame(data []byte, due time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.writer == nil {
+	switch {
+	case t.writer == nil:
 		return webrtc.ErrConnectionClosed
+	case t.kind == webrtc.RTPCodecTypeVideo:
+		t.header.Timestamp = t.line.at(due)
+		return t.writeVideo(data)
+	case len(data) > maxPayload:
+		return t.splitAudio(data, due)
 	}
-	t.header.Timestamp = t.line.at(due)
-	if t.kind == webrtc.RTPCodecTypeAudio {
-		return t.writeAudio(data, due)
+	return t.writeAudio(data, due)
+}
+
+// splitAudio sends each frame of an Opus packet as a packet of one, at its own time.
+// A frame cannot be split: the largest makes a datagram of 1372 bytes.
+func (t *Track) splitAudio(data []byte, due time.Time) error {
+	var list [opusMaxFrames][]byte
+	frames, ok := opusFrames(list[:0], data)
+	if !ok {
+		return fmt.Errorf("%w: %w", models.ErrInvalidParams, errOversize)
 	}
-	return t.writeVideo(data)
+	for _, frame := range frames {
+		t.buf = append(append(t.buf[:0], data[0]&^3), frame...) // code 0: one frame
+		if err := t.writeAudio(t.buf, due); err != nil {
+			return err
+		}
+		due = due.Add(opusFrameDuration(data[0]))
+	}
+	return nil
 }
 
 func (t *Track) writeAudio(data []byte, due time.Time) error {
+	t.header.Timestamp = t.line.at(due)
 	t.level[0] = levelSpeaking
 	if len(data) <= opusSilence {
 		t.level[0] = levelSilent
@@ -208,7 +255,7 @@ func (t *Track) writeVideo(data []byte) error {
 		return nil
 	}
 	t.pictureID = (t.pictureID + 1) & 0x7fff
-	packets := (len(data) + maxPayload - 1) / maxPayload
+	packets := (len(data) + maxFragment - 1) / maxFragment
 	for i := range packets {
 		from, to := i*len(data)/packets, (i+1)*len(data)/packets
 		start := byte(0)

@@ -59,7 +59,7 @@ func TestTimelineIsExactForAMonth(t *testing.T) {
 
 func TestPictureIsCutIntoPacketsThatMakeItAgain(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{1, maxPayload, maxPayload + 1, 10 * maxPayload, 12345} {
+	for _, size := range []int{1, maxFragment, maxFragment + 1, 10 * maxFragment, 12345} {
 		track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
 		frame := make([]byte, size)
 		for i := range frame {
@@ -71,7 +71,7 @@ func TestPictureIsCutIntoPacketsThatMakeItAgain(t *testing.T) {
 			var vp8 codecs.VP8Packet
 			payload, err := vp8.Unmarshal(p.Payload)
 			require.NoError(t, err)
-			require.LessOrEqual(t, len(p.Payload), 1200)
+			require.LessOrEqual(t, len(p.Payload), maxPayload)
 			require.Equal(t, i == 0, vp8.S == 1)
 			require.Equal(t, i == len(r.packets)-1, p.Marker)
 			require.Equal(t, r.packets[0].Timestamp, p.Timestamp)
