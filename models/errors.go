@@ -17,8 +17,9 @@ var (
 	ErrConnectionNotFound = errors.New("connection not found")
 
 	// ErrConnectionTimeout: the connection was not up within the connect
-	// timeout.
-	ErrConnectionTimeout = errors.New("connection timed out")
+	// timeout, or nobody connected the call for ten minutes.
+	// The error has a Timeout method that returns true.
+	ErrConnectionTimeout error = timeoutError("connection timed out")
 
 	// ErrConnectionFailed: ICE or DTLS failed, the peer's certificate is not
 	// the announced one, or a connection that was up is lost for good.
@@ -57,7 +58,8 @@ var (
 
 	// ErrStalled: the source gave nothing for the stall timeout, while it was
 	// opened or while it played.
-	ErrStalled = errors.New("source stalled")
+	// The error has a Timeout method that returns true.
+	ErrStalled error = timeoutError("source stalled")
 
 	// ErrSeekUnsupported: the source cannot start in the middle: it is live,
 	// its server cannot, or it is not a SeekableSource.
@@ -81,6 +83,14 @@ var (
 	// Connect on an RTMP call.
 	ErrWrongMode = errors.New("wrong call mode")
 )
+
+// timeoutError is a sentinel for what took too long.
+type timeoutError string
+
+func (e timeoutError) Error() string { return string(e) }
+
+// Timeout is what net.Error and os.IsTimeout ask for.
+func (timeoutError) Timeout() bool { return true }
 
 // FFmpegError is how an ffmpeg process ended, in its own words.
 type FFmpegError struct {
