@@ -22,13 +22,13 @@ const (
 	defaultConnectTimeout = 10 * time.Second
 	// defaultStallTimeout outlasts the reconnects of a live source.
 	defaultStallTimeout = 30 * time.Second
-	// defaultRTMPRetry is as long as a lost WebRTC connection has to recover.
+	// defaultRTMPRetry outlasts a restart of the server or of a router.
 	defaultRTMPRetry = 60 * time.Second
 
-	// The ICE timeouts. A minute outlasts what mobile carriers and Wi-Fi
-	// handovers take; Telegram drops a silent participant after 40 to 50 s.
+	// The ICE timeouts. Telegram drops a participant who is silent for 40 to
+	// 50 s: a connection that has been for 45 leads nowhere.
 	defaultDisconnected = 7 * time.Second
-	defaultFailed       = 60 * time.Second
+	defaultFailed       = 38 * time.Second
 	defaultKeepalive    = 2 * time.Second
 )
 
@@ -131,14 +131,15 @@ func WithFFmpegPath(path string) Option {
 }
 
 // WithLogger sets where the Client logs what it does and what goes wrong beside
-// the errors it returns. The default is to log nothing; a nil logger is refused
-// by New.
+// the errors it returns. Its handler may call the Client. The default is to log
+// nothing; a nil logger is refused by New.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
 }
 
 // WithDispatchBuffer sets how many events may wait for the callbacks before a
-// warning is logged: a callback is too slow, or blocks. Events are never dropped.
+// warning is logged: a callback is too slow, or blocks. It bounds nothing: events
+// are never dropped.
 // The default is 256; at least 1.
 func WithDispatchBuffer(n int) Option {
 	return func(c *config) { c.dispatchBuffer = n }
@@ -159,13 +160,15 @@ func WithSharedUDPMux() Option {
 	return func(c *config) { c.sharedSockets = true }
 }
 
-// WithConnectTimeout bounds Connect. The default is 10 s.
+// WithConnectTimeout bounds [Client.Connect], which then fails with
+// [ErrConnectionTimeout]. The default is 10 s; it is above zero.
 func WithConnectTimeout(d time.Duration) Option {
 	return func(c *config) { c.connectTimeout = d }
 }
 
 // WithStallTimeout sets how long a source may give nothing, while it is opened or
-// while it plays, before it ends with ErrStalled. The default is 30 s.
+// while it plays, before it ends with [ErrStalled]. The default is 30 s; it is above
+// zero.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) { c.stallTimeout = d }
 }
@@ -193,9 +196,13 @@ func WithRTMPRetry(d time.Duration) Option {
 	return func(c *config) { c.rtmpRetry = d }
 }
 
-// WithICETimeouts sets how long the server may be silent before the connection is
-// Disconnected (default 7 s), how much longer before it is Failed (60 s), and how
-// often it is asked (2 s).
+// WithICETimeouts sets for how long nothing may come from the server before a
+// connection that was up is Disconnected (default 7 s, noticed up to one keepalive
+// later), how much longer before it is Failed (38 s), and how often the server is
+// asked for a sign of life (2 s). All are above zero. Connect has its own limit, see
+// [WithConnectTimeout]. Telegram drops a participant who is silent for 40 to 50 s, so
+// longer times only delay [Client.Rejoin]. A Rejoin has as long as failed for its
+// Connect when the old connection is lost meanwhile.
 func WithICETimeouts(disconnected, failed, keepalive time.Duration) Option {
 	return func(c *config) { c.disconnected, c.failed, c.keepalive = disconnected, failed, keepalive }
 }

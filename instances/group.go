@@ -63,7 +63,7 @@ func NewGroup(cfg Config, events Events) (*Group, error) {
 	}
 	g := &Group{cfg: cfg, events: events, id: id, over: make(chan struct{})}
 	g.player = newPlayer(cfg.Media, cfg.StallTimeout, audience{ended: g.streamEnded, changed: events.Upgrade})
-	g.player.window = cfg.Peer.Disconnected
+	g.player.window = cfg.Peer.Disconnected + cfg.Peer.Keepalive
 	return g, nil
 }
 

@@ -32,9 +32,6 @@ func (p phase) String() string {
 func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if state == models.Disconnected && reason == nil {
-		reason = fmt.Errorf("nothing heard from the server for %s", g.cfg.Peer.Disconnected)
-	}
 	l.state, l.why = state, reason
 	if state == models.Failed {
 		l.state, l.lost, l.lostAt = models.Disconnected, reason, time.Now()
@@ -58,7 +55,7 @@ func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
 // silent keeps the place that playback had when the server was last heard. mu must
 // be held.
 func (g *Group) silent(l *link) {
-	g.player.silence(time.Now().Add(-g.cfg.Peer.Disconnected))
+	g.player.silence(l.conn.Heard())
 	if g.phase != rejoining {
 		g.tell(models.Disconnected, l.why)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -51,7 +52,8 @@ type Conn struct {
 	closing   sync.Once
 	done      sync.WaitGroup
 
-	reason error // why failed; written before failed is closed
+	heard  atomic.Pointer[time.Time] // the server, before it was silent; nil at first
+	reason error                     // why failed; written before failed is closed
 }
 
 // errOtherRole is returned by an attempt that gets nowhere in its ICE role.

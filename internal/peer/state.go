@@ -75,6 +75,8 @@ func (c *Conn) watch() {
 		case state == webrtc.PeerConnectionStateDisconnected && up && !silent:
 			silent = true
 			quiet := c.silence()
+			heard := time.Now().Add(-quiet)
+			c.heard.Store(&heard)
 			deadline.Reset(c.cfg.Disconnected + c.cfg.Failed - quiet)
 			c.cfg.OnState(models.Disconnected, c.silent(quiet))
 		case state == webrtc.PeerConnectionStateDisconnected && expired:
@@ -91,6 +93,14 @@ func (c *Conn) fail(up bool, reason error) {
 	if up {
 		c.cfg.OnState(models.Failed, reason)
 	}
+}
+
+// Heard returns when the server was heard last before the latest Disconnected.
+func (c *Conn) Heard() time.Time {
+	if at := c.heard.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
 }
 
 // silence is for how long nothing came from the server when pion has just found
