@@ -13,10 +13,16 @@ import (
 )
 
 // Client holds any number of calls, one for each chat, behind one handle. It is
-// safe for concurrent use; two Clients of one program share nothing.
+// safe for concurrent use; two Clients of one program share nothing. The caller must
+// Close it.
+//
+// A method fails with [ErrClosed] after Close, and with [ErrConnectionNotFound] for a
+// chat without a call. Every other error leaves the call as it was, except that of
+// [Client.Connect].
 //
 // Every callback runs on one goroutine, in order, one at a time. Any method may
-// be called from inside a callback, Close too.
+// be called from inside a callback, Close too. As in any Go program, a panic in a
+// callback ends the program; a callback that calls runtime.Goexit ends alone.
 type Client struct {
 	// immutable after New
 	ffmpeg ffmpeg.Build
@@ -146,15 +152,13 @@ func (c *Client) Rejoin(chatID int64) (string, error) {
 // can then be rejoined again. Once it has returned, ctx has no effect.
 func (c *Client) RejoinContext(ctx context.Context, chatID int64) (string, error) {
 	c.mu.Lock()
-	call, err := c.lookup(chatID)
+	l, err := c.lookup(chatID)
 	lost := c.lost[chatID]
 	c.mu.Unlock()
 	var params string
-	switch g, ok := call.(*instances.Group); {
-	case ok:
-		params, err = g.Rejoin()
-	case call != nil:
-		err = fmt.Errorf("%w: not a WebRTC call", ErrWrongMode)
+	switch {
+	case err == nil:
+		params, err = l.rejoin()
 	case lost != nil && lost.age() < rejoinWithin:
 		params, err = c.restore(ctx, chatID, lost)
 	}
@@ -245,49 +249,17 @@ func isGroup(call instances.Call) bool {
 	return ok
 }
 
-// OnStreamEnd sets the callback that hears when a source has ended, once for each
-// of its tracks, video first: with nil at its natural end, ErrFFmpegCrashed,
-// ErrConnectionFailed when the connection is lost, ErrStopped or ErrClosed when
-// Stop or Close ended it. It hears nothing of a source that was replaced. It is
-// called when the last frame has been sent, which a viewer sees a moment later. A
-// later callback replaces an earlier one; nil removes it.
-func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err error)) {
-	c.events.onStreamEnd(fn)
-}
-
-// OnConnectionChange sets the callback that hears of a call's connection:
-// Connecting, Connected, Disconnected while the server is silent, Connected again,
-// and last Failed, Timeout or Closed, when the chat is free for another call.
-// [NetworkInfo.Err] is the reason for Disconnected, Failed and Timeout. A later
-// callback replaces an earlier one; nil removes it.
-func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
-	c.events.onConnection(fn)
-}
-
-// OnUpgrade sets the callback that hears what the bot has to mirror in Telegram:
-// each change by Pause, Resume, Mute and Unmute, and when a picture begins or ends,
-// but nothing that changes nothing. A later callback replaces an earlier one; nil
-// removes it. With gogram:
-//
-//	client.OnUpgrade(func(chatID int64, s gotgcall.MediaState) {
-//		tg.PhoneEditGroupCallParticipant(&telegram.PhoneEditGroupCallParticipantParams{
-//			Call: call, Participant: self,
-//			Muted: s.Muted, VideoStopped: s.VideoStopped, VideoPaused: s.Paused,
-//		})
-//	})
-func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) { c.events.onUpgrade(fn) }
-
 // Stop ends the chat's call, whatever it is busy with. The chat can have another
 // call at once. Stop also forgets what [Client.Rejoin] would go on with.
 func (c *Client) Stop(chatID int64) error {
 	c.mu.Lock()
-	call, err := c.lookup(chatID)
+	l, err := c.lookup(chatID)
 	c.dropLost(chatID)
 	c.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
-	if !call.Stop(models.ErrStopped) {
+	if !l.call.Stop(models.ErrStopped) {
 		// It has ended by itself, or by another Stop, meanwhile.
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -324,11 +296,15 @@ func (c *Client) Close() error {
 func (c *Client) call(chatID int64) (instances.Call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lookup(chatID)
+	l, err := c.lookup(chatID)
+	if err != nil {
+		return nil, err
+	}
+	return l.call, nil
 }
 
-// lookup returns the chat's call. mu must be held.
-func (c *Client) lookup(chatID int64) (instances.Call, error) {
+// lookup returns the chat's life. mu must be held.
+func (c *Client) lookup(chatID int64) (*life, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
@@ -336,7 +312,7 @@ func (c *Client) lookup(chatID int64) (instances.Call, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: chat %d", ErrConnectionNotFound, chatID)
 	}
-	return l.call, nil
+	return l, nil
 }
 
 // vacant reports why the chat cannot have a call.

@@ -53,8 +53,10 @@ func (d *dispatcher) onUpgrade(fn func(int64, MediaState)) {
 	d.onUpgraded = fn
 }
 
-func (d *dispatcher) streamEnd(chatID int64, t StreamType, dev Device, err error) {
+// streamEnd calls delivered just before the callback.
+func (d *dispatcher) streamEnd(chatID int64, t StreamType, dev Device, err error, delivered func()) {
 	d.post("OnStreamEnd", chatID, func() func() {
+		delivered()
 		if fn := d.onEnd; fn != nil {
 			return func() { fn(chatID, t, dev, err) }
 		}

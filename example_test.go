@@ -55,20 +55,23 @@ func ExampleClient_OnStreamEnd() {
 		return path, true
 	}
 
-	client.OnStreamEnd(func(chatID int64, t gotgcall.StreamType, _ gotgcall.Device, err error) {
-		if t == gotgcall.Video {
-			return // its sound has ended too, and comes next
-		}
-		if errors.Is(err, gotgcall.ErrStopped) || errors.Is(err, gotgcall.ErrConnectionFailed) {
-			return // the call is over
-		}
-		if err != nil {
-			log.Print(err) // a bad file; ffmpeg's own words are in it
-		}
-		if path, ok := next(chatID); ok {
-			if err := client.SetStreamSources(chatID, gotgcall.FromFile(path, gotgcall.EncodeOptions{})); err != nil {
-				log.Print(err)
+	play := func(chatID int64) {
+		for path, ok := next(chatID); ok; path, ok = next(chatID) {
+			err := client.SetStreamSources(chatID, gotgcall.FromFile(path, gotgcall.EncodeOptions{}))
+			switch {
+			case errors.Is(err, gotgcall.ErrFile), errors.Is(err, gotgcall.ErrStalled), errors.Is(err, gotgcall.ErrFFmpegCrashed):
+				log.Print(err) // the next one; ffmpeg's own words are in the error
+			default:
+				return // it plays, or the call is over
 			}
+		}
+	}
+	client.OnStreamEnd(func(chatID int64, _ gotgcall.StreamType, _ gotgcall.Device, err error) {
+		if errors.Is(err, gotgcall.ErrStopped) || errors.Is(err, gotgcall.ErrConnectionFailed) {
+			return
+		}
+		if stats, err := client.Stats(chatID); err == nil && len(stats.Tracks) == 0 { // its last track
+			go play(chatID) // all chats would wait for the next file
 		}
 	})
 	// Output:

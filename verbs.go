@@ -181,9 +181,11 @@ func (c *Client) AudioSSRC(chatID int64) (uint32, error) {
 //		roundTrip.Observe(s.Audio.RoundTrip.Seconds())
 //	}
 func (c *Client) Stats(chatID int64) (Stats, error) {
-	g, err := c.call(chatID)
+	c.mu.Lock()
+	l, err := c.lookup(chatID)
+	c.mu.Unlock()
 	if err != nil {
 		return Stats{}, fmt.Errorf("stats: %w", err)
 	}
-	return g.Stats(), nil
+	return l.stats(), nil
 }

@@ -10,16 +10,20 @@ const (
 	// Connecting: Connect is running.
 	Connecting ConnState = iota
 	// Connected: media flows, or would if there were any. Also reported when
-	// a Disconnected connection recovers.
+	// a Disconnected connection recovers, or a Rejoin failed beside one that
+	// lives.
 	Connected
 	// Failed: the connection is lost for good and the call is over.
 	Failed
 	// Closed: Stop or Close ended the call.
 	Closed
-	// Timeout: the connection was not up in time and the call is over.
+	// Timeout: the connection was not up in time, or nobody connected the
+	// call for ten minutes, and the call is over.
 	Timeout
-	// Disconnected: nothing was heard from the server for a while. The call
-	// lives, playback goes on, and either Connected or Failed follows.
+	// Disconnected: nothing was heard from the server for a while, or the
+	// call waits for a Connect to be tried again. The call lives, and
+	// Connected, Connecting or a final state follows. While the server is
+	// silent playback goes on.
 	Disconnected
 )
 

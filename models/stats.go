@@ -2,18 +2,19 @@ package models
 
 import "time"
 
-// Stats is what a call has done so far. Counters start with the call and never
-// go back, except that a new connection starts the streams' anew.
+// Stats is what a call has done so far. Counters start with CreateCall or StartRTMP
+// and never go back, over a Rejoin either.
 type Stats struct {
 	// State is where the connection stands; Connecting before Connect too.
 	State ConnState
-	// ConnectedAt is when media could first flow, zero before. ConnectTime is
-	// how long Connect took.
+	// ConnectedAt is when the connection came up, the latest one after a
+	// Rejoin, and ConnectTime how long its Connect took. Both are zero before.
 	ConnectedAt time.Time
 	ConnectTime time.Duration
 
-	// Tracks are those of the current source, none when nothing plays:
-	// OnStreamEnd will come once for each.
+	// Tracks are those that OnStreamEnd is still to be called for: those of
+	// the current source, or, inside OnStreamEnd, the others of the source
+	// that has ended. There are none when nothing plays.
 	Tracks []StreamType
 
 	// Of an RTMP call, Video has the pictures given to the encoder as Packets,

@@ -1,0 +1,576 @@
+package gotgcall_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
+)
+
+// story is what the callbacks hear, one word for each event, in order.
+type story struct {
+	mu     sync.Mutex // guards what follows
+	words  []string
+	listen chan string
+}
+
+func (s *stage) tell() *story {
+	st := &story{listen: make(chan string, 1<<16)}
+	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { st.add(info.State.String()) })
+	s.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) { st.add("end") })
+	return st
+}
+
+func (st *story) add(word string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.words = append(st.words, word)
+	st.listen <- word
+}
+
+// until waits for a word and returns the story so far.
+func (st *story) until(t *testing.T, word string) string {
+	t.Helper()
+	for heard := ""; heard != word; {
+		select {
+		case heard = <-st.listen:
+		case <-t.Context().Done():
+			t.Fatalf("no %q in %q", word, st.words)
+		}
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return strings.Join(st.words, " ")
+}
+
+// TestNothingOfACallReachesTheNext: the bot rejoins as soon as it hears of the loss,
+// and hears nothing more of the lost call.
+func TestNothingOfACallReachesTheNext(t *testing.T) {
+	t.Parallel()
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60})
+	for _, react := range []string{"end", "failed"} {
+		t.Run("on "+react, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, sfu.Config{})
+			st := s.tell()
+			rejoined := make(chan error, 1)
+			once := sync.OnceFunc(func() {
+				params, err := s.Rejoin(chat)
+				go func() {
+					if err == nil {
+						var answer string
+						if answer, err = s.server.Join(context.Background(), params); err == nil {
+							err = s.Connect(chat, answer)
+						}
+					}
+					rejoined <- err
+				}()
+			})
+			s.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) {
+				st.add("end")
+				if react == "end" {
+					once()
+				}
+			})
+			s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) {
+				st.add(info.State.String())
+				if info.State == gotgcall.Failed && react == "failed" {
+					once()
+				}
+			})
+			first := s.join(t, chat)
+			require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+			first.Kick()
+			require.NoError(t, <-rejoined)
+			require.NoError(t, s.Stop(chat))
+			require.Equal(t, "connecting connected end failed connecting connected end closed", st.until(t, "closed"))
+		})
+	}
+}
+
+// TestLivesOfAChatDoNotMix stops and creates a chat's calls from two goroutines, a
+// thousand times: the events of each call come together, and in order.
+func TestLivesOfAChatDoNotMix(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	st := s.tell()
+	const lives = 1000
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range lives {
+			params, err := s.CreateCall(chat)
+			for errors.Is(err, gotgcall.ErrConnectionExists) {
+				params, err = s.CreateCall(chat)
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if i%10 != 0 {
+				_ = s.Connect(chat, "{}") // or it is stopped first
+				continue
+			}
+			answer, err := s.server.Join(context.Background(), params)
+			if err == nil {
+				_ = s.Connect(chat, answer)
+			}
+		}
+	}()
+	for stopping := true; stopping; {
+		select {
+		case <-done:
+			stopping = false
+		default:
+		}
+		_ = s.Stop(chat)
+	}
+	ending := make(chan struct{})
+	s.OnUpgrade(func(int64, gotgcall.MediaState) { close(ending) })
+	_, err := s.CreateCall(7)
+	require.NoError(t, err)
+	_, err = s.Mute(7) // the last event of all
+	require.NoError(t, err)
+	<-ending
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	all := strings.Join(st.words, " ")
+	life := regexp.MustCompile(`^(closed|connecting (connected )?(closed|failed))( |$)`)
+	count := 0
+	for rest := all; rest != ""; count++ {
+		one := life.FindString(rest)
+		require.NotEmpty(t, one, "%.100s", rest)
+		rest = rest[len(one):]
+	}
+	require.GreaterOrEqual(t, count, lives)
+}
+
+// TestCalledOffRejoinEnds: the old connection is lost while the new one is being made,
+// and that is called off. Nobody tries again.
+func TestCalledOffRejoinEnds(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
+	st := s.tell()
+	first := s.join(t, chat)
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	answer, err := s.server.Join(t.Context(), params)
+	require.NoError(t, err)
+	for _, p := range s.server.Participants() {
+		p.Network().Silence(true)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan error)
+	go func() { result <- s.ConnectContext(ctx, chat, answer) }()
+	first.Kick()
+	require.Equal(t, "connecting connected connecting disconnected", st.until(t, "disconnected"))
+	cancel()
+	require.ErrorIs(t, <-result, context.Canceled)
+	require.Equal(t, "connecting connected connecting disconnected failed", st.until(t, "failed"))
+	require.Empty(t, s.Calls())
+}
+
+// TestRejoinThatNeverCameDelaysNothing: Telegram refused the join, and the old
+// connection is lost later.
+func TestRejoinThatNeverCameDelaysNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, 300*time.Millisecond, 200*time.Millisecond))
+	st := s.tell()
+	first := s.join(t, chat)
+	_, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	<-time.After(400 * time.Millisecond)
+	began := time.Now()
+	first.Kick()
+	require.Equal(t, "connecting connected failed", st.until(t, "failed"), "after %s", time.Since(began))
+}
+
+// opener is a source whose opening is up to the test.
+type opener struct {
+	gotgcall.SeekableSource
+	mu   sync.Mutex // guards open
+	open func(ctx context.Context) error
+}
+
+func (o *opener) OpenAt(ctx context.Context, env gotgcall.Env, position time.Duration) (gotgcall.Stream, error) {
+	o.mu.Lock()
+	open := o.open
+	o.mu.Unlock()
+	if open != nil {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return o.SeekableSource.OpenAt(ctx, env, position)
+}
+
+func (o *opener) fail(open func(ctx context.Context) error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open = open
+}
+
+// TestRejoinSurvivesEveryFailure: whatever fails after a loss, in whatever order, the
+// next Rejoin goes on with the source, the position, the pause and the mute.
+func TestRejoinSurvivesEveryFailure(t *testing.T) {
+	t.Parallel()
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 8})
+	seekable, ok := gotgcall.FromFile(path, gotgcall.EncodeOptions{}).(gotgcall.SeekableSource)
+	require.True(t, ok)
+	hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	refuse := func(context.Context) error { return fmt.Errorf("%w: not yet", gotgcall.ErrFile) }
+
+	// Each leaves the call lost, or waiting for its Connect.
+	failures := map[string]func(t *testing.T, s *stage, src *opener){
+		"the source is not reachable": func(t *testing.T, s *stage, src *opener) {
+			src.fail(refuse)
+			_, err := s.Rejoin(chat)
+			require.ErrorIs(t, err, gotgcall.ErrFile)
+			src.fail(nil)
+		},
+		"the source stalls": func(t *testing.T, s *stage, src *opener) {
+			src.fail(hang)
+			_, err := s.Rejoin(chat)
+			require.ErrorIs(t, err, gotgcall.ErrStalled)
+			src.fail(nil)
+		},
+		"the rejoin is called off": func(t *testing.T, s *stage, src *opener) {
+			src.fail(hang)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, err := s.RejoinContext(ctx, chat)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			src.fail(nil)
+		},
+		"the join is refused": func(t *testing.T, s *stage, _ *opener) {
+			_, err := s.Rejoin(chat)
+			require.NoError(t, err)
+		},
+		"the answer is bad": func(t *testing.T, s *stage, _ *opener) {
+			_, err := s.Rejoin(chat)
+			require.NoError(t, err)
+			require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
+		},
+		"the connect times out": func(t *testing.T, s *stage, _ *opener) {
+			require.ErrorIs(t, s.Connect(chat, s.mutedAnswer(t)), gotgcall.ErrConnectionTimeout)
+		},
+		"the connect is called off": func(t *testing.T, s *stage, _ *opener) {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, s.ConnectContext(ctx, chat, s.mutedAnswer(t)), context.DeadlineExceeded)
+		},
+	}
+	prepare := func(t *testing.T) (*stage, *opener, *sfu.Participant) {
+		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(time.Second), gotgcall.WithStallTimeout(time.Second))
+		src := &opener{SeekableSource: seekable}
+		first := s.join(t, chat)
+		require.NoError(t, s.SetStreamSources(chat, src))
+		s.awaitPosition(t, chat, 2200*time.Millisecond)
+		_, err := s.Pause(chat)
+		require.NoError(t, err)
+		_, err = s.Mute(chat)
+		require.NoError(t, err)
+		return s, src, first
+	}
+	finish := func(t *testing.T, s *stage) {
+		params, err := s.Rejoin(chat)
+		require.NoError(t, err)
+		second := s.again(t, chat, params)
+		state, err := s.GetState(chat)
+		require.NoError(t, err)
+		require.True(t, state.Paused && state.Muted)
+		at, err := s.Position(chat)
+		require.NoError(t, err)
+		require.InDelta(t, 2.2, at.Seconds(), 0.5)
+		_, err = s.Unmute(chat)
+		require.NoError(t, err)
+		_, err = s.Resume(chat)
+		require.NoError(t, err)
+		require.NoError(t, s.SeekTo(chat, 7500*time.Millisecond))
+		require.NoError(t, s.awaitEnds(t, 1)[0].err)
+		s.leave(t, chat, second)
+	}
+	ofTheSource := []string{"the source is not reachable", "the source stalls", "the rejoin is called off"}
+	for name, failure := range failures {
+		t.Run("lost, then "+name, func(t *testing.T) {
+			t.Parallel()
+			s, src, first := prepare(t)
+			first.Kick()
+			require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+			for range 3 {
+				failure(t, s, src)
+				for len(s.ends) > 0 { // what was opened has ended with the attempt
+					require.Error(t, s.awaitEnds(t, 1)[0].err)
+				}
+			}
+			finish(t, s)
+		})
+	}
+	t.Run("all of them", func(t *testing.T) {
+		t.Parallel()
+		s, src, first := prepare(t)
+		first.Kick()
+		require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+		for range 2 {
+			for name, failure := range failures {
+				if _, waits := s.Calls()[chat]; waits && slices.Contains(ofTheSource, name) {
+					continue // it waits for its Connect, with the source open
+				}
+				failure(t, s, src)
+			}
+		}
+		for len(s.ends) > 0 {
+			require.Error(t, s.awaitEnds(t, 1)[0].err)
+		}
+		finish(t, s)
+	})
+	for name, answer := range map[string]func(*stage, *testing.T) (string, error){
+		"gets a bad answer": func(*stage, *testing.T) (string, error) { return "{}", gotgcall.ErrInvalidParams },
+		"times out": func(s *stage, t *testing.T) (string, error) {
+			return s.mutedAnswer(t), gotgcall.ErrConnectionTimeout
+		},
+	} {
+		t.Run("lost while a rejoin "+name, func(t *testing.T) {
+			t.Parallel()
+			s, _, first := prepare(t)
+			text, want := answer(s, t)
+			if want == gotgcall.ErrInvalidParams {
+				_, err := s.Rejoin(chat)
+				require.NoError(t, err)
+			}
+			first.Kick()
+			for state := range s.states {
+				if state == gotgcall.Disconnected {
+					break
+				}
+			}
+			require.ErrorIs(t, s.Connect(chat, text), want)
+			require.Error(t, s.awaitEnds(t, 1)[0].err)
+			finish(t, s)
+		})
+	}
+}
+
+// mutedAnswer asks for a rejoin and returns its answer, of a server that is silent.
+func (s *stage) mutedAnswer(t *testing.T) string {
+	t.Helper()
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	answer, err := s.server.Join(t.Context(), params)
+	require.NoError(t, err)
+	for _, p := range s.server.Participants() {
+		select {
+		case <-p.Connected():
+		default:
+			p.Network().Silence(true)
+		}
+	}
+	return answer
+}
+
+// TestStopAndCreateCallForgetALostCall: what they end is not rejoined.
+func TestStopAndCreateCallForgetALostCall(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]func(*testing.T, *stage){
+		"stop": func(t *testing.T, s *stage) {
+			require.ErrorIs(t, s.Stop(chat), gotgcall.ErrConnectionNotFound)
+		},
+		"create": func(t *testing.T, s *stage) {
+			_, err := s.CreateCall(chat)
+			require.NoError(t, err)
+			require.NoError(t, s.Stop(chat))
+		},
+		"stop of the rejoined": func(t *testing.T, s *stage) {
+			_, err := s.Rejoin(chat)
+			require.NoError(t, err)
+			require.NoError(t, s.Stop(chat))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, sfu.Config{})
+			far := s.join(t, chat)
+			far.Kick()
+			s.requireStates(t, gotgcall.Connecting, gotgcall.Connected, gotgcall.Failed)
+			forget(t, s)
+			_, err := s.Rejoin(chat)
+			require.ErrorIs(t, err, gotgcall.ErrConnectionNotFound)
+		})
+	}
+}
+
+// TestRejoinAtTheVeryEndReportsIt: the file has become shorter than the position, and
+// has ended for the listeners, once.
+func TestRejoinAtTheVeryEndReportsIt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 10})
+	short := tones(t, "b.wav", mediatest.AudioSpec{Seconds: 1})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+	s.awaitPosition(t, chat, 1500*time.Millisecond)
+	require.NoError(t, os.Rename(short, path))
+	far.Kick()
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, s.awaitEnds(t, 1))
+	s.leave(t, chat, s.again(t, chat, params))
+	require.Empty(t, s.ends)
+}
+
+// TestPlaceSurvivesASilentServer: what is played between the last packet that arrives
+// and the end of the call is played again.
+func TestPlaceSurvivesASilentServer(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(2*time.Second, 3*time.Second, 100*time.Millisecond))
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20}), gotgcall.EncodeOptions{})))
+	s.awaitPosition(t, chat, 3*time.Second)
+	far.Network().BlackOut(time.Hour)
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	again, err := s.Position(chat)
+	require.NoError(t, err)
+	t.Logf("lost at %s, rejoined at %s", at, again)
+	require.InDelta(t, at.Seconds(), again.Seconds(), 1, "not 5 s later")
+	s.leave(t, chat, s.again(t, chat, params))
+}
+
+// TestCountersGoOnOverARejoin: of a live call and of a lost one.
+func TestCountersGoOnOverARejoin(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	first := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
+	var last gotgcall.Stats
+	check := func(step string) {
+		t.Helper()
+		now, err := s.Stats(chat)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, now.Audio.Packets, last.Audio.Packets, step)
+		require.GreaterOrEqual(t, now.Audio.Bytes, last.Audio.Bytes, step)
+		require.Positive(t, now.ConnectTime, step)
+		last = now
+	}
+	s.awaitPosition(t, chat, time.Second)
+	check("playing")
+	require.GreaterOrEqual(t, last.Audio.Packets, uint64(50))
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	check("asked to rejoin")
+	second := s.again(t, chat, params)
+	check("rejoined")
+	<-first.Done()
+	check("the old connection is gone")
+	_, err = s.Rejoin(chat)
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
+	check("a rejoin failed")
+	sent := s.received(first.SSRC())
+	second.Kick()
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+	params, err = s.Rejoin(chat)
+	require.NoError(t, err)
+	now, err := s.Stats(chat)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, now.Audio.Packets, last.Audio.Packets)
+	require.GreaterOrEqual(t, now.Audio.Packets, uint64(len(sent)))
+	third := s.again(t, chat, params)
+	check("rejoined once lost")
+	s.leave(t, chat, third)
+}
+
+// TestUpgradeIsRepeatedOnConnected: what was set before the join, which Telegram could
+// not be told, comes again when the connection is up.
+func TestUpgradeIsRepeatedOnConnected(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{})
+	events := make(chan any, 64)
+	s.OnUpgrade(func(_ int64, state gotgcall.MediaState) { events <- state })
+	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { events <- info.State })
+	params, err := s.CreateCall(chat)
+	require.NoError(t, err)
+	_, err = s.Mute(chat)
+	require.NoError(t, err)
+	far := s.again(t, chat, params)
+	params, err = s.Rejoin(chat)
+	require.NoError(t, err)
+	second := s.again(t, chat, params)
+	<-far.Done()
+	second.Kick()
+	muted := gotgcall.MediaState{Muted: true, VideoStopped: true, PresentationPaused: true}
+	for _, want := range []any{muted, gotgcall.Connecting, gotgcall.Connected, muted, gotgcall.Connecting, gotgcall.Connected, muted, gotgcall.Failed} {
+		require.Equal(t, want, <-events)
+	}
+	params, err = s.Rejoin(chat)
+	require.NoError(t, err)
+	third := s.again(t, chat, params)
+	for _, want := range []any{gotgcall.Connecting, gotgcall.Connected, muted} {
+		require.Equal(t, want, <-events)
+	}
+	s.leave(t, chat, third)
+}
+
+// TestPlaylistGoesOn is the README's playlist: each song plays once, whatever its
+// tracks are and whatever file is bad.
+func TestPlaylistGoesOn(t *testing.T) {
+	t.Parallel()
+	both := movie(t, "both.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "10", Duration: time.Second})
+	silent := movie(t, "silent.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "10", Duration: time.Second, NoAudio: true})
+	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 1})
+	text := t.TempDir() + "/text.mp3"
+	require.NoError(t, mediatest.WriteText(text))
+	playlist := []string{both, silent, "missing", text, song, silent, both, song, text}
+	s := newStage(t, sfu.Config{})
+	var played []string
+	over := make(chan struct{})
+	var mu sync.Mutex // guards playlist and played
+	play := func(chatID int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		for len(playlist) > 0 {
+			path := playlist[0]
+			playlist = playlist[1:]
+			err := s.SetStreamSources(chatID, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: gotgcall.TrackAudio | gotgcall.TrackVideo}))
+			if !errors.Is(err, gotgcall.ErrFile) {
+				played = append(played, path)
+				return
+			}
+		}
+		close(over)
+	}
+	s.OnStreamEnd(func(chatID int64, kind gotgcall.StreamType, _ gotgcall.Device, _ error) {
+		stats, err := s.Stats(chatID)
+		if err != nil {
+			return
+		}
+		if kind == gotgcall.Audio && len(stats.Tracks) != 0 {
+			t.Errorf("%v after the sound", stats.Tracks)
+		}
+		if len(stats.Tracks) == 0 {
+			go play(chatID)
+		}
+	})
+	far := s.join(t, chat)
+	go play(chat)
+	<-over
+	require.Equal(t, []string{both, silent, song, silent, both, song}, played)
+	s.leave(t, chat, far)
+}
