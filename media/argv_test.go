@@ -149,6 +149,12 @@ func TestShellArgumentsAreCompleted(t *testing.T) {
 		{"voice", "-i x -application voip -fec 1", TrackAudio, q + "-i x -application voip -fec 1 -sn -dn -vn -map 0:a:0? -c:a libopus -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"own frame duration", "-i x -frame_duration 60", TrackAudio, q + "-i x -frame_duration 60 -sn -dn -vn -map 0:a:0? -c:a libopus -application audio -vbr on -fec 0 -packet_loss 5 -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"copy", "-i x -c copy", TrackAudio, q + "-i x -c copy -sn -dn -vn -map 0:a:0?" + ogg + " pipe:1"},
+		{"copy by number", "-i x -c:0 copy", TrackAudio, q + "-i x -c:0 copy -sn -dn -vn -map 0:a:0?" + ogg + " pipe:1"},
+		{"number of nothing", "-i x -c:1 copy", TrackAudio, q + "-i x -c:1 copy " + audio + ogg + " pipe:1"},
+		{"numbers of both", "-i x -b:0 1M -c:1 copy", TrackAudio | TrackVideo, q + "-i x -b:0 1M -c:1 copy -sn -dn -map 0:V:0? -map 0:a:0? -c:v libvpx -pix_fmt yuv420p " + realtime + " " + gop + " -f matroska " + live + " pipe:1"},
+		{"numbers by own maps", "-i x -map 0:a -map -0:s -map 0:v -c:0 libopus -codec:1 copy", TrackAudio | TrackVideo, q + "-i x -map 0:a -map -0:s -map 0:v -c:0 libopus -codec:1 copy -sn -dn " + music + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1"},
+		{"number in a filter's output", "-i x -filter_complex amix -c:0 copy", TrackAudio | TrackVideo, q + "-i x -filter_complex amix -c:0 copy -sn -dn -f matroska " + live + " pipe:1"},
+		{"capital V", "-i x -c:V vp8_vaapi", TrackVideo, q + "-i x -c:V vp8_vaapi -sn -dn -an -map 0:V:0? -b:v 800k " + gop + " -f ivf pipe:1"},
 		{"own map", "-i x -map 0:a:1", TrackAudio, q + "-i x -map 0:a:1 -sn -dn -vn -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"two inputs", "-i x -i y", TrackAudio, q + "-i x -i y -sn -dn -vn -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
 		{"filter before the inputs", "-filter_complex amix -i x -i y", TrackAudio, q + "-filter_complex amix -i x -i y -sn -dn -vn -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2" + ogg + " pipe:1"},
@@ -200,6 +206,23 @@ func TestShellArgumentsThatCannotPlayAreRefused(t *testing.T) {
 		_, err := completeArgs(quietArgs(), strings.Fields(test.line), test.want)
 		require.ErrorIs(t, err, models.ErrInvalidParams, test.line)
 		require.ErrorContains(t, err, test.words, test.line)
+	}
+}
+
+func TestBooleansAreSpeltAsAllVersionsOfFFmpegRead(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"-autorotate 0 -i x":              "-noautorotate -i x",
+		"-autorotate 1 -i x":              "-i x",
+		"-autorotate -i x":                "-i x",
+		"-noautorotate -i x -autoscale 0": "-noautorotate -i x -noautoscale",
+		"-i x -autoscale:v:0 0 -":         "-i x -noautoscale:v:0 -",
+		"-autorotate -noautoscale -i x":   "-noautoscale -i x",
+		"-metadata -autorotate -i x -y":   "-metadata -autorotate -i x -y",
+		"-i x -autoscale":                 "-i x",
+		"-i x -foo":                       "-i x -foo",
+	} {
+		require.Equal(t, strings.Fields(want), settle(strings.Fields(line)), line)
 	}
 }
 
@@ -327,6 +350,8 @@ func TestCommandsAreRewrittenForAPosition(t *testing.T) {
 		{"-ss 30 -i x -ss 30.0 -i y", 30 * time.Second, "-ss 34.5 -i x -ss 34.5 -i y -ss 0.5"},
 		{"-v debug -f s16le -ar 44100 -i x", 0, "-f s16le -ar 44100 -ss 34.5 -i x -ss 0.5"},
 		{"-i x -af volume=0.5", 0, "-ss 34.5 -i x -af volume=0.5 -ss 0.5"},
+		{"-i x -af bass=g=3,highpass", 0, "-ss 34.5 -i x -af bass=g=3,highpass -ss 0.5"},
+		{"-i x -vf drawtext=text='radio,subtitles'", 0, "-ss 34.5 -i x -vf drawtext=text='radio,subtitles' -ss 0.5"},
 	} {
 		t.Run(test.line, func(t *testing.T) {
 			t.Parallel()
@@ -347,6 +372,17 @@ func TestCommandsAreRewrittenForAPosition(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
+func TestCommandFromTheStartIsAsQuietAsAnyOther(t *testing.T) {
+	t.Parallel()
+	source := &shellSource{line: "ffmpeg -ss 3 -i x", want: TrackAudio}
+	for position, want := range map[time.Duration]string{0: quiet, time.Second: watched} {
+		cmd, _, err := source.commandAt("ffmpeg", position)
+		require.NoError(t, err)
+		require.Equal(t, want, strings.Join(cmd.args[:len(strings.Fields(want))], " "))
+		require.Equal(t, position, cmd.seek.position)
+	}
+}
+
 func TestCommandsWithoutAPositionAreNotRewritten(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
@@ -354,6 +390,8 @@ func TestCommandsWithoutAPositionAreNotRewritten(t *testing.T) {
 		"-ss 1 -i x -ss 2 -i y", "-ss 1 -i x -i y", "-sseof -10 -i x", "-stream_loop -1 -i x", "-itsoffset 1 -i x", "-i x -itsoffset 1 -i y",
 		"-loop 1 -i x", "-itsscale 2 -i x", "-seek_timestamp 1 -ss 5 -i x", "-copyts -ss 5 -i x", "-ss -5 -i x", "-ss now -i x",
 		"-i x -t soon", "-i x -frames:v 10", "-i x -vframes 10", "-i x -fs 1000", "-i x -af atempo=2", "-i x -vf trim=1:2", "-i x -filter:a asetpts=0",
+		"-i x -vf subtitles=x.srt", "-i x -vf scale=64:-2,ass=x.ass", "-i x -vf [in]subtitles@a=x.srt[out]", "-i x -vf null[a];[a]ass=x",
+		"-i x -vf drawtext=text=%{pts}", "-i x -vf drawtext=timecode=1", `-i x -vf drawtext=text='%\{n}'`, "-i x -af asendcmd=f=x",
 		"-i x -filter_complex [0:a]adelay=500", "-filter_complex amovie=y -i x", "-i x -filter_script:a f", "-i x -output_ts_offset 5",
 	} {
 		_, _, err := seekArgs(strings.Fields(line), 35*time.Second)

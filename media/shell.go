@@ -30,9 +30,9 @@ import (
 // is models.ErrSeekUnsupported for any other program, and for a command whose
 // position in the media cannot be told or set: a device, a pipe or a live input,
 // inputs that begin at different times, an end counted in frames, and options or
-// filters that move or change time (-stream_loop, -itsoffset, trim, atempo, …). A
-// filter that counts time, such as afade, counts from the new position. While it
-// looks at what becomes of a seek, ffmpeg's log level is not the command's.
+// filters that move or change time or show it (-stream_loop, -itsoffset, trim, atempo,
+// subtitles, …). Another filter that counts time, such as afade, counts from the new
+// position. While it looks at what becomes of a seek, ffmpeg's log level is not the command's.
 func FromShell(cmd string, tracks Track) Source {
 	return &shellSource{line: cmd, want: tracks}
 }
@@ -129,8 +129,12 @@ func (s *shellSource) words() (path string, args []string, ffmpeg bool, err erro
 	if len(words) == 0 || words[0] == "" {
 		return "", nil, false, fmt.Errorf("%w: the command is empty", models.ErrInvalidParams)
 	}
-	name := words[0][strings.LastIndexAny(words[0], `/\`)+1:]
-	return words[0], words[1:], name == "ffmpeg" || strings.EqualFold(name, "ffmpeg.exe"), nil
+	path, args = words[0], words[1:]
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	if ffmpeg = name == "ffmpeg" || strings.EqualFold(name, "ffmpeg.exe"); ffmpeg {
+		args = settle(args)
+	}
+	return path, args, ffmpeg, nil
 }
 
 // command is what will be run.
@@ -168,7 +172,7 @@ func (s *shellSource) commandAt(ffmpegPath string, position time.Duration) (cmd 
 		return command{}, nil, err
 	}
 	cmd.seek = seekTo(position, len(urls))
-	cmd.args, err = completeArgs(watchedArgs(), args, s.want)
+	cmd.args, err = completeArgs(globalArgs(position), args, s.want)
 	return cmd, urls, err
 }
 

@@ -23,6 +23,8 @@ func TestShellAudioPlays(t *testing.T) {
 	pcm := fixture(t, "song.pcm", tone("1.5", "-f", "s16le", "-ac", "1")...)
 	for name, line := range map[string]string{
 		"bare":             "ffmpeg -i " + mp3,
+		"booleans":         "ffmpeg -autorotate 0 -i " + mp3 + " -autoscale 1",
+		"by number":        "ffmpeg -i " + mp3 + " -c:0 libopus -b:0 64k",
 		"cover art":        "ffmpeg -i " + withArt,
 		"dash":             "ffmpeg -y -i " + mp3 + " -",
 		"pipe":             "ffmpeg -hide_banner -i " + mp3 + " -c:a libopus -b:a 96k -f ogg pipe:1",

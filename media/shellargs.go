@@ -3,6 +3,7 @@ package media
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gotgcall/gotgcall/models"
@@ -51,6 +52,7 @@ func completeArgs(global, args []string, want Track) ([]string, error) {
 			return nil, fmt.Errorf("%w: the command writes to %q, want standard output (pipe:1)", models.ErrInvalidParams, url)
 		}
 	}
+	out.byKind(want)
 	missing, err := out.missing(want)
 	if err != nil {
 		return nil, err
@@ -108,6 +110,39 @@ func parseArgs(args []string) (outputArgs, error) {
 	return out, nil
 }
 
+// settle spells the booleans that take a value before ffmpeg 7 and none since, so that
+// both understand: -noautorotate for -autorotate 0. What they are by default, in
+// all versions, is left out.
+func settle(args []string) []string {
+	var settled []string
+	for i := 0; i < len(args); i++ {
+		if len(args[i]) < 2 || args[i][0] != '-' {
+			settled = append(settled, args[i])
+			continue
+		}
+		value := ""
+		if i+1 < len(args) {
+			value = args[i+1]
+		}
+		name, _, _ := strings.Cut(args[i][1:], ":")
+		switch {
+		case name == "autorotate" || name == "autoscale":
+			if value == "0" {
+				settled = append(settled, "-no"+args[i][1:])
+			}
+			if value == "0" || value == "1" {
+				i++
+			}
+		case flag(name) || i+1 == len(args):
+			settled = append(settled, args[i])
+		default:
+			settled = append(settled, args[i], value)
+			i++
+		}
+	}
+	return settled
+}
+
 // canonical gives an option its long-standing name with a stream specifier.
 func canonical(o option) option {
 	switch o.name {
@@ -133,12 +168,14 @@ func flag(name string) bool {
 	case "y", "n", "re", "vn", "an", "sn", "dn", "shortest", "copyts", "start_at_zero", "hide_banner",
 		"report", "bitexact", "benchmark", "benchmark_all", "dump", "hex", "xerror", "vstats", "qphist",
 		"debug_ts", "copy_unknown", "ignore_unknown", "recast_media", "fix_sub_duration", "intra",
-		"deinterlace", "psnr", "force_fps", "print_graphs",
-		"version", "buildconf", "formats", "muxers", "demuxers", "devices", "codecs", "decoders",
+		"deinterlace", "psnr", "force_fps", "print_graphs", "display_hflip", "display_vflip",
+		"fix_sub_duration_heartbeat",
+		"version", "dispositions", "hwaccels", "buildconf", "formats", "muxers", "demuxers", "devices", "codecs", "decoders",
 		"encoders", "bsfs", "protocols", "filters", "pix_fmts", "layouts", "sample_fmts", "colors", "L":
 		return true
 	}
-	// A boolean may be spelt as its opposite.
+	// A boolean may be spelt as its opposite. What is left of autorotate and
+	// autoscale by settle is.
 	switch strings.TrimPrefix(name, "no") {
 	case "stdin", "stats", "accurate_seek", "autorotate", "autoscale", "find_stream_info", "copyinkf",
 		"shortest", "copyts", "auto_conversion_filters":
@@ -160,11 +197,43 @@ func (o outputArgs) get(name, kind string) (value string, ok bool) {
 
 func lookUp(options []option, name, kind string) (value string, ok bool) {
 	for _, opt := range options {
-		if opt.name == name && (opt.spec == "" || kind == "" || strings.HasPrefix(opt.spec, kind)) {
+		if opt.name == name && (opt.spec == "" || kind == "" || strings.HasPrefix(strings.ToLower(opt.spec), kind)) {
 			value, ok = opt.value, true
 		}
 	}
 	return value, ok
+}
+
+// byKind gives the output's options that name a stream by its number, as -c:0 does,
+// the kind of that stream: what the n-th -map names or, where ffmpeg or the library
+// maps, the picture first. An option whose stream is of no known kind is as if it
+// were for all.
+func (o *outputArgs) byKind(want Track) {
+	var kinds []string
+	for _, opt := range o.options {
+		if opt.name == "map" && !strings.HasPrefix(opt.value, "-") {
+			_, kind, _ := strings.Cut(strings.ToLower(opt.value), ":")
+			kinds = append(kinds, kind[:min(1, len(kind))])
+		}
+	}
+	switch {
+	case want == TrackAudio:
+		kinds = []string{"a"}
+	case want == TrackVideo:
+		kinds = []string{"v"}
+	case !o.mapped:
+		kinds = []string{"v", "a"}
+	}
+	for i, opt := range o.options {
+		n, err := strconv.ParseUint(opt.spec, 10, 16)
+		switch {
+		case err != nil:
+		case n < uint64(len(kinds)) && (kinds[n] == "a" || kinds[n] == "v"):
+			o.options[i].spec = kinds[n]
+		case n < uint64(len(kinds)) || len(o.filters) > 0:
+			o.options[i].spec = ""
+		}
+	}
 }
 
 // missing lists the options the output lacks.

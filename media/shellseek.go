@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -172,8 +173,9 @@ func (o outputArgs) seekable() error {
 	return nil
 }
 
-// movesTime finds the name of a filter that moves or changes time, or reads
-// something else than the inputs.
+// movesTime finds the name of a filter that moves or changes time, reads something
+// else than the inputs, or shows the time in the media: subtitles would be those of
+// the start.
 func movesTime(filters string) string {
 	for _, name := range []string{
 		"trim", "setpts", "tempo", "setrate", "rubberband", "loop", "concat", "delay", "reverse", "movie", "tpad", "silenceremove",
@@ -182,7 +184,62 @@ func movesTime(filters string) string {
 			return name
 		}
 	}
+	for _, name := range filterNames(filters) {
+		switch {
+		case name == "subtitles", name == "ass", name == "sendcmd", name == "asendcmd":
+			return name
+		case name == "drawtext" && showsTime.MatchString(filters):
+			return name
+		}
+	}
 	return ""
+}
+
+// showsTime matches the text of drawtext that changes with the time or the number of a
+// frame.
+var showsTime = regexp.MustCompile(`%\\*\{(pts|n|frame_num|e|expr|eif|expr_int_format)\b|timecode`)
+
+// filterNames lists the filters of a graph in ffmpeg's syntax:
+// [in]name@id=arguments[out],name;name, with quotes and backslashes in the arguments.
+func filterNames(graph string) []string {
+	var names []string
+	quoted, name := false, ""
+	const inName, inLabel, inArguments = 0, 1, 2
+	state := inName
+	end := func() {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+		name = ""
+	}
+	for i := 0; i < len(graph); i++ {
+		c := graph[i]
+		switch {
+		case c == '\\' && !quoted:
+			i++
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == ',' || c == ';':
+			end()
+			state = inName
+		case state == inLabel:
+			if c == ']' {
+				state = inName
+			}
+		case state == inArguments:
+		case c == '[':
+			end()
+			state = inLabel
+		case c == '=' || c == '@':
+			end()
+			state = inArguments
+		default:
+			name += string(c)
+		}
+	}
+	end()
+	return names
 }
 
 // device reports whether a format is an input device: it has a present and no
