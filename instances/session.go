@@ -21,6 +21,8 @@ const (
 	// are late: half of what two frames of audio last. Two at a time, because on
 	// a busy machine each wake-up costs as much as a frame lasts.
 	pairGap = 10 * time.Millisecond
+	// soundPause is how long sound may be absent before pictures alone count.
+	soundPause = time.Second
 	// maxHole is how long nothing may be due while a stream has sound, which has
 	// no holes of its own; more is a jump in the media's times. Pictures alone may
 	// stand for longer, as in a slide show.
@@ -61,6 +63,8 @@ type session struct {
 
 	edge time.Duration // where the frame read last ends; owned by the pump
 	sent [2]time.Time  // when the last two frames were written; owned by the pump
+
+	sounded time.Time // when sound was last written; owned by the pump
 }
 
 // newSession takes the stream over, which begins at base. Write and ended are
@@ -204,19 +208,28 @@ func (s *session) notBefore(f media.Frame, due time.Time) time.Time {
 	return due
 }
 
+// governs reports whether the clock follows a late frame. It follows sound while
+// there is any, which would have a hole otherwise.
+func (s *session) governs(f media.Frame, now time.Time) bool {
+	return f.Track == media.TrackAudio || now.Sub(s.sounded) > soundPause
+}
+
 func (s *session) play(f media.Frame, due time.Time) {
 	now := time.Now()
 	late := now.Sub(due)
 	if late > lateAfter {
 		s.late.Add(1)
 	}
-	if late > maxLate {
+	if late > maxLate && s.governs(f, now) {
 		s.clock.move(late)
 		s.moves.Add(1)
 		due = now
 	}
 	s.write(f, due)
 	s.sent[0], s.sent[1] = s.sent[1], now
+	if f.Track == media.TrackAudio {
+		s.sounded = now
+	}
 	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
 		s.handed.Store(end)
 	}

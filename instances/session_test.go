@@ -3,8 +3,10 @@
 package instances
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +122,33 @@ func TestStallIsCaughtUpWithOrWaitedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLatePicturesDoNotDelaySound: an encoder that cannot keep up with pictures, or
+// a source that sends them late, makes no hole in the sound.
+func TestLatePicturesDoNotDelaySound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const late = 700 * time.Millisecond
+		stream := newScript(media.TrackAudio|media.TrackVideo, 0, 10*time.Second)
+		read := func(f media.Frame) time.Duration {
+			if f.Track == media.TrackVideo && f.PTS > 2*time.Second {
+				return f.PTS + late
+			}
+			return f.PTS
+		}
+		slices.SortStableFunc(stream.frames, func(a, b media.Frame) int { return cmp.Compare(read(a), read(b)) })
+		start := time.Now()
+		got, _ := record(t, stream, nil)
+		require.Len(t, got, 10*50+10*25)
+		for _, f := range got {
+			require.Equal(t, start.Add(f.PTS), f.due, "lip sync")
+			require.WithinDuration(t, start.Add(read(f.Frame)), f.at, 20*time.Millisecond)
+			if f.Track == media.TrackAudio {
+				require.Equal(t, f.due, f.at)
+			}
+		}
+	})
 }
 
 func TestCloseEndsAPumpThatWaits(t *testing.T) {
