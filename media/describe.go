@@ -18,7 +18,7 @@ func describe(kind error, failure *models.FFmpegError) error {
 	}
 	for _, line := range slices.Backward(lines[:last]) {
 		if !vague(line) {
-			return fmt.Errorf("%w: %s: %w", kind, plain(line), failure)
+			return fmt.Errorf("%w: %s: %w", kind, strings.TrimSuffix(plain(line), "."), failure)
 		}
 	}
 	return fmt.Errorf("%w: %w", kind, failure)
@@ -30,19 +30,34 @@ func vague(line string) bool {
 		"Conversion failed", "Error opening input file", "Error opening output file", "Last message repeated",
 		"Invalid data found when processing input", "Invalid argument", "Error marking filters as finished",
 		"Cannot determine format of input stream", "Error initializing output stream", "Error while filtering",
+		"To ignore this, add a trailing", "Error parsing options for", "Error selecting an encoder",
+		"Error splitting the argument list", "Error reinitializing filters", "Failed to inject frame into filter network",
+		"Failed to configure output pad", "Error while processing the decoded data", "Error opening input: Invalid",
+		"Task finished with error code", "Terminating thread with return code",
 	}, func(s string) bool { return strings.Contains(line, s) })
 }
 
-// plain takes the address out of ffmpeg's "[mov,mp4 @ 0x55d0] moov atom not found",
-// and the long list out of what refuses a format.
+// plain puts ffmpeg's "[mov,mp4 @ 0x55d0] moov atom not found" in words: without the
+// address, without the number that some contexts are instead of a name ("in#0", and
+// all demuxers since version 8), and without the long list in what refuses a format.
 func plain(line string) string {
-	context, rest, ok := strings.Cut(strings.TrimPrefix(line, "["), "] ")
-	if !ok || !strings.HasPrefix(line, "[") {
-		return line
+	var names string
+	for strings.HasPrefix(line, "[") {
+		context, rest, ok := strings.Cut(line[1:], "] ")
+		if !ok {
+			break
+		}
+		name, _, _ := strings.Cut(context, " @ ")
+		if !strings.Contains(name, "#") {
+			names += name + ": "
+		}
+		line = rest
 	}
-	name, _, _ := strings.Cut(context, " @ ")
-	if strings.HasPrefix(rest, "Format not on whitelist") {
-		return "format " + name + " is not allowed"
+	if strings.HasPrefix(line, "Format not on whitelist") {
+		if names == "" {
+			return "its format is not allowed"
+		}
+		return "format " + strings.TrimSuffix(names, ": ") + " is not allowed"
 	}
-	return name + ": " + rest
+	return names + line
 }

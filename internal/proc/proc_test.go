@@ -206,6 +206,19 @@ func TestOnStderrSeesEveryLineInOrder(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, got[:2])
 }
 
+func TestAddressesAreNotKept(t *testing.T) {
+	t.Parallel()
+	var seen string
+	p, err := Start(Config{
+		Path: "/bin/sh", Args: []string{"-c", "echo '[a @ 0x55d0c1a4f7c0] [b @ 000001c8f7a2] no @ 0x5 [c @ home]' >&2; exit 1"},
+		OnStderr: func(line string) string { seen = line; return line },
+	})
+	require.NoError(t, err)
+	defer p.Stdout().Close()
+	require.EqualError(t, p.Wait(), "ffmpeg: exit status 1: [a] [b] no @ 0x5 [c @ home]")
+	require.Contains(t, seen, "0x55d0c1a4f7c0")
+}
+
 func TestOnStderrSeesAWholeLongLineAndItsEndsAreKept(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("s3cret", 1000)

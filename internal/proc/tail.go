@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -64,7 +65,7 @@ func (t *tail) endLine() {
 	if line == "" {
 		return
 	}
-	line = shorten(line)
+	line = shorten(address.ReplaceAllString(line, "]"))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lines = append(t.lines, line)
@@ -74,6 +75,9 @@ func (t *tail) endLine() {
 		t.lines = t.lines[1:]
 	}
 }
+
+// address is that of a context in ffmpeg's memory: [mov,mp4 @ 0x55d0c1a4f7c0].
+var address = regexp.MustCompile(` @ (0x)?[0-9a-fA-F]{6,16}\]`)
 
 // shorten takes the middle out of a line longer than maxLine.
 func shorten(line string) string {
