@@ -12,12 +12,13 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-// heard is the order of the tones that a stretch of packets holds.
+// heard is the order of the tones that a stretch of packets holds, whenever they
+// were sent.
 func heard(t *testing.T, packets []mediatest.Packet) []int {
 	t.Helper()
 	var order []int
 	atDesk(func() {
-		pcm, err := mediatest.DecodeOpus(packets)
+		pcm, err := mediatest.DecodeOpusInOrder(packets)
 		require.NoError(t, err)
 		for _, tone := range pcm.Tones() {
 			order = append(order, tone.Index)
