@@ -52,7 +52,7 @@ func TestRadioPlaysOnWhenItsServerIsBack(t *testing.T) {
 					due += f.Duration
 					length += f.Duration
 				}
-				require.InDelta(t, want, length.Seconds(), 0.5)
+				require.InDelta(t, want, length.Seconds(), 1.1, "less than a page of Ogg is lost where it was cut")
 				require.EqualValues(t, 1, stream.(interface{ Restarts() uint64 }).Restarts())
 			})
 		}
