@@ -34,8 +34,11 @@
 //
 // # Untrusted input
 //
-// What comes from a chat can be passed on as it is: FromFile takes a name for
-// nothing but a file's name, FromURL reads no local file whatever it is served,
-// and FromShell involves no shell. FromShell runs the program it is told to,
-// however: do not build its command from a chat's words.
+// What comes from a chat can be passed on as it is to FromFile, which takes a name
+// for nothing but a file's name. FromURL reads no local file whatever it is served,
+// but it connects to whatever address it is given or sent to, those of the host's
+// own networks included, and its errors say what it found there. A bot that plays
+// URLs from a chat wants WithURLPolicy(PublicOnly), or runs where there is nothing
+// to reach. FromShell involves no shell, but runs the program it is told to: do not
+// build its command from a chat's words.
 package gotgcall

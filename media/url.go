@@ -16,15 +16,17 @@ import (
 // FromURL plays what a network address serves: http, https (files, streams, HLS
 // and DASH), rtmp, rtmps, rtsp, rtsps and srt. Anything else, such as file, pipe
 // or a bare path, is models.ErrInvalidParams, and nothing the server says (a
-// playlist, a redirect) can make it read a local file. It does not keep a server
-// from naming hosts of the local network. FromURL itself cannot fail; Open
+// playlist, a redirect) can make it read a local file. It does connect to any
+// address, unless Env.URLPolicy refuses it. FromURL itself cannot fail; Open
 // reports what is wrong with the URL or the options.
 //
 // The result is a SeekableSource. What an http or https server gives out in
 // ranges of bytes can be seeked, and so can a playlist that has an end; anything
 // else, a live stream above all, is models.ErrSeekUnsupported.
 //
-// A password or a query in the URL is not put in errors or logs.
+// What is lost on the way is resumed where it was cut, or opened again if it is
+// live; see the package's comment. User, password, query and fragment of a URL are
+// not put in errors or logs, nor is where a redirect leads.
 func FromURL(rawURL string, opts EncodeOptions) Source {
 	return &urlSource{raw: rawURL, opts: opts.withDefaults()}
 }
