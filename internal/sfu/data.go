@@ -119,6 +119,10 @@ func (p *Participant) serveChannel(stream *sctp.Stream) {
 	config := &datachannel.Config{LoggerFactory: loggerFactory{p.log}}
 
 	channel, err := datachannel.Server(stream, config)
+	if errors.Is(err, io.EOF) || errors.Is(err, sctp.ErrStreamClosed) || errors.Is(err, sctp.ErrPayloadDataStateNotExist) {
+		return // the client left meanwhile
+	}
+
 	if err != nil {
 		p.violate("data channel", "stream %d: %v", stream.StreamIdentifier(), err)
 

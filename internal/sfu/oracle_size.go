@@ -5,9 +5,9 @@ import "github.com/pion/rtp"
 const (
 	maxRTPPayload = 1200
 	osnSize       = 2 // RFC 4588 §4: the original sequence number before a repeated payload
-	// maxClientDatagram is what a client may put into one UDP datagram: a payload of 1,200 bytes, an RTP header with
-	// our extensions, an original sequence number and an SRTP tag.
-	maxClientDatagram = 1246
+	// maxClientDatagram is what a client may put into one UDP datagram: the least MTU of IPv6, which tunnels have too
+	// (RFC 8200 §5), without the headers of IPv6 and UDP.
+	maxClientDatagram = 1280 - 40 - 8
 )
 
 func (o *oracle) checkSize(s *stream, h *rtp.Header, payload []byte) {
