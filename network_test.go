@@ -36,6 +36,24 @@ func TestSoundSurvivesANarrowWay(t *testing.T) {
 	require.Less(t, float64(report.Lost)/float64(report.Packets), 0.03)
 }
 
+// TestPictureGoesOnWhenTheWayGetsLonger: from one moment on packets take 150 ms longer,
+// as after a change of route. Nothing queues, so nearly all pictures are sent.
+func TestPictureGoesOnWhenTheWayGetsLonger(t *testing.T) {
+	t.Parallel()
+	const pictures = 20 * 25
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
+	s := newStage(t, sfu.Config{Up: sfu.Shape{Delay: 20 * time.Millisecond}})
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+	s.awaitPosition(t, chat, 3*time.Second)
+	require.NoError(t, far.Network().SetUp(sfu.Shape{Delay: 170 * time.Millisecond}))
+	s.awaitEnds(t, 2)
+	_, video := s.leave(t, chat, far)
+	frames, _ := mediatest.AssembleVP8(video)
+	t.Logf("%d of %d pictures arrived, %d were held back", len(frames), pictures, s.last.PicturesShed)
+	require.Greater(t, len(frames), pictures*2/3)
+}
+
 // TestTwentySecondsOfSilenceAreSurvived: the server is gone for 20 s and back, and
 // playback goes on where the clock says.
 func TestTwentySecondsOfSilenceAreSurvived(t *testing.T) {
