@@ -90,6 +90,7 @@ var (
 	ErrConnectionNotFound  = models.ErrConnectionNotFound
 	ErrConnectionTimeout   = models.ErrConnectionTimeout
 	ErrConnectionFailed    = models.ErrConnectionFailed
+	ErrPublishRefused      = models.ErrPublishRefused
 	ErrInvalidParams       = models.ErrInvalidParams
 	ErrUnsupportedCallMode = models.ErrUnsupportedCallMode
 	ErrFFmpegSpawn         = models.ErrFFmpegSpawn

@@ -25,6 +25,10 @@ var (
 	// the announced one, or a connection that was up is lost for good.
 	ErrConnectionFailed = errors.New("connection failed")
 
+	// ErrPublishRefused: an RTMP server has refused the stream: its key is wrong,
+	// expired or in use. What the server said is in the text, without the key.
+	ErrPublishRefused = errors.New("the server refused the stream")
+
 	// ErrInvalidParams: an argument is malformed: a join answer, a URL, a
 	// command line, a source.
 	ErrInvalidParams = errors.New("invalid parameters")
