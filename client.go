@@ -214,14 +214,20 @@ func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParam
 // goes on with silence and the last picture, or black when there is no video. Only
 // FromFile and FromURL play here; other sources are ErrInvalidParams.
 //
-// OnConnectionChange tells of the connection as for any call. Lost, or refused at
-// first, it is tried again for WithRTMPRetry, with the source held where it was. A
-// server that takes nothing for 10 s, or less than half of the pictures for some
-// time, counts as lost. OnStreamEnd has the reason when the call has Failed.
+// OnConnectionChange reports the connection as for any call. Lost, or not to be had
+// at first, it is tried again for WithRTMPRetry, with the source held where it was;
+// the encoder runs on, and the server gets a publication from time 0. A server that
+// takes nothing for 10 s, or less than half of the pictures for some time, counts as
+// lost. OnStreamEnd has the reason when the call has Failed, as has NetworkInfo.Err.
 //
-// The key is in no error, no log and, but on Windows, no argument of ffmpeg's. The
-// certificate of an rtmps server is verified where the system keeps a file of
-// authorities, or SSL_CERT_FILE names one.
+// The call fails at once, with ErrPublishRefused, when the server does not take the
+// stream key, which is given twice; with ErrFFmpegCrashed when ffmpeg cannot encode,
+// as without libx264; and when the certificate of an rtmps server is not valid. A
+// server that has taken the key before is tried like any other that is lost.
+//
+// The key stays in this process: it is in no error, no log, and no argument or
+// environment of ffmpeg. The certificate of an rtmps server is verified by
+// crypto/x509, with SSL_CERT_FILE where that reads it.
 func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
 	if err := c.vacant(chatID); err != nil {
 		if other, _ := c.call(chatID); isGroup(other) {

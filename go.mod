@@ -1,9 +1,10 @@
 module github.com/gotgcall/gotgcall
 
-go 1.24.0
+go 1.25.0
 
 require (
 	github.com/at-wat/ebml-go v0.19.4
+	github.com/bluenviron/gortmplib v1.0.1
 	github.com/pion/datachannel v1.6.3
 	github.com/pion/dtls/v3 v3.1.15
 	github.com/pion/ice/v4 v4.4.8
@@ -22,6 +23,8 @@ require (
 )
 
 require (
+	github.com/abema/go-mp4 v1.7.1 // indirect
+	github.com/bluenviron/mediacommon/v2 v2.9.3 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/pion/mdns/v2 v2.2.2 // indirect
 	github.com/pion/randutil v0.1.0 // indirect

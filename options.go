@@ -191,7 +191,8 @@ func WithInsecureTLS() Option {
 
 // WithRTMPRetry sets for how long an RTMP call tries to reach its server, at first
 // and again after it was cut off, before it is Failed. It waits 1, 2, 4 and then 8 s
-// between two tries. The default is 60 s; 0 means that the first try is the last.
+// between two tries. The default is 60 s; 0 means that the first try is the last. A
+// refused stream key is not tried for so long: see [Client.StartRTMP].
 func WithRTMPRetry(d time.Duration) Option {
 	return func(c *config) { c.rtmpRetry = d }
 }

@@ -1,8 +1,12 @@
 package gotgcall_test
 
 import (
+	"bytes"
 	"image"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -176,9 +180,25 @@ func TestRTMPOutlivesWhatPlays(t *testing.T) {
 	require.GreaterOrEqual(t, order[3], 4, "a mute does not")
 }
 
+// encoders are the processes of this program that encode for RTMP.
+func encoders(t *testing.T) (pids []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, file := range files {
+		line, _ := os.ReadFile(file)                           // it may have ended
+		status, _ := os.ReadFile(filepath.Dir(file) + "/stat") // pid (name) state parent
+		words := bytes.Fields(status[bytes.LastIndexByte(status, ')')+1:])
+		if bytes.Contains(line, []byte("no_duration_filesize")) && len(words) > 1 && string(words[1]) == strconv.Itoa(os.Getpid()) {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return pids
+}
+
 // TestRTMPIsPublishedAgain cuts the connection: the source goes on where it was.
 func TestRTMPIsPublishedAgain(t *testing.T) {
-	t.Parallel()
+	// Not parallel: it looks at all encoders of the process.
 	server := newReceiver(t, streamKey)
 	way := newRelay(t, server.addr, nil)
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 5})
@@ -187,6 +207,7 @@ func TestRTMPIsPublishedAgain(t *testing.T) {
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
 	s.awaitPosition(t, chat, 2500*time.Millisecond)
+	encoder := encoders(t)
 	way.cut()
 	s.requireStates(t, gotgcall.Disconnected)
 	at, err := s.Position(chat)
@@ -195,6 +216,7 @@ func TestRTMPIsPublishedAgain(t *testing.T) {
 	again, err := s.Position(chat)
 	require.NoError(t, err)
 	require.InDelta(t, at.Seconds(), again.Seconds(), 0.1, "it kept its place")
+	require.Equal(t, encoder, encoders(t), "and its encoder")
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	disturbed := s.leaveRTMP(t)
 	s.requireStates(t, gotgcall.Closed)

@@ -224,6 +224,13 @@ func (p *player) at() time.Duration {
 	return p.played
 }
 
+// plays reports whether a source is the current one.
+func (p *player) plays(src media.Source) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current != nil && p.current.source == src
+}
+
 // tracks are those of the current source.
 func (p *player) tracks() media.Track {
 	p.mu.Lock()

@@ -16,36 +16,33 @@ import (
 // what is in it. When it breaks off, what is playing is held until there is another.
 type RTMP struct {
 	// immutable after NewRTMP
-	cfg    Config
-	events Events
-	target rtmp.Target
-	dial   func(rtmp.Format) (push, error)
-	player *player
-	life   context.Context // ends with the call
-	cancel context.CancelFunc
-	loop   sync.WaitGroup // one while the call publishes
-	over   chan struct{}  // closed when the call has ended and nothing of it is left
+	cfg     Config
+	events  Events
+	publish rtmp.Config // but for the format and NoVideo
+	player  *player
+	over    chan struct{} // closed when the call has ended and nothing of it is left
 
-	mu    sync.Mutex  // guards what follows; held while nothing waits
-	comp  *compositor // nil before the first source
-	runs  bool        // the call publishes, or has
-	ended bool
-	push  push             // the latest; nil before the first
-	state models.ConnState // what events.Connection heard last
-	began time.Time        // when the call began to publish
-	since time.Time        // when the server first took it
-	bytes uint64           // published before the latest push
+	mu        sync.Mutex // guards what follows; held while nothing waits
+	noVideo   bool
+	publisher *rtmp.Publisher // nil before the first source
+	ended     bool
+	state     models.ConnState // what events.Connection heard last
+	began     time.Time        // when the call began to publish
+	since     time.Time        // when the server first took it
 }
 
 // NewRTMP checks the URL. It opens nothing.
 func NewRTMP(cfg Config, events Events, url string) (*RTMP, error) {
-	target, err := rtmp.ParseTarget(url)
+	ingest, err := rtmp.ParseIngest(url)
 	if err != nil {
 		return nil, err
 	}
-	r := &RTMP{cfg: cfg, events: events, target: target, over: make(chan struct{})}
-	r.life, r.cancel = context.WithCancel(context.Background())
-	r.dial = func(f rtmp.Format) (push, error) { return rtmp.Start(cfg.Media, target, f) }
+	r := &RTMP{cfg: cfg, events: events, over: make(chan struct{}), noVideo: true}
+	r.publish = rtmp.Config{
+		Env: cfg.Media, Ingest: ingest, ConnectTimeout: cfg.ConnectTimeout, Retry: cfg.RTMPRetry,
+		Connected: r.connected, Disconnected: r.disconnected,
+		Failed: func(err error) { go r.end(err) }, // ends by itself; Stop waits for the same end
+	}
 	r.player = newPlayer(cfg.Media, cfg.StallTimeout, audience{ended: r.streamEnded, changed: r.changed})
 	return r, nil
 }
@@ -58,55 +55,66 @@ func (r *RTMP) AudioSSRC() (uint32, error) { return 0, errRTMP() }
 
 func errRTMP() error { return fmt.Errorf("%w: it is an RTMP call", models.ErrWrongMode) }
 
-// SetSource opens a source and lets it replace what is playing. The first one
-// says how the call is encoded, and begins its publication.
+// SetSource opens a source and lets it replace what is playing. The first one that
+// could be opened says how the call is encoded, and begins its publication.
 func (r *RTMP) SetSource(ctx context.Context, src media.Source) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
-	comp, err := r.compositor(media.OptionsOf(src))
-	if err != nil {
-		return fmt.Errorf("open source: %w", err)
+	for {
+		format, err := r.format(media.OptionsOf(src))
+		if err != nil {
+			return fmt.Errorf("open source: %w", err)
+		}
+		raw, err := media.Raw(src, format.RawFormat)
+		if err != nil {
+			return fmt.Errorf("open source: %w", err)
+		}
+		if err := r.player.setSource(ctx, raw); err != nil {
+			return err
+		}
+		if r.begin(format) || !r.player.plays(raw) {
+			return nil
+		}
+		// Another first source was faster, and has another format.
 	}
-	raw, err := media.Raw(src, comp.format.RawFormat)
-	if err != nil {
-		return fmt.Errorf("open source: %w", err)
-	}
-	if err := r.player.setSource(ctx, raw); err != nil {
-		return err
-	}
-	r.begin(comp)
-	return nil
 }
 
-// compositor returns the call's, which the first options make.
-func (r *RTMP) compositor(o media.EncodeOptions) (*compositor, error) {
+// maxPicture is the largest raw picture, of 5760x3840: package media takes no
+// frame beyond 32 MiB.
+const maxPicture = 32 << 20
+
+// format returns the call's, or what it would be by some options.
+func (r *RTMP) format(o media.EncodeOptions) (rtmp.Format, error) {
+	r.mu.Lock()
+	publisher := r.publisher
+	r.mu.Unlock()
+	if publisher != nil {
+		return publisher.Format(), nil
+	}
 	raw, err := o.RawFormat()
-	if err != nil {
-		return nil, err
+	if err == nil && raw.PictureSize() > maxPicture {
+		err = fmt.Errorf("%w: a picture of %dx%d is too large to publish: want at most %d pixels",
+			models.ErrInvalidParams, raw.Width, raw.Height, maxPicture*2/3)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.comp == nil {
-		r.comp = newCompositor(rtmp.Format{RawFormat: raw, VideoKbps: o.VideoBitrateKbps, AudioKbps: o.AudioBitrateKbps})
-	}
-	return r.comp, nil
+	return rtmp.Format{RawFormat: raw, VideoKbps: o.VideoBitrateKbps, AudioKbps: o.AudioBitrateKbps}, err
 }
 
-// begin starts to publish, once.
-func (r *RTMP) begin(comp *compositor) {
+// begin starts to publish in a format, once. It reports whether that is the call's.
+func (r *RTMP) begin(f rtmp.Format) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.runs || r.ended {
-		return
+	if r.ended {
+		return true
 	}
-	r.runs, r.began = true, time.Now()
-	r.tell(models.Connecting, nil)
-	r.loop.Add(1)
-	go func() { // ends with life; end waits for it
-		defer r.loop.Done()
-		r.publish(comp)
-	}()
+	if r.publisher == nil {
+		r.began = time.Now()
+		r.tell(models.NetworkInfo{State: models.Connecting})
+		cfg := r.publish
+		cfg.Format, cfg.NoVideo = f, r.noVideo
+		r.publisher = rtmp.Start(cfg) // end closes it
+	}
+	return r.publisher.Format() == f
 }
 
 // Seek plays the current source from what target makes of its position.
@@ -135,12 +143,10 @@ func (r *RTMP) Stats() models.Stats {
 	if !r.since.IsZero() {
 		stats.ConnectTime = r.since.Sub(r.began)
 	}
-	stats.Video.Bytes = r.bytes
-	if r.push != nil {
-		stats.Video.Bytes += r.push.Bytes()
-	}
-	if r.comp != nil {
-		stats.Video.Packets, stats.PicturesShed = r.comp.counts()
+	if r.publisher != nil {
+		published := r.publisher.Stats()
+		stats.Video.Packets, stats.Video.Bytes = published.Pictures, published.Bytes
+		stats.PicturesShed = published.PicturesShed
 	}
 	r.mu.Unlock()
 	for t := range kinds(r.player.tracks()) {
@@ -152,8 +158,7 @@ func (r *RTMP) Stats() models.Stats {
 }
 
 // Stop ends the call for a reason and waits until nothing of it is left. It may
-// be called at any time, any number of times.
-// It reports whether it was what ended the call.
+// be called at any time, any number of times. It reports whether it was what ended the call.
 func (r *RTMP) Stop(reason error) bool { return r.end(reason) }
 
 // end tears the call down: its last events first, with which the chat is free, then
@@ -166,38 +171,63 @@ func (r *RTMP) end(reason error) bool {
 		return false
 	}
 	r.ended = true
+	publisher := r.publisher
 	r.mu.Unlock()
 	defer r.events.Gone()
 	defer close(r.over)
 
 	r.events.Ended(nil, func() {
 		r.player.shut(reason)
-		info := finalState(reason)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.tell(info.State, info.Err)
+		r.tell(finalState(reason))
 	})
-	r.cancel()
 	r.player.close(reason)
-	r.loop.Wait()
+	if publisher != nil {
+		publisher.Close()
+	}
 	return true
 }
 
-// tell reports a state of the connection and the reason for it. The caller holds
-// mu, which keeps the reports in order.
-func (r *RTMP) tell(state models.ConnState, why error) {
-	r.state = state
-	r.events.Connection(models.NetworkInfo{State: state, Err: why})
+// connected plays into the publication.
+func (r *RTMP) connected() {
+	r.mu.Lock()
+	publisher := r.publisher
+	if !r.ended {
+		if r.since.IsZero() {
+			r.since = time.Now()
+		}
+		r.tell(models.NetworkInfo{State: models.Connected})
+	}
+	r.mu.Unlock()
+	r.player.connect(publisher.Sink)
 }
 
-// changed hears from the player.
+// disconnected holds the source where it is.
+func (r *RTMP) disconnected(err error) {
+	r.player.disconnect()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		r.tell(models.NetworkInfo{State: models.Disconnected, Err: err})
+	}
+}
+
+// tell reports a state of the connection. r.mu must be held, which keeps the
+// reports in order.
+func (r *RTMP) tell(info models.NetworkInfo) {
+	r.state = info.State
+	r.events.Connection(info)
+}
+
+// changed receives the player's state.
 func (r *RTMP) changed(state models.MediaState) {
 	r.mu.Lock()
-	comp := r.comp
-	r.mu.Unlock()
-	if comp != nil {
-		comp.setDark(state.VideoStopped)
+	r.noVideo = state.VideoStopped
+	if r.publisher != nil {
+		r.publisher.SetNoVideo(state.VideoStopped)
 	}
+	r.mu.Unlock()
 	r.events.Upgrade(state)
 }
 

@@ -4,6 +4,7 @@ package instances
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestPauseIsAStillAndSilence(t *testing.T) {
 		sleep(10 * time.Minute)
 		require.Equal(t, before, s.Position())
 		s.look(func() {
-			pictures, sound := s.servers[0].pictures, s.servers[0].sound
+			pictures, sound := s.servers[0].pictures(), s.servers[0].sound
 			last := pictures[len(pictures)-1]
 			require.NotEqual(t, uint32(black), last)
 			for _, p := range pictures[len(pictures)-14000:] {
@@ -43,7 +44,7 @@ func TestPauseIsAStillAndSilence(t *testing.T) {
 			require.Zero(t, server.jumps, "nothing is lost")
 			require.InDelta(t, 600, server.sound[2].length().Seconds(), 0.05)
 			require.Len(t, s.ends, 2)
-			require.Equal(t, uint32(black), server.pictures[len(server.pictures)-1], "nothing plays")
+			require.Equal(t, uint32(black), server.given[len(server.given)-1], "nothing plays")
 		})
 	})
 }
@@ -77,7 +78,7 @@ func TestSwitchLeavesNoHole(t *testing.T) {
 		s.play(t, raw(a, 2*time.Second))
 		sleep(time.Second)
 		s.look(func() {
-			pictures := s.servers[0].pictures
+			pictures := s.servers[0].pictures()
 			require.Equal(t, uint32(black), pictures[len(pictures)-1])
 		})
 		s.play(t, raw(v, 2*time.Second))
@@ -113,12 +114,14 @@ func TestASlowMomentCostsPictures(t *testing.T) {
 			lost := 0
 			for i := 1; i < len(server.times); i++ {
 				step := server.times[i] - server.times[i-1]
-				lost += int(step/(40*ms)) - 1
+				if server.given[i-1] != black && server.given[i] != black {
+					lost += int(step/(40*ms)) - 1
+				}
 				require.Zero(t, step%(40*ms))
 			}
 			require.InDelta(t, 15, lost, 2)
 			require.EqualValues(t, lost, stats.PicturesShed)
-			require.EqualValues(t, len(server.times)-primer, stats.Video.Packets)
+			require.EqualValues(t, len(server.times)-2, stats.Video.Packets)
 		})
 	})
 }
@@ -128,7 +131,6 @@ func refusing(reason error) func() *fakeServer {
 	return func() *fakeServer {
 		server := newFakeServer()
 		server.refuses = reason
-		server.Kill()
 		return server
 	}
 }
@@ -141,7 +143,7 @@ func TestALostServerIsTriedAgain(t *testing.T) {
 		sleep(20 * time.Second)
 		s.look(func() {
 			s.next = refusing(errors.New("connection refused"))
-			s.servers[0].Kill()
+			s.servers[0].Kill(errors.New("cut off"))
 		})
 		sleep(200 * ms)
 		at := s.Position()
@@ -163,8 +165,9 @@ func TestALostServerIsTriedAgain(t *testing.T) {
 			requireSteady(t, last)
 			require.Equal(t, []models.ConnState{models.Connecting, models.Connected, models.Disconnected, models.Connected}, s.states)
 			length := s.servers[0].sound[1].length() + last.sound[1].length()
-			require.InDelta(t, 40, length.Seconds(), soundLag.Seconds()+0.1, "but for what was under way")
+			require.InDelta(t, 40, length.Seconds(), 0.37, "but for what was under way")
 			require.Equal(t, []endOf{{v, nil}, {a, nil}}, s.ends)
+			require.Equal(t, 1, s.encoded, "one encoder for all")
 		})
 	})
 }
@@ -192,6 +195,91 @@ func TestRetryEnds(t *testing.T) {
 			require.Equal(t, []models.ConnState{models.Connecting, models.Failed}, s.states)
 			require.Len(t, s.ends, 1)
 			require.Len(t, s.dialed, 5, "after 0, 1, 3, 7 and 10 s")
+			require.Equal(t, 1, s.encoded, "one encoder for all")
+		})
+	})
+}
+
+// TestARefusedKeyFailsAtOnce, after a second try. A server that has taken the key
+// before is tried for as long as any other.
+func TestARefusedKeyFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	refusal := fmt.Errorf("%w: NetStream.Publish.BadName", models.ErrPublishRefused)
+	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		s.next = refusing(refusal)
+		s.play(t, raw(a, time.Hour))
+		took, why := s.untilOver()
+		require.Less(t, took, time.Second)
+		require.ErrorIs(t, why, models.ErrPublishRefused)
+		require.ErrorIs(t, why, models.ErrConnectionFailed)
+		s.look(func() {
+			require.Len(t, s.dialed, 2)
+			require.Equal(t, why, s.infos[len(s.infos)-1].Err)
+		})
+	})
+	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		s.play(t, raw(a, time.Hour))
+		sleep(30 * time.Second)
+		s.look(func() {
+			s.next = refusing(refusal)
+			s.servers[0].Kill(errors.New("cut off"))
+		})
+		took, why := s.untilOver()
+		require.InDelta(t, 60, took.Seconds(), 0.1)
+		require.ErrorIs(t, why, models.ErrPublishRefused)
+	})
+}
+
+// TestAnEncoderThatNeverGivesAnythingFailsAtOnce, and one that ends later is
+// replaced.
+func TestAnEncoderThatNeverGivesAnythingFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		s.encoder = func(e *fakeEncoder) {
+			e.ready = make(chan struct{})
+			e.ends = &models.FFmpegError{ExitCode: 1, Stderr: "Unknown encoder 'libx264'"}
+			e.Kill()
+		}
+		s.play(t, raw(a, time.Hour))
+		took, why := s.untilOver()
+		require.Zero(t, took)
+		require.ErrorContains(t, why, "Unknown encoder 'libx264'")
+		s.look(func() { require.Empty(t, s.dialed) })
+	})
+	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		s.encoder = func(e *fakeEncoder) { e.ready = make(chan struct{}) }
+		s.play(t, raw(a, time.Hour))
+		took, why := s.untilOver()
+		require.Equal(t, 10*time.Second, took, "it hangs")
+		require.ErrorIs(t, why, models.ErrFFmpegCrashed)
+	})
+	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		var encoder *fakeEncoder
+		s.encoder = func(e *fakeEncoder) { encoder = e }
+		s.play(t, raw(av, 20*time.Second))
+		sleep(5 * time.Second)
+		s.look(func() { encoder.Kill() })
+		sleep(30 * time.Second)
+		s.look(func() {
+			require.Len(t, s.servers, 2)
+			require.Equal(t, 2, s.encoded)
+			require.Equal(t, []endOf{{v, nil}, {a, nil}}, s.ends)
+			requireSteady(t, s.servers[1])
+		})
+	})
+}
+
+// TestAnEncoderThatHangsIsReplaced: it is not taken for a slow server.
+func TestAnEncoderThatHangsIsReplaced(t *testing.T) {
+	t.Parallel()
+	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		s.encoder = func(e *fakeEncoder) { s.encoder, e.hangs = func(*fakeEncoder) {}, 5*time.Second }
+		s.play(t, raw(a, time.Hour))
+		sleep(30 * time.Second)
+		s.look(func() {
+			require.Equal(t, 2, s.encoded)
+			require.ErrorContains(t, s.infos[2].Err, "ffmpeg takes less than half")
+			require.Equal(t, models.Connected, s.states[len(s.states)-1])
 		})
 	})
 }
@@ -203,7 +291,7 @@ func TestAServerThatHangsIsGivenUp(t *testing.T) {
 		sleep(time.Minute)
 		s.look(func() { s.servers[0].slow = time.Hour })
 		took, why := s.untilOver()
-		require.InDelta(t, maxBehind.Seconds(), took.Seconds(), 0.1)
+		require.InDelta(t, 10, took.Seconds(), 0.3)
 		require.ErrorIs(t, why, models.ErrConnectionFailed)
 		s.look(func() {
 			require.Equal(t, []models.ConnState{models.Connecting, models.Connected, models.Disconnected, models.Failed}, s.states)
@@ -220,7 +308,7 @@ func TestASlowServerIsGivenUp(t *testing.T) {
 		ends    int
 	}{{120 * ms, 1}, {66 * ms, 0}} {
 		onStage(t, 0, func(t *testing.T, s *stage) {
-			s.play(t, raw(a, time.Hour))
+			s.play(t, raw(v, time.Hour))
 			sleep(time.Minute)
 			s.look(func() { s.servers[0].slow = test.picture })
 			sleep(2 * time.Minute)
@@ -234,8 +322,7 @@ func TestAServerThatNeverComesUpTimesOut(t *testing.T) {
 	onStage(t, 0, func(t *testing.T, s *stage) {
 		s.next = func() *fakeServer {
 			silent := newFakeServer()
-			silent.slow = time.Hour
-			silent.refuses = errors.New("killed")
+			silent.silent = true
 			return silent
 		}
 		s.play(t, raw(a, time.Hour))
@@ -253,9 +340,7 @@ func TestStopInterruptsAServerThatHangs(t *testing.T) {
 		onStage(t, time.Minute, func(t *testing.T, s *stage) {
 			s.next = func() *fakeServer {
 				server := newFakeServer()
-				if after == 0 {
-					server.slow = time.Hour
-				}
+				server.silent = after == 0
 				return server
 			}
 			s.play(t, raw(a, time.Hour))
@@ -263,13 +348,13 @@ func TestStopInterruptsAServerThatHangs(t *testing.T) {
 			s.look(func() {
 				s.servers[0].slow = time.Hour
 				if after > time.Second {
-					s.servers[0].Kill()
+					s.servers[0].Kill(errors.New("cut off"))
 				}
 			})
 			sleep(100 * ms)
 			began := time.Now()
 			s.Stop(models.ErrStopped)
-			require.LessOrEqual(t, time.Since(began), writeGrace)
+			require.LessOrEqual(t, time.Since(began), 300*ms)
 			s.look(func() {
 				require.Equal(t, models.Closed, s.states[len(s.states)-1])
 				require.ErrorIs(t, s.ends[0].err, models.ErrStopped)

@@ -17,8 +17,9 @@ type Stats struct {
 	// that has ended. There are none when nothing plays.
 	Tracks []StreamType
 
-	// Of an RTMP call, Video has the pictures given to the encoder as Packets,
-	// and all that was published, sound too, as Bytes.
+	// Of an RTMP call, Video.Packets counts the pictures given to the encoder, five
+	// a second while none changes, and Video.Bytes everything that was published,
+	// sound too.
 	Audio, Video StreamStats
 
 	// Bandwidth is how many bits per second arrive at the server, by its

@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/gotgcall/gotgcall/media"
@@ -15,15 +16,11 @@ type Format struct {
 // KeyInterval is the time between two key frames: what Telegram asks for.
 const KeyInterval = 2 // s
 
-// pushArgs is the whole command line that encodes the Matroska on standard input
-// and publishes it. What names the key is in keyArgs; authorities is a file of
-// root certificates, or empty.
-func pushArgs(t Target, f Format, keyArgs []string, authorities string) []string {
+// encoderArgs is the whole command line that encodes the Matroska on standard input
+// to FLV on standard output.
+func encoderArgs(f Format) []string {
 	args := []string{
 		"-nostdin", "-hide_banner", "-nostats", "-loglevel", "error",
-		// The first line of it means that the server takes the stream:
-		// ffmpeg opens its output before it encodes.
-		"-progress", "pipe:1", "-stats_period", "0.5",
 		// The header says everything: nothing is to be probed.
 		"-protocol_whitelist", "pipe", "-fflags", "nobuffer", "-analyzeduration", "0", "-probesize", "32",
 		"-f", "matroska", "-i", "pipe:0",
@@ -31,19 +28,17 @@ func pushArgs(t Target, f Format, keyArgs []string, authorities string) []string
 	}
 	args = append(args, videoArgs(f)...)
 	args = append(args, "-c:a", "aac", "-b:a", kbps(f.AudioKbps), "-ar", strconv.Itoa(media.RawSampleRate), "-ac", strconv.Itoa(media.RawChannels))
-	args = append(args, "-rtmp_app", t.app)
-	args = append(args, keyArgs...)
-	if t.scheme == "rtmps" && authorities != "" {
-		args = append(args, "-tls_verify", "1", "-ca_file", authorities)
-	}
-	return append(args, "-flvflags", "no_duration_filesize", "-f", "flv", t.String())
+	return append(args, "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
 }
 
+// videoArgs ask for a key frame by the time since the one before, as pictures are
+// left out while nothing moves. The last millisecond is for rounding.
 func videoArgs(f Format) []string {
 	return []string{
 		"-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
 		"-b:v", kbps(f.VideoKbps), "-maxrate", kbps(f.VideoKbps), "-bufsize", kbps(2 * f.VideoKbps),
-		"-g", strconv.Itoa(KeyInterval * f.FPS), "-sc_threshold", "0", "-force_key_frames", "expr:gte(t,n_forced*" + strconv.Itoa(KeyInterval) + ")",
+		"-g", strconv.Itoa(KeyInterval * f.FPS), "-sc_threshold", "0",
+		"-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d.999))", KeyInterval-1),
 	}
 }
 

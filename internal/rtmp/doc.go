@@ -1,3 +1,7 @@
-// Package rtmp publishes raw pictures and sound at an RTMP server, by one ffmpeg
-// that encodes them to H.264 and AAC.
+// Package rtmp publishes raw pictures and sound at an RTMP server. One ffmpeg
+// encodes them to H.264 and AAC for as long as the [Publisher] lives; this package
+// publishes what comes out of it, so that a lost connection costs no encoder and
+// the stream key stays in this process.
+//
+//	compositor -> Matroska -> ffmpeg -> FLV -> encoder -> conn -> server
 package rtmp

@@ -16,25 +16,16 @@ func format() Format {
 	return Format{RawFormat: media.RawFormat{Width: 1280, Height: 720, FPS: 30}, VideoKbps: 800, AudioKbps: 128}
 }
 
-func TestPushArgs(t *testing.T) {
+func TestEncoderArgs(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ name, url, authorities, tls string }{
-		{"rtmp", "rtmp://host/s/KEY", "/ca.pem", ""},
-		{"rtmps", "rtmps://host/s/KEY", "/ca.pem", "-tls_verify 1 -ca_file /ca.pem "},
-		{"rtmps without authorities", "rtmps://host/s/KEY", "", ""},
-	} {
-		target, err := ParseTarget(test.url)
-		require.NoError(t, err)
-		require.Equal(t, "-nostdin -hide_banner -nostats -loglevel error -progress pipe:1 -stats_period 0.5 "+
-			"-protocol_whitelist pipe -fflags nobuffer -analyzeduration 0 -probesize 32 -f matroska -i pipe:0 "+
-			"-map 0:v:0 -map 0:a:0 "+
-			"-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 1600k "+
-			"-g 60 -sc_threshold 0 -force_key_frames expr:gte(t,n_forced*2) "+
-			"-c:a aac -b:a 128k -ar 44100 -ac 2 "+
-			"-rtmp_app s -fpre /dev/fd/3 "+test.tls+
-			"-flvflags no_duration_filesize -f flv "+strings.TrimSuffix(test.url, "/KEY"),
-			strings.Join(pushArgs(target, format(), []string{"-fpre", "/dev/fd/3"}, test.authorities), " "), test.name)
-	}
+	require.Equal(t, "-nostdin -hide_banner -nostats -loglevel error "+
+		"-protocol_whitelist pipe -fflags nobuffer -analyzeduration 0 -probesize 32 -f matroska -i pipe:0 "+
+		"-map 0:v:0 -map 0:a:0 "+
+		"-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 1600k "+
+		"-g 60 -sc_threshold 0 -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+1.999)) "+
+		"-c:a aac -b:a 128k -ar 44100 -ac 2 "+
+		"-flush_packets 1 -flvflags no_duration_filesize -f flv pipe:1",
+		strings.Join(encoderArgs(format()), " "))
 }
 
 // TestFFmpegReadsTheStream: what is written is read back, bit by bit, with its times.

@@ -1,4 +1,4 @@
-package instances
+package rtmp
 
 import (
 	"time"
@@ -10,19 +10,19 @@ import (
 // comes while a publication is stuck.
 const soundLength = media.RawSampleRate // one second, in samples
 
-// sound is a line of samples that frames are put on at their times, and that is
+// pcmLine is a line of samples that frames are put on at their times, and that is
 // taken off in order. What no frame covers is silence.
-type sound struct {
+type pcmLine struct {
 	ring [soundLength * media.RawSampleSize]byte // by sample number, modulo; zero beyond what was put
-	next int64                                   // the sample to be taken next
+	next int64                                   // the sample to be read next
 	end  int64                                   // where the last frame ended
-	out  [soundLength * media.RawSampleSize]byte // what take returns, until the next take
+	out  [soundLength * media.RawSampleSize]byte // what read returns, until the next one
 }
 
 // reset forgets everything and goes on at a sample.
-func (s *sound) reset(next int64) {
-	clear(s.ring[:])
-	s.next, s.end = next, next
+func (l *pcmLine) reset(next int64) {
+	clear(l.ring[:])
+	l.next, l.end = next, next
 }
 
 // samplesIn is the number of samples in a time, rounded. The seconds are apart
@@ -38,45 +38,45 @@ func timeOf(sample int64) time.Duration {
 }
 
 // put places a frame. What is too late for the line, or too early, is cut off.
-func (s *sound) put(at time.Duration, pcm []byte) {
+func (l *pcmLine) put(at time.Duration, pcm []byte) {
 	first := samplesIn(at)
-	if gap := timeOf(first - s.end); gap.Abs() <= sameInstant {
-		first = s.end
+	if gap := timeOf(first - l.end); gap.Abs() <= sameInstant {
+		first = l.end
 	}
-	s.end = first + int64(len(pcm)/media.RawSampleSize)
-	if late := s.next - first; late > 0 {
+	l.end = first + int64(len(pcm)/media.RawSampleSize)
+	if late := l.next - first; late > 0 {
 		pcm = pcm[min(int64(len(pcm)), late*media.RawSampleSize):]
-		first = s.next
+		first = l.next
 	}
-	room := max(0, s.next+soundLength-first)
+	room := max(0, l.next+soundLength-first)
 	pcm = pcm[:min(int64(len(pcm)), room*media.RawSampleSize)]
-	n := copy(s.ring[first%soundLength*media.RawSampleSize:], pcm)
-	copy(s.ring[:], pcm[n:])
+	n := copy(l.ring[first%soundLength*media.RawSampleSize:], pcm)
+	copy(l.ring[:], pcm[n:])
 }
 
-// take returns all that comes before a time, and where it begins. What has waited
+// read returns all that comes before a time, and where it begins. What has waited
 // for too long is left out.
-func (s *sound) take(before time.Duration) (at time.Duration, pcm []byte) {
+func (l *pcmLine) read(before time.Duration) (at time.Duration, pcm []byte) {
 	end := samplesIn(before)
-	if end <= s.next {
+	if end <= l.next {
 		return 0, nil
 	}
-	if lost := end - soundLength - s.next; lost > 0 {
-		s.off(min(lost, soundLength))
-		s.next = end - soundLength
+	if lost := end - soundLength - l.next; lost > 0 {
+		l.off(min(lost, soundLength))
+		l.next = end - soundLength
 	}
-	at = timeOf(s.next)
-	return at, s.off(end - s.next)
+	at = timeOf(l.next)
+	return at, l.off(end - l.next)
 }
 
 // off takes up to a second off the line and leaves silence behind.
-func (s *sound) off(samples int64) []byte {
-	out := s.out[:samples*media.RawSampleSize]
-	from := s.ring[s.next%soundLength*media.RawSampleSize:]
+func (l *pcmLine) off(samples int64) []byte {
+	out := l.out[:samples*media.RawSampleSize]
+	from := l.ring[l.next%soundLength*media.RawSampleSize:]
 	n := copy(out, from)
 	clear(from[:n])
-	copy(out[n:], s.ring[:])
-	clear(s.ring[:len(out)-n])
-	s.next += samples
+	copy(out[n:], l.ring[:])
+	clear(l.ring[:len(out)-n])
+	l.next += samples
 	return out
 }
