@@ -2,6 +2,8 @@ package media_test
 
 import (
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,4 +165,70 @@ func spoilPictures(ts []byte) []byte {
 		}
 	}
 	return ts
+}
+
+// TestTracksKeepTheirDistance: sound and pictures that come apart are as far from
+// each other as ffmpeg would write them into one container.
+func TestTracksKeepTheirDistance(t *testing.T) {
+	t.Parallel()
+	const length = "3"
+	late := func(name, first, second string) string {
+		return fixture(t, name, "-itsoffset", first, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration="+length,
+			"-itsoffset", second, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration="+length, "-preset", "ultrafast")
+	}
+	plain := func(name string, more ...string) string {
+		return fixture(t, name, movie("64x48", "25", length, append([]string{"-preset", "ultrafast", "-g", "10"}, more...)...)...)
+	}
+	cut := plain("distance_b.mp4", "-bf", "2", "-x264-params", "bframes=2")
+	list := plain("distance.m3u8", "-hls_time", "1", "-hls_list_size", "0")
+	server := httptest.NewServer(http.FileServer(http.Dir(fixtures.dir)))
+	t.Cleanup(server.Close)
+	for name, test := range map[string]struct {
+		path string
+		url  string
+	}{
+		"mp4":              {path: plain("distance.mp4")},
+		"mkv":              {path: plain("distance.mkv", "-c:a", "flac")},
+		"webm":             {path: plain("distance.webm", "-c:v", "libvpx", "-c:a", "libopus", "-deadline", "realtime")},
+		"ts":               {path: plain("distance.ts")},
+		"avi":              {path: plain("distance.avi")},
+		"B-frames":         {path: cut},
+		"edit list":        {path: fixture(t, "distance_edit.mp4", "-ss", "1.03", "-i", cut, "-c", "copy")},
+		"late sound":       {path: late("late_sound.mkv", "0", "0.7")},
+		"late sound mp4":   {path: late("late_sound.mp4", "0", "0.7")},
+		"late picture":     {path: late("late_picture.mkv", "0.7", "0")},
+		"late picture mp4": {path: late("late_picture.mp4", "0.7", "0")},
+		"late picture ts":  {path: late("late_picture.ts", "0.7", "0")},
+		"HLS":              {path: list, url: server.URL + "/distance.m3u8"},
+	} {
+		for _, position := range []time.Duration{0, 1100 * time.Millisecond} {
+			t.Run(name+" from "+position.String(), func(t *testing.T) {
+				t.Parallel()
+				source := media.FromFile(test.path, video).(media.SeekableSource)
+				if test.url != "" {
+					source = media.FromURL(test.url, video).(media.SeekableSource)
+				}
+				together := "ffmpeg -i \"" + test.path + "\" -map 0:V:0 -map 0:a:0 -enc_time_base:v 1:1000"
+				one := media.FromShell(together, both).(media.SeekableSource)
+				want, got := playAt(t, one, position), playAt(t, source, position)
+				for _, track := range []media.Track{media.TrackAudio, media.TrackVideo} {
+					want, got := of(track, want), of(track, got)
+					require.InDelta(t, len(want), len(got), 1)
+					require.InDelta(t, want[0].PTS.Seconds(), got[0].PTS.Seconds(), 0.0021, "%v begins", track)
+					require.InDelta(t, want[len(got)-1].PTS.Seconds(), got[len(got)-1].PTS.Seconds(), 0.0021, "%v ends", track)
+				}
+			})
+		}
+	}
+}
+
+// playAt reads a source from a position to its natural end.
+func playAt(t *testing.T, source media.SeekableSource, position time.Duration) []media.Frame {
+	t.Helper()
+	stream, err := source.OpenAt(t.Context(), env(), position)
+	require.NoError(t, err)
+	defer stream.Close()
+	frames, end := readAll(t, stream)
+	require.Equal(t, io.EOF, end)
+	return frames
 }
