@@ -78,6 +78,8 @@ func Start(c Config) (*Process, error) {
 	p.cmd.Stderr = p.stderr
 	p.cmd.SysProcAttr = groupAttr()
 	p.cmd.WaitDelay = stderrGrace
+	// Colours would hide ffmpeg's words, also where the environment asks for them.
+	p.cmd.Env = append(os.Environ(), "AV_LOG_FORCE_NOCOLOR=1")
 	if err := p.cmd.Start(); err != nil {
 		stdout.Close()
 		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)

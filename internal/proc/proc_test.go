@@ -103,6 +103,14 @@ func TestOutputSurvivesTheProcess(t *testing.T) {
 	require.Len(t, got, 60000)
 }
 
+func TestWordsHaveNoColours(t *testing.T) {
+	t.Setenv("AV_LOG_FORCE_COLOR", "1")
+	p := start(t, `ffmpeg -hide_banner -nostdin -i /nonexistent`)
+	var failure *models.FFmpegError
+	require.ErrorAs(t, p.Wait(), &failure)
+	require.NotContains(t, failure.Stderr, "\x1b")
+}
+
 func TestStandardInputIsEmpty(t *testing.T) {
 	t.Parallel()
 	p := start(t, "cat; echo end")
