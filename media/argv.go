@@ -44,24 +44,29 @@ func globalArgs(position time.Duration) []string {
 	return watchedArgs()
 }
 
+// limits bound what an input may cost. A picture of more than 7680x4320 is refused
+// rather than decoded, and two threads hold two pictures at a time, not one for each
+// processor: at that size 0.5 GB rather than 1.6 GB with 16.
+func limits() []string { return []string{"-max_pixels", "35389440", "-threads", "2"} }
+
 // fileInput reads a local file, and nothing but that file, from a position.
 func fileInput(path string, position time.Duration) []string {
 	args := []string{"-protocol_whitelist", "file", "-format_whitelist", formats}
-	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", "file:" + path})
+	return slices.Concat(limits(), args, startAt(position-preroll(position)), []string{"-i", "file:" + path})
 }
 
 // fetchedInput reads a loopback address, and nothing but loopback addresses, from a
 // position. A proxy of the environment has no part in it.
 func fetchedInput(address string, position time.Duration) []string {
 	args := []string{"-protocol_whitelist", "http,tcp", "-format_whitelist", formats, "-http_proxy", "none"}
-	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", address})
+	return slices.Concat(limits(), args, startAt(position-preroll(position)), []string{"-i", address})
 }
 
 // urlInput reads a URL that parseURL accepted, from a position.
 func urlInput(u target, position time.Duration) []string {
 	p := protocols(u.scheme)
 	args := append([]string{"-protocol_whitelist", p.allowed, "-format_whitelist", networkFormats + p.formats}, p.options...)
-	return slices.Concat(args, startAt(position-preroll(position)), []string{"-i", u.url})
+	return slices.Concat(limits(), args, startAt(position-preroll(position)), []string{"-i", u.url})
 }
 
 // startAt is the option by which an input or output begins at a time of its own.

@@ -21,6 +21,7 @@ const (
 	gop      = "-g 60 -force_key_frames expr:gte(t,n_forced*2)"
 	vp8      = " -c:v libvpx -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 800k " + realtime + " " + gop
 	apart    = " -map 1:s -c:s copy -max_interleave_delta 1 -output_ts_offset 1 -avoid_negative_ts disabled -f matroska " + live
+	bounded  = "-max_pixels 35389440 -threads 2 "
 	live     = "-live 1 -cluster_time_limit 10 -flush_packets 1"
 )
 
@@ -28,7 +29,7 @@ func TestEncoderArguments(t *testing.T) {
 	t.Parallel()
 	http, err := parseURL("HTTP://u:p@host/a b?c=d")
 	require.NoError(t, err)
-	const file = "-protocol_whitelist file -format_whitelist " + formats
+	const file = bounded + "-protocol_whitelist file -format_whitelist " + formats
 	for _, test := range []struct {
 		name     string
 		position time.Duration
@@ -78,7 +79,7 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"http", time.Second, urlInput(http, time.Second),
 			EncodeOptions{},
-			watched + " -protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
+			watched + " " + bounded + "-protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
 				" -rw_timeout 30000000 -reconnect 1 -reconnect_streamed 1 -reconnect_delay_max 5 -ss 0.5 -i http://u:p@host/a%20b?c=d -ss 0.5 -map 0:a:0? " +
 				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
@@ -86,14 +87,14 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"rtmp", 0, connectedInput("rtmp", "rtmp://host/app/key", TrackAudio),
 			EncodeOptions{},
-			quiet + " -protocol_whitelist rtmp,tcp -format_whitelist " + formats +
+			quiet + " " + bounded + "-protocol_whitelist rtmp,tcp -format_whitelist " + formats +
 				" -rw_timeout 30000000 -analyzeduration 1000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},
 		{
 			"rtsp", 0, connectedInput("rtsp", "rtsp://host/x", TrackAudio),
 			EncodeOptions{},
-			quiet + " -protocol_whitelist rtsp,rtp,tcp -format_whitelist " + formats + ",rtsp,sdp,rtp" +
+			quiet + " " + bounded + "-protocol_whitelist rtsp,rtp,tcp -format_whitelist " + formats + ",rtsp,sdp,rtp" +
 				" -rtsp_transport tcp -i rtsp://host/x -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},

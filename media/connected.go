@@ -130,7 +130,7 @@ func rtmpApp(path string) string {
 // connectedInput reads a URL by a protocol that ffmpeg speaks.
 func connectedInput(scheme, address string, tracks Track) []string {
 	p := protocols(strings.TrimSuffix(scheme, "s"))
-	args := append([]string{"-protocol_whitelist", p.allowed, "-format_whitelist", formats + p.formats}, p.options...)
+	args := slices.Concat(limits(), []string{"-protocol_whitelist", p.allowed, "-format_whitelist", formats + p.formats}, p.options)
 	if strings.HasPrefix(scheme, "rtmp") {
 		args = append(args, "-analyzeduration", analyze(tracks))
 	}

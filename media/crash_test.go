@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -227,4 +228,37 @@ func TestStderrIsLoggedOnRequest(t *testing.T) {
 	require.ErrorAs(t, err, &failure)
 	require.Contains(t, log.String(), "hello there")
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
+}
+
+// TestOpenEndsWithItsContext, also where somebody that the program left behind holds
+// its output open.
+func TestOpenEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("no setsid here")
+	}
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	stray := script(t, `setsid sh -c 'echo $$ > `+pidFile+`; exec sleep 600' & wait`)
+	t.Cleanup(func() {
+		pid, err := os.ReadFile(pidFile)
+		require.NoError(t, err)
+		require.NoError(t, exec.Command("kill", strings.TrimSpace(string(pid))).Run())
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	opened := make(chan error, 1)
+	go func() {
+		_, err := media.FromShell(stray, media.TrackAudio).Open(ctx, env())
+		opened <- err
+	}()
+	require.Eventually(t, func() bool {
+		data, err := os.ReadFile(pidFile)
+		return err == nil && len(data) > 1
+	}, 20*time.Second, 5*time.Millisecond)
+	cancel()
+	select {
+	case err := <-opened:
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(20 * time.Second):
+		t.Fatal("Open waits for the one that was left behind")
+	}
 }

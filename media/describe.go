@@ -34,6 +34,7 @@ func vague(line string) bool {
 		"Error splitting the argument list", "Error reinitializing filters", "Failed to inject frame into filter network",
 		"Failed to configure output pad", "Error while processing the decoded data", "Error opening input: Invalid",
 		"Task finished with error code", "Terminating thread with return code",
+		"Could not open encoder before EOF", "Nothing was written into output file", "no frame!", "get_buffer() failed",
 	}, func(s string) bool { return strings.Contains(line, s) })
 }
 
@@ -58,6 +59,9 @@ func plain(line string) string {
 			return "its format is not allowed"
 		}
 		return "format " + strings.TrimSuffix(names, ": ") + " is not allowed"
+	}
+	if strings.HasSuffix(names, "SWR: ") && strings.HasPrefix(line, "Failed to set option") {
+		return "its sound has more than 64 channels" // SWR_CH_MAX
 	}
 	return names + line
 }

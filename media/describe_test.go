@@ -37,7 +37,7 @@ func TestFailureIsDescribedByTheLineThatSaysWhy(t *testing.T) {
 		},
 		{
 			"[auto_aresample_0 @ 0x558573df50c0] [SWR @ 0x558573df5200] Failed to set option\n[auto_aresample_0 @ 0x558573df50c0] Failed to configure output pad on auto_aresample_0\nError reinitializing filters!\nFailed to inject frame into filter network: Invalid argument\nError while processing the decoded data for stream #0:0",
-			"source not playable: auto_aresample_0: SWR: Failed to set option: ffmpeg: exit status 1: Error while processing the decoded data for stream #0:0",
+			"source not playable: its sound has more than 64 channels: ffmpeg: exit status 1: Error while processing the decoded data for stream #0:0",
 		},
 		{
 			"Stream map '' matches no streams.\nTo ignore this, add a trailing '?' to the map.\nFailed to set value '0:a:0' for option 'map': Invalid argument\nError parsing options for output file -.\nError opening output files: Invalid argument",
