@@ -20,6 +20,9 @@ const (
 	steadyAfter = 10 * time.Second
 )
 
+// minOpening is the least time that one try gets: RTMP and RTSP need seconds.
+const minOpening = 5 * time.Second
+
 // maxSilence is how long a live stream may give nothing before its connection
 // counts as lost.
 const maxSilence = 10 * time.Second
@@ -175,7 +178,7 @@ func (r *reopening) openAgain(deadline time.Time) error {
 	defer r.opening.Done()
 	ctx, cancel := context.WithDeadline(r.ctx, deadline)
 	defer cancel()
-	one, stop := context.WithTimeout(ctx, r.silence)
+	one, stop := context.WithTimeout(ctx, max(r.silence, minOpening))
 	defer stop()
 	stream, err := r.open(one)
 	if err != nil {

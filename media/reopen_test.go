@@ -70,6 +70,7 @@ func TestRadioThatEndsIsReopenedAndNotRepeatedForEver(t *testing.T) {
 	})
 	frames, end := readAll(t, briefly(t, media.FromURL(server.URL, media.EncodeOptions{})))
 	require.ErrorIs(t, end, models.ErrFile)
+	require.NotErrorIs(t, end, io.EOF)
 	requireTones(t, frames, 0, 12*time.Second)
 	require.Less(t, len(server.Requests()), 8, "it waits between tries")
 }

@@ -153,6 +153,7 @@ func TestFileThatIsLostIsAnErrorWithTheReason(t *testing.T) {
 		"not found":         {again: func(*http.Request) webtest.Answer { return webtest.Answer{Status: "HTTP/1.1 404 Gone Fishing"} }, words: "404 Gone Fishing"},
 		"unavailable":       {again: func(*http.Request) webtest.Answer { return webtest.Answer{Status: "HTTP/1.1 503 Later"} }, words: "503 Later"},
 		"hanging":           {again: func(*http.Request) webtest.Answer { return webtest.Answer{Cut: 1, Body: file, Hang: true, Pace: 1} }, words: ""},
+		"hanging up":        {again: func(*http.Request) webtest.Answer { return webtest.Answer{Drop: true} }, words: "hung up"},
 		"from the start":    {again: func(*http.Request) webtest.Answer { return webtest.Answer{Body: file} }, words: "rest of the file"},
 		"another length":    {again: func(q *http.Request) webtest.Answer { return webtest.Part(q, file[:len(file)-1]) }, words: "changed"},
 		"another file": {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/netip"
@@ -102,7 +103,8 @@ func (c *Client) do(ctx context.Context, u *url.URL, header http.Header) (*http.
 		if u.User != nil {
 			user, userOf = u.User, u.Host
 		}
-		request := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone()}).WithContext(ctx)
+		request := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: make(http.Header)}).WithContext(ctx)
+		maps.Copy(request.Header, header)
 		request.Header.Set("User-Agent", userAgent)
 		request.Header.Set("Accept", "*/*")
 		if user != nil && u.Host == userOf {

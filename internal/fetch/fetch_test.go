@@ -259,6 +259,11 @@ func TestUserCookiesAndRefusalsStayWhereTheyBelong(t *testing.T) {
 	_, _, ok := second.Requests()[0].BasicAuth()
 	require.False(t, ok, "another host")
 
+	nobody := webtest.Start(t, func(int, *http.Request) webtest.Answer { return webtest.Answer{Drop: true} })
+	_, err = newClient(t, fetch.Config{}).Open(t.Context(), nobody.URL)
+	require.ErrorContains(t, err, "hung up")
+	require.NotErrorIs(t, err, io.EOF)
+
 	refusal := errors.New("no")
 	c := newClient(t, fetch.Config{Policy: func(context.Context, string, netip.AddrPort) error { return refusal }})
 	_, err = c.Open(t.Context(), first.URL)

@@ -90,13 +90,22 @@ func (b *reader) Read(p []byte) (int, error) {
 // read reads from the connection, which is given up when it is silent.
 func (b *reader) read(p []byte) (int, error) {
 	stop := context.AfterFunc(b.ctx, b.conn.cancel)
-	silent := time.AfterFunc(b.r.client.idle, b.conn.cancel)
+	silent := time.AfterFunc(b.silence(), b.conn.cancel)
 	n, err := b.conn.Read(p)
 	stop()
 	if !silent.Stop() && err != nil {
 		err = errSilent
 	}
 	return n, err
+}
+
+// silence is how long the server may be silent. One that cannot be asked for the
+// rest is given all the time there is.
+func (b *reader) silence() time.Duration {
+	if b.r.Kind == Finite && !b.r.Ranges {
+		return b.r.client.cfg.Patience
+	}
+	return b.r.client.idle
 }
 
 // connect asks for the rest of the resource until it gets it.

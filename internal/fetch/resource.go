@@ -78,6 +78,10 @@ func (c *Client) OpenPart(ctx context.Context, address string, offset, length in
 	}
 	r := &Resource{client: c, asked: u, found: u, Size: -1, offset: offset}
 	conn, err := r.request(ctx, u, rangeHeader(offset, length))
+	var status *StatusError
+	if errors.As(err, &status) && status.Code == http.StatusRequestedRangeNotSatisfiable && offset == 0 {
+		conn, err = r.request(ctx, u, nil) // a server that wants none of it
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +148,9 @@ func (r *Resource) request(ctx context.Context, u *url.URL, header http.Header) 
 	if err != nil {
 		cancel()
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		return nil, err
+		return nil, unexpected(err) // no io.EOF, which would be a natural end
 	}
 	return &connection{Reader: response.Body, response: response, cancel: cancel}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"path"
@@ -63,7 +64,7 @@ func newServer(c *Client) (*server, error) {
 	token := make([]byte, 16)
 	_, _ = rand.Read(token) // it never fails
 	s := &server{base: "http://" + listener.Addr().String(), secret: hex.EncodeToString(token), client: c}
-	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: dialTimeout, MaxHeaderBytes: 16 << 10}
+	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: dialTimeout, MaxHeaderBytes: 16 << 10, ErrorLog: log.New(io.Discard, "", 0)}
 	s.http.SetKeepAlivesEnabled(false)
 	s.http.BaseContext = func(net.Listener) context.Context { return c.ctx }
 	s.running.Add(1)
