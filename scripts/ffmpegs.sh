@@ -29,34 +29,43 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# mirrors lists where the system's own packages come from.
+# mirrors lists where the system's own packages come from. Its package lists need
+# not have been fetched.
 mirrors() {
+	local release
 	# shellcheck disable=SC1091 # it is the system's
-	apt-get indextargets --format '$(RELEASE) $(REPO_URI)' |
-		awk -v r="$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" '$1 == r { print $2 }' | sort -u
+	release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	apt-get indextargets --no-release-info --format '$(RELEASE) $(REPO_URI)' |
+		awk -v r="$release" '$1 == r { print $2 }' | sort -u
 }
 
-# private runs apt-get on the lists, the archives and the state of a folder.
-private() {
-	local root=$1
-	shift
-	apt-get -qq \
-		-o Dir::Etc::sourcelist="$root/sources" -o Dir::Etc::sourceparts="$root/none" \
-		-o Dir::Etc::preferences="$root/none" -o Dir::Etc::preferencesparts="$root/none" \
-		-o Dir::State="$root/state" -o Dir::State::status="$root/status" \
-		-o Dir::Cache="$root/cache" \
-		-o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Acquire::Languages=none \
-		-o Acquire::Retries=3 -o pkgCacheGen::Essential=none "$@" >&2
-}
-
-# download brings the packages of a suite's ffmpeg from a mirror.
+# download brings the packages of a suite's ffmpeg from a mirror, with lists, archives
+# and a state of apt's in a folder.
 download() {
 	local root=$1 suite=$2 mirror=$3
 	rm -rf "$root"
 	mkdir -p "$root/none" "$root/state/lists/partial" "$root/cache/archives/partial"
 	: >"$root/status"
 	echo "deb [signed-by=$keyring] $mirror $suite main" >"$root/sources"
-	private "$root" update && private "$root" install --download-only --yes ffmpeg
+	cat >"$root/apt.conf" <<-END
+		Dir::Etc::sourcelist "$root/sources";
+		Dir::Etc::sourceparts "$root/none";
+		Dir::Etc::preferences "$root/none";
+		Dir::Etc::preferencesparts "$root/none";
+		Dir::State "$root/state";
+		Dir::State::status "$root/status";
+		Dir::Cache "$root/cache";
+		APT::Sandbox::User "root";
+		APT::Install-Recommends "false";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		pkgCacheGen::Essential "none";
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+		#clear DPkg::Post-Invoke;
+	END
+	apt-get -c "$root/apt.conf" -qq update >&2 &&
+		apt-get -c "$root/apt.conf" -qq install --download-only --yes ffmpeg >&2
 }
 
 # unpack makes a program of the packages, which brings its loader and libraries.
@@ -80,10 +89,14 @@ unpack() {
 
 # bring makes the folder of a suite's ffmpeg and prints it.
 bring() {
-	local suite=$1 mirror version
+	local suite=$1 mirror version found=
 	for mirror in $(mirrors); do
-		download "$work/$suite" "$suite" "$mirror" && break
+		if download "$work/$suite" "$suite" "$mirror"; then
+			found=$mirror
+			break
+		fi
 	done
+	[ -n "$found" ] || return 1
 	unpack "$work/$suite" "$work/$suite/unpacked"
 	version=$("$work/$suite/unpacked/ffmpeg" -version | sed -n '1s/^ffmpeg version \([0-9]*\.[0-9]*\).*/\1/p')
 	[ -n "$version" ] || return 1
