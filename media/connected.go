@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/models"
@@ -22,7 +23,7 @@ func (s *urlSource) connect(ctx context.Context, env Env, u target) (Stream, err
 	if err != nil || finite {
 		return stream, err
 	}
-	return newReopening(env, stream, func(ctx context.Context) (Stream, error) {
+	return newReopening(env, stream, func(ctx context.Context, _ time.Duration) (Stream, error) {
 		stream, _, err := s.connectOnce(ctx, env, u)
 		return stream, err
 	}), nil

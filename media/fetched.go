@@ -30,19 +30,29 @@ func (e Env) fetchConfig() fetch.Config {
 // fetch opens what is fetched by this process and reaches ffmpeg by a loopback
 // address.
 func (s *urlSource) fetch(ctx context.Context, env Env, u target, position time.Duration) (Stream, error) {
-	stream, kind, err := s.fetchOnce(ctx, env, u, position)
+	cfg := env.fetchConfig()
+	cfg.Run = new(fetch.Run)
+	stream, kind, err := s.fetchOnce(ctx, env, cfg, u, position)
 	if err != nil || kind != fetch.Live {
 		return stream, err
 	}
-	return newReopening(env, stream, func(ctx context.Context) (Stream, error) {
-		stream, _, err := s.fetchOnce(ctx, env, u, 0)
+	return newReopening(env, stream, func(ctx context.Context, played time.Duration) (Stream, error) {
+		again := env.fetchConfig()
+		again.Run = new(fetch.Run)
+		if cfg.Run.Waited() < played/10 {
+			again.Before = cfg.Run // it came too fast for a radio
+		}
+		stream, _, err := s.fetchOnce(ctx, env, again, u, 0)
+		if err == nil {
+			cfg = again
+		}
 		return stream, err
 	}), nil
 }
 
 // fetchOnce opens what is there now.
-func (s *urlSource) fetchOnce(ctx context.Context, env Env, u target, position time.Duration) (Stream, fetch.Kind, error) {
-	client := fetch.New(env.fetchConfig())
+func (s *urlSource) fetchOnce(ctx context.Context, env Env, cfg fetch.Config, u target, position time.Duration) (Stream, fetch.Kind, error) {
+	client := fetch.New(cfg)
 	cmd, kind, err := s.fetched(ctx, env, client, u, position)
 	if err != nil {
 		_ = client.Close()

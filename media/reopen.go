@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,7 @@ const maxSilence = 10 * time.Second
 // again, and its frames' times go on.
 type reopening struct {
 	// immutable
-	open     func(context.Context) (Stream, error)
+	open     opener
 	patience time.Duration // how long the input may be lost
 	silence  time.Duration // how long it may give nothing
 	tracks   Track
@@ -53,8 +54,13 @@ type reopening struct {
 	failure error         // what ReadFrame returned last, once it has failed
 }
 
+// opener opens an input again, of which some time has been played since it was
+// opened last. It reports, as fetch.ErrRepeats, that the input has no more than
+// that.
+type opener func(ctx context.Context, played time.Duration) (Stream, error)
+
 // newReopening takes over an open stream of a live input, and what opens it again.
-func newReopening(env Env, stream Stream, open func(context.Context) (Stream, error)) *reopening {
+func newReopening(env Env, stream Stream, open opener) *reopening {
 	r := &reopening{
 		open:     open,
 		patience: env.patience(),
@@ -160,6 +166,8 @@ func (r *reopening) reopen(lost error, deadline time.Time) error {
 			r.restarts.Add(1)
 			r.offset, r.begin = r.last, r.last
 			return nil
+		case errors.Is(err, fetch.ErrRepeats):
+			return io.EOF
 		case !errors.Is(err, context.DeadlineExceeded):
 			lost = err
 		}
@@ -180,7 +188,7 @@ func (r *reopening) openAgain(deadline time.Time) error {
 	defer cancel()
 	one, stop := context.WithTimeout(ctx, max(r.silence, minOpening))
 	defer stop()
-	stream, err := r.open(one)
+	stream, err := r.open(one, r.last-r.begin)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package media_test
 import (
 	"io"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -24,7 +25,9 @@ func TestRadioPlaysOnWhenItsServerIsBack(t *testing.T) {
 		// A container without headers in its middle begins with its header again.
 		rest, want := file[len(file)/2:], 12.0
 		if kind == "wav" || kind == "ogg" {
-			rest, want = file, 18
+			other, err := os.ReadFile(fixture(t, "other."+kind, tone("12")...))
+			require.NoError(t, err)
+			rest, want = other, 18
 		}
 		for _, status := range []string{"HTTP/1.0 200 OK", "ICY 200 OK"} {
 			t.Run(kind+", "+status, func(t *testing.T) {
@@ -73,6 +76,37 @@ func TestRadioThatEndsIsReopenedAndNotRepeatedForEver(t *testing.T) {
 	require.NotErrorIs(t, end, io.EOF)
 	requireTones(t, frames, 0, 12*time.Second)
 	require.Less(t, len(server.Requests()), 8, "it waits between tries")
+}
+
+func TestFileThatIsServedAsARadioPlaysOnce(t *testing.T) {
+	t.Parallel()
+	for kind, file := range songs(t) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			server := webtest.Start(t, func(int, *http.Request) webtest.Answer { return radio("ICY 200 OK", file) })
+			frames, end := readAll(t, open(t, media.FromURL(server.URL, media.EncodeOptions{})))
+			require.Equal(t, io.EOF, end)
+			requireTones(t, frames, 0, 12*time.Second)
+			require.Len(t, server.Requests(), 2)
+		})
+	}
+}
+
+func TestRadioThatBeginsAlikeIsARadioByItsPace(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(tones(t, "cbr.mp3", "-b:a", "128k"))
+	require.NoError(t, err)
+	server := webtest.Start(t, func(int, *http.Request) webtest.Answer {
+		a := radio("ICY 200 OK", file[:len(file)/6])
+		a.Pace = 128 << 10 / 8 / 50 * 2 // twice as fast as it plays, for the test's sake
+		return a
+	})
+	stream := open(t, media.FromURL(server.URL, media.EncodeOptions{}))
+	for length := time.Duration(0); length < 5*time.Second; {
+		f, err := stream.ReadFrame()
+		require.NoError(t, err)
+		length = f.PTS + f.Duration
+	}
 }
 
 func TestSilentRadioIsLeftAndAskedAgain(t *testing.T) {

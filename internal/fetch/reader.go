@@ -91,8 +91,12 @@ func (b *reader) Read(p []byte) (int, error) {
 func (b *reader) read(p []byte) (int, error) {
 	stop := context.AfterFunc(b.ctx, b.conn.cancel)
 	silent := time.AfterFunc(b.silence(), b.conn.cancel)
+	begin := time.Now()
 	n, err := b.conn.Read(p)
 	stop()
+	if b.r.Kind == Live {
+		b.r.client.cfg.Run.add(p[:n], time.Since(begin))
+	}
 	if !silent.Stop() && err != nil {
 		err = errSilent
 	}

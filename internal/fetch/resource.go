@@ -107,6 +107,9 @@ func (r *Resource) begin(ctx context.Context, conn *connection, length int64) er
 		return r.cut(conn, length)
 	}
 	if r.Kind == Live {
+		if before := r.client.cfg.Before; before != nil {
+			return before.begins(ctx, conn)
+		}
 		return nil
 	}
 	head, err := r.sniff(ctx, conn)
