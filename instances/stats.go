@@ -46,6 +46,7 @@ func add(to *models.Stats, s models.Stats) {
 		stream.to.Lost += stream.s.Lost
 	}
 	to.PicturesShed += s.PicturesShed
+	to.PicturesUnwatched += s.PicturesUnwatched
 	to.FramesLate += s.FramesLate
 	to.ClockMoves += s.ClockMoves
 	to.SourceRestarts += s.SourceRestarts

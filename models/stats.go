@@ -28,6 +28,9 @@ type Stats struct {
 	// PicturesShed counts pictures that were held back because the way to the
 	// server was full, or the encoder of an RTMP call too slow: sound goes first.
 	PicturesShed uint64
+	// PicturesUnwatched counts pictures that were withheld because the server
+	// said that nobody watches.
+	PicturesUnwatched uint64
 
 	// FramesLate counts frames written more than 20 ms after they were due.
 	FramesLate uint64

@@ -95,6 +95,7 @@ func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.A
 	if err := settings.SetAnsweringDTLSRole(role); err != nil {
 		return nil, fmt.Errorf("dtls role: %w", err)
 	}
+	settings.DetachDataChannels() // pion's reader keeps 64 KiB for a call, and more after a large message
 	settings.SetSRTPProtectionProfiles(srtpProfiles()...)
 	settings.SetDTLSRetransmissionInterval(flightInterval)
 	// ICE has shown that the address is the server's, which is all that the

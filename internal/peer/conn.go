@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/jsonparams"
@@ -134,13 +135,15 @@ func (d *dialer) dial(ctx context.Context, controlling bool) (*Conn, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.done.Add(1)
-	go c.maintain() // ends on stop; Close waits on done
+	go c.maintain(opened) // ends on stop; Close waits on done
 	return c, nil
 }
 
 // open builds the PeerConnection and starts connecting. The channel it returns
-// closes when the data channel is open.
-func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling bool) (<-chan struct{}, error) {
+// yields the data channel when that is open.
+func (c *Conn) open(
+	id *Identity, r *jsonparams.Response, way route, controlling bool,
+) (<-chan datachannel.ReadWriteCloser, error) {
 	api, err := newAPI(id, r, way, c)
 	if err != nil {
 		return nil, err
@@ -175,14 +178,10 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 		}
 	}
 
-	// Telegram's clients open stream 0 whatever the DTLS role would assign.
-	stream := uint16(0)
-	channel, err := c.pc.CreateDataChannel("data", &webrtc.DataChannelInit{ID: &stream})
+	opened, err := c.openChannel()
 	if err != nil {
 		return nil, fmt.Errorf("data channel: %w", err)
 	}
-	opened := make(chan struct{})
-	channel.OnOpen(sync.OnceFunc(func() { close(opened) }))
 
 	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer(r, controlling)}
 	if err := c.pc.SetRemoteDescription(remote); err != nil {
@@ -199,7 +198,7 @@ func (c *Conn) open(id *Identity, r *jsonparams.Response, way route, controlling
 }
 
 // await waits until media can flow. It returns how far the connection has come.
-func (c *Conn) await(ctx context.Context, opened <-chan struct{}) (stage, error) {
+func (c *Conn) await(ctx context.Context, opened <-chan datachannel.ReadWriteCloser) (stage, error) {
 	ticker := time.NewTicker(rolePoll)
 	defer ticker.Stop()
 	var checking, answered time.Time // since when
@@ -229,7 +228,7 @@ func (c *Conn) await(ctx context.Context, opened <-chan struct{}) (stage, error)
 	}
 }
 
-func (c *Conn) awaitChannel(ctx context.Context, opened <-chan struct{}) error {
+func (c *Conn) awaitChannel(ctx context.Context, opened <-chan datachannel.ReadWriteCloser) error {
 	timer := time.NewTimer(channelWait)
 	defer timer.Stop()
 	select {
@@ -239,7 +238,9 @@ func (c *Conn) awaitChannel(ctx context.Context, opened <-chan struct{}) error {
 		return c.reason
 	case <-timer.C:
 		c.cfg.Logger.Debug("the server opened no data channel in time")
-	case <-opened:
+	case channel := <-opened:
+		c.done.Add(1)
+		go c.listen(channel) // ends when the channel is closed; Close waits on done
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/datachannel"
 	"github.com/pion/rtcp"
 
 	"github.com/gotgcall/gotgcall/models"
@@ -23,8 +24,9 @@ const (
 )
 
 // maintain sends what a connection owes while it is up: sender reports, and
-// padding on an idle video stream. It runs on one goroutine until Close.
-func (c *Conn) maintain() {
+// padding on an idle video stream. It takes the data channel, should that open late. It
+// runs on one goroutine until Close.
+func (c *Conn) maintain(opened <-chan datachannel.ReadWriteCloser) {
 	defer c.done.Done()
 	ticker := time.NewTicker(reportInterval)
 	defer ticker.Stop()
@@ -32,6 +34,10 @@ func (c *Conn) maintain() {
 		select {
 		case <-c.stop:
 			return
+		case channel := <-opened:
+			c.done.Add(1)
+			go c.listen(channel) // ends when the channel is closed; Close waits on done
+			continue
 		case <-ticker.C:
 		}
 		// A write can fail only because the connection is going away, which
@@ -108,7 +114,7 @@ func (c *Conn) Stats(to *models.Stats) {
 	to.Bandwidth = c.wire.rate(time.Now())
 	c.video.mu.Lock()
 	defer c.video.mu.Unlock()
-	to.PicturesShed = c.video.gate.shed
+	to.PicturesShed, to.PicturesUnwatched = c.video.gate.shed, c.video.gate.unseen
 }
 
 func (t *Track) stats() models.StreamStats {
