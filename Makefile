@@ -21,7 +21,7 @@ export CGO_ENABLED := 0
 
 banner = @printf '\n=== %s\n' '$(1)'
 
-.PHONY: test setup lint unit versions narrow cross nested bench fuzz demo fmt
+.PHONY: test setup lint unit versions narrow cross nested bench fuzz soak demo fmt
 .NOTPARALLEL:
 
 # Everything, in the order that finds mistakes soonest.
@@ -80,6 +80,13 @@ FUZZTIME ?= 30s
 fuzz:
 	$(call banner,fuzz for $(FUZZTIME) each)
 	@scripts/fuzz.sh $(FUZZTIME)
+
+# Lets 50 calls live at random for DURATION; SEED, which it prints, repeats a run.
+DURATION ?= 10m
+soak:
+	@scripts/setup.sh ffmpeg cc
+	$(call banner,soak for $(DURATION))
+	@DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestSoak -v -timeout 0 .
 
 # Plays FILE, or a test movie, into a call on this machine.
 demo:
