@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -347,7 +348,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 			t.Parallel()
 			s, _, first := prepare(t)
 			text, want := answer(s, t)
-			if want == gotgcall.ErrInvalidParams {
+			if errors.Is(want, gotgcall.ErrInvalidParams) {
 				_, err := s.Rejoin(chat)
 				require.NoError(t, err)
 			}
@@ -572,5 +573,48 @@ func TestPlaylistGoesOn(t *testing.T) {
 	go play(chat)
 	<-over
 	require.Equal(t, []string{both, silent, song, silent, both, song}, played)
+	s.leave(t, chat, far)
+}
+
+// TestJumpInAFileIsSkipped: the second half of the file is due two hours later, by its
+// times.
+func TestJumpInAFileIsSkipped(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	list := "ffconcat version 1.0\nfile a.mkv\nduration 7200\nfile b.mkv\n"
+	require.NoError(t, os.WriteFile(dir+"/list", []byte(list), 0o600))
+	for _, args := range []string{
+		"-f lavfi -i sine=r=48000:f=440 -t 2 -c:a libopus a.mkv",
+		"-f lavfi -i sine=r=48000:f=880 -t 2 -c:a libopus b.mkv",
+		"-f concat -i list -c copy jump.mkv",
+	} {
+		cmd := exec.CommandContext(t.Context(), ffmpeg, append([]string{"-v", "error"}, strings.Fields(args)...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	s := newStage(t, sfu.Config{})
+	far := s.join(t, chat)
+	require.NoError(t, s.play(t, chat, gotgcall.FromFile(dir+"/jump.mkv", gotgcall.EncodeOptions{}), 1)[0].err)
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	require.InDelta(t, 7202, at.Seconds(), 0.2)
+	sound, _ := s.leave(t, chat, far)
+	require.InDelta(t, 200, len(sound), 6)
+}
+
+// TestFailedRejoinTellsTheStateOfTheOldConnection: the server is silent while a rejoin
+// fails, and comes back.
+func TestFailedRejoinTellsTheStateOfTheOldConnection(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Minute, 100*time.Millisecond))
+	st := s.tell()
+	far := s.join(t, chat)
+	_, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	far.Network().BlackOut(3 * time.Second)
+	st.until(t, "disconnected")
+	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
+	require.Equal(t, "connecting connected disconnected connecting disconnected connected", st.until(t, "connected"))
 	s.leave(t, chat, far)
 }

@@ -98,10 +98,18 @@ func (g *Group) Params() (string, error) {
 // ends the call without an event. If the user sets another source meanwhile, that
 // one is played instead.
 func (g *Group) Restore(ctx context.Context) (string, error) {
-	err := g.player.restore(ctx, *g.remains)
-	if err != nil && !errors.Is(err, models.ErrSourceReplaced) {
-		g.end(err)
-		return "", err
+	failed := errPanicked // unless something takes its place
+	defer func() {
+		if failed != nil {
+			g.end(failed)
+		}
+	}()
+	failed = g.player.restore(ctx, *g.remains)
+	if errors.Is(failed, models.ErrSourceReplaced) {
+		failed = nil
+	}
+	if failed != nil {
+		return "", failed
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

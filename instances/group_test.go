@@ -187,6 +187,22 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+func TestSourceThatPanicsCanBeRestoredAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		src := newFake(a, time.Minute)
+		src.panics = true
+		r := Remains{Source: src, Tracks: a, Position: 30 * time.Second}
+		var l told
+		g, err := NewRestored(groupConfig(), l.recorder(), r)
+		require.NoError(t, err)
+		require.Panics(t, func() { _, _ = g.Restore(t.Context()) })
+		require.Equal(t, []*Remains{&r}, l.remains)
+		require.Empty(t, l.list())
+		require.Equal(t, 1, l.gone)
+	})
+}
+
 // TestSourceSetWhileRestoringWins: Rejoin succeeds, with the source of the user's.
 func TestSourceSetWhileRestoringWins(t *testing.T) {
 	t.Parallel()

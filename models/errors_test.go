@@ -1,7 +1,6 @@
 package models_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 
@@ -21,5 +20,5 @@ func TestTimeoutsSaySo(t *testing.T) {
 	}
 	require.NotErrorIs(t, models.ErrConnectionTimeout, models.ErrStalled)
 	var timeout interface{ Timeout() bool }
-	require.False(t, errors.As(models.ErrFile, &timeout))
+	require.NotErrorAs(t, models.ErrFile, &timeout)
 }
