@@ -245,7 +245,7 @@ func TestCloseFromCallbackOfAnotherGoroutineIsAwaited(t *testing.T) {
 func TestClientIsDisconnectedBeforeItIsConnected(t *testing.T) {
 	t.Parallel()
 
-	s := newSFU(t, sfu.Config{HandshakeBlackOut: time.Second})
+	s := newSFU(t, sfu.Config{HandshakeBlackOut: 2 * time.Second})
 	c := newClient(t, clientOptions{hasty: true})
 	p := c.connect(t, s)
 	c.untilState(t, webrtc.PeerConnectionStateDisconnected)
