@@ -74,7 +74,11 @@ func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
 		packets: make(map[uint32][]mediatest.Packet),
 		reports: make(map[uint32]*rtcp.SenderReport),
 	}
-	cfg.OnRTP = func(_ *sfu.Participant, p sfu.Packet) {
+	onRTP := cfg.OnRTP
+	cfg.OnRTP = func(far *sfu.Participant, p sfu.Packet) {
+		if onRTP != nil {
+			onRTP(far, p)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		packet := mediatest.NewPacket(&rtp.Packet{Header: p.Header, Payload: p.Payload}, p.Arrival)
