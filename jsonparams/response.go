@@ -76,7 +76,7 @@ type (
 		Ufrag        string            `json:"ufrag"`
 		Pwd          string            `json:"pwd"`
 		Fingerprints []fingerprintWire `json:"fingerprints"`
-		Candidates   []candidateWire   `json:"candidates"`
+		Candidates   []json.RawMessage `json:"candidates"`
 	}
 	candidateWire struct {
 		IP         string `json:"ip"`
@@ -155,23 +155,43 @@ func (w *transportWire) decode() (Transport, error) {
 	if !found {
 		return t, fmt.Errorf("transport.fingerprints: no sha-256")
 	}
-	for i, c := range w.Candidates {
-		if len(t.Candidates) == maxCandidates {
-			break
+	var err error
+	t.Candidates, err = w.usable()
+	return t, err
+}
+
+// usable returns the candidates of UDP that can be read, at most maxCandidates. One
+// that cannot be is left out: others lead to the server too. With none at all the
+// error says what is wrong with the first.
+func (w *transportWire) usable() ([]Candidate, error) {
+	var usable []Candidate
+	var first error
+	for i, raw := range w.Candidates {
+		var c candidateWire
+		err := json.Unmarshal(raw, &c)
+		if err == nil {
+			if proto := strings.ToLower(string(c.Protocol)); proto != "" && proto != "udp" {
+				continue
+			}
+			var cand Candidate
+			if cand, err = c.decode(i); err == nil {
+				if usable = append(usable, cand); len(usable) == maxCandidates {
+					break
+				}
+				continue
+			}
 		}
-		if proto := strings.ToLower(string(c.Protocol)); proto != "" && proto != "udp" {
-			continue
+		if first == nil {
+			first = fmt.Errorf("transport.candidates[%d]: %w", i, err)
 		}
-		cand, err := c.decode(i)
-		if err != nil {
-			return t, fmt.Errorf("transport.candidates[%d]: %w", i, err)
-		}
-		t.Candidates = append(t.Candidates, cand)
 	}
-	if len(t.Candidates) == 0 {
-		return t, fmt.Errorf("transport.candidates: none of udp")
+	switch {
+	case len(usable) > 0:
+		return usable, nil
+	case first != nil:
+		return nil, first
 	}
-	return t, nil
+	return nil, fmt.Errorf("transport.candidates: none of udp")
 }
 
 // decode fills in what an answer may leave out, as Telegram's clients do.

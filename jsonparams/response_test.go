@@ -96,6 +96,41 @@ func TestDecodeAcceptsWhatServersSend(t *testing.T) {
 	}
 }
 
+// TestDecodeLeavesOutWhatItCannotUse: a candidate that cannot be read costs only
+// itself.
+func TestDecodeLeavesOutWhatItCannotUse(t *testing.T) {
+	t.Parallel()
+	want, err := jsonparams.Decode(answer(t))
+	require.NoError(t, err)
+	for _, odd := range []string{
+		`{"ip":"relay.example.org","port":"1"}`,
+		`{"ip":"fe80::1%eth0","port":"1"}`,
+		`{"ip":"1.2.3.4","port":"0"}`,
+		`{"ip":"1.2.3.4","port":70000}`,
+		`{"ip":"1.2.3.4","port":{}}`,
+		`{"ip":"1.2.3.4","port":"1","type":"passive-tcp"}`,
+		`{"ip":"1.2.3.4","port":"1","priority":"99999999999"}`,
+		`{"ip":"1.2.3.4","port":"1","component":-1}`,
+		`{"ip":7,"port":"1"}`,
+		`"candidate:1 1 udp 1 1.2.3.4 1 typ host"`,
+		`[]`,
+	} {
+		blob := strings.Replace(answer(t), `"candidates": [`, `"candidates": [`+odd+`,`, 1)
+		require.NotEqual(t, answer(t), blob, "the edit must hit")
+		got, err := jsonparams.Decode(blob)
+		require.NoError(t, err, odd)
+		require.Equal(t, want, got, odd)
+	}
+}
+
+func TestDecodeKeepsFewOfManyCandidates(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat(`{"ip":"1.2.3.4","port":"1"},{"ip":"?"},`, 3000)
+	r, err := jsonparams.Decode(strings.Replace(answer(t), `"candidates": [`, `"candidates": [`+many, 1))
+	require.NoError(t, err)
+	require.Len(t, r.Transport.Candidates, 32)
+}
+
 func TestDecodeRefusesMalformedAnswers(t *testing.T) {
 	t.Parallel()
 	edit := func(old, replacement string) string { return strings.ReplaceAll(answer(t), old, replacement) }
@@ -116,8 +151,7 @@ func TestDecodeRefusesMalformedAnswers(t *testing.T) {
 		"newline in ufrag":      edit(`4kq7a1hm92c0de`, `4kq7\r\na=candidate`),
 		"blank in pwd":          edit(`2rk0s8vx61tm5bq3zd7wy9ncaf`, `2rk0s8vx61tm5bq3 zd7wy9ncaf`),
 		"no candidates":         edit(`"candidates"`, `"c"`),
-		"host name":             edit(`91.108.13.55`, `example.org`),
-		"zone":                  edit(`91.108.13.55`, `fe80::1%eth0`),
+		"no address":            edit(`"ip":`, `"address":`),
 		"port 0":                edit(`"port":"32001"`, `"port":"0"`),
 		"port 70000":            edit(`"port":"32001"`, `"port":70000`),
 		"port as an object":     edit(`"port":"32001"`, `"port":{}`),

@@ -42,7 +42,6 @@ type way struct {
 	feedback uint8
 	arrivals []arrival
 	held     *rtcp.TransportLayerCC
-	frames   int // sent of the picture
 }
 
 type arrival struct {
