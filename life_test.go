@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/webtest"
 )
 
 // story is what the callbacks hear, one word for each event, in order.
@@ -616,5 +619,40 @@ func TestFailedRejoinTellsTheStateOfTheOldConnection(t *testing.T) {
 	st.until(t, "disconnected")
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
 	require.Equal(t, "connecting connected disconnected connecting disconnected connected", st.until(t, "connected"))
+	s.leave(t, chat, far)
+}
+
+// TestRejoinOfARadio: it cannot go on where it was, so it plays what is on the air,
+// once it is on the air again.
+func TestRejoinOfARadio(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(tones(t, "radio.mp3", mediatest.AudioSpec{Seconds: 20}))
+	require.NoError(t, err)
+	var away atomic.Bool
+	server := webtest.Start(t, func(int, *http.Request) webtest.Answer {
+		if away.Load() {
+			return webtest.Answer{Status: "HTTP/1.0 503 Off Air"}
+		}
+		return webtest.Answer{Status: "ICY 200 OK", Header: []string{"icy-name: x"}, Framing: webtest.Closing, Body: file, Hang: true}
+	})
+	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(3*time.Second))
+	far := s.join(t, chat)
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
+	s.awaitPosition(t, chat, 2*time.Second)
+	away.Store(true)
+	far.Kick()
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+	for range 2 {
+		_, err = s.Rejoin(chat)
+		require.ErrorIs(t, err, gotgcall.ErrFile)
+	}
+	away.Store(false)
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	require.Zero(t, at)
+	far = s.again(t, chat, params)
+	s.awaitPosition(t, chat, time.Second)
 	s.leave(t, chat, far)
 }
