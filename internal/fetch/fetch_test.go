@@ -2,6 +2,7 @@ package fetch_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -91,6 +92,26 @@ func TestResourceIsWhatTheServerSays(t *testing.T) {
 			require.Equal(t, test.answer.Body, body, "nothing is lost to the look at it")
 		})
 	}
+}
+
+func TestPackedAnswerIsUnpacked(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write([]byte("#EXTM3U\n"))
+	require.NoError(t, w.Close())
+	server := webtest.Start(t, func(_ int, q *http.Request) webtest.Answer {
+		a := webtest.Part(q, packed.Bytes())
+		a.Header = append(a.Header, "Content-Encoding: gzip")
+		return a
+	})
+	r, err := newClient(t, fetch.Config{}).Open(t.Context(), server.URL)
+	require.NoError(t, err)
+	require.Equal(t, fetch.Playlist, r.Kind)
+	require.False(t, r.Ranges)
+	text, err := r.List(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "#EXTM3U\n", string(text))
 }
 
 func TestRangesComeFromTheServersRanges(t *testing.T) {

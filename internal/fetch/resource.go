@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,9 @@ func rangeHeader(offset, length int64) http.Header {
 // begin decides what a resource is by its first answer, which it keeps.
 func (r *Resource) begin(ctx context.Context, conn *connection, length int64) error {
 	r.describe(conn.response)
+	if err := r.unpack(conn); err != nil {
+		return err
+	}
 	r.first = conn
 	if r.offset > 0 || length > 0 {
 		return r.cut(conn, length)
@@ -117,6 +121,22 @@ func (r *Resource) begin(ctx context.Context, conn *connection, length int64) er
 		r.Kind = Playlist
 	}
 	return err
+}
+
+// unpack unpacks what a server packs without being asked to. A position in it is
+// none in what it sends.
+func (r *Resource) unpack(conn *connection) error {
+	switch strings.ToLower(conn.response.Header.Get("Content-Encoding")) {
+	case "gzip", "x-gzip":
+	default:
+		return nil
+	}
+	unpacked, err := gzip.NewReader(conn.Reader)
+	if err != nil {
+		return fmt.Errorf("packed by gzip: %w", unexpected(err))
+	}
+	conn.Reader, r.Size, r.Ranges = unpacked, -1, false
+	return nil
 }
 
 // cut makes the resource the part of it that was asked for.
@@ -293,7 +313,7 @@ func (r *Resource) same(response *http.Response, at int64) error {
 	switch {
 	case r.etag != "" && etag != "" && etag != r.etag, size >= 0 && size != r.whole:
 		return errChanged
-	case !partial && at > 0, size < 0, partial && start(response) != at:
+	case !partial && (at > 0 || size < 0), partial && start(response) != at:
 		return errNoRest
 	}
 	return nil
