@@ -16,7 +16,8 @@
 //   - A file in ranges can be seeked, and is resumed at the byte where a connection
 //     was cut, however long it was paused.
 //   - A file without ranges plays once. A pause that its server does not outlast is
-//     a loss, unless all of it had arrived.
+//     a loss, unless all of it had arrived. An MP4 with its index at its end cannot
+//     be played so.
 //   - A radio (icy headers, SHOUTcast or Icecast, without a length), rtmp, rtsp and
 //     srt are live: opened again when they are lost. An rtmp or rtsp stream whose
 //     length is known has an end.

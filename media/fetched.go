@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
@@ -86,6 +87,7 @@ func (s *urlSource) fetched(
 	}
 	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.outputs(s.opts)), position)
 	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
+	cmd.redact = func(line string) string { return strings.ReplaceAll(line, address, u.public) }
 	return cmd, resource.Kind, nil
 }
 

@@ -81,6 +81,9 @@ func TestFileInEveryShapePlaysWholeAndEnds(t *testing.T) {
 				return a
 			},
 		} {
+			if kind != "mp3" && strings.Contains("slow redirects pieces a connection that stays open", name) {
+				continue // nothing in them is the container's
+			}
 			t.Run(kind+", "+name, func(t *testing.T) {
 				t.Parallel()
 				server := webtest.Start(t, answer)
@@ -99,6 +102,9 @@ func TestCutFileGoesOnAtTheByte(t *testing.T) {
 	for kind, file := range songs(t) {
 		for _, at := range []int{1, 700, len(file) / 2, len(file) - 1} {
 			for _, reset := range []bool{false, true} {
+				if reset && kind != "mp3" {
+					continue
+				}
 				t.Run(fmt.Sprintf("%s at %d, reset %t", kind, at, reset), func(t *testing.T) {
 					t.Parallel()
 					server := webtest.Start(t, func(n int, q *http.Request) webtest.Answer {
@@ -270,4 +276,18 @@ func TestLongURLKeepsItsSecretsAndItsReasons(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestFileWithItsIndexAtItsEndNeedsRanges(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(film(t))
+	require.NoError(t, err)
+	var log record
+	e := env()
+	e.Logger, e.LogStderr = newLogger(&log), true
+	server := webtest.Start(t, func(int, *http.Request) webtest.Answer { return webtest.Answer{Body: file} })
+	_, err = media.FromURL(server.URL+"/film.mp4", media.EncodeOptions{}).Open(t.Context(), e)
+	require.ErrorIs(t, err, models.ErrFile)
+	require.NotEmpty(t, log.String())
+	require.NotRegexp(t, `/[0-9a-f]{32}/`, log.String(), "the loopback address is nobody's business")
 }

@@ -193,6 +193,7 @@ func (r *Resource) copy(w http.ResponseWriter, b *reader) error {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
+			r.setLost(nil)
 			return nil
 		case b.ctx.Err() != nil:
 			return err // ffmpeg went away, or the client was closed
