@@ -53,15 +53,32 @@ func (s *fileSource) openAt(ctx context.Context, env Env, position time.Duration
 	if err := playableFile(s.path, position); err != nil {
 		return nil, err
 	}
-	return openEncoder(ctx, env, command{
+	stream, err := s.encode(ctx, env, position, full)
+	if err != nil || !s.opts.Tracks.Has(TrackVideo) || !isRegular(s.path) {
+		return stream, err
+	}
+	return newAdaptive(env, stream, position, func(ctx context.Context, position time.Duration, e effort) (Stream, error) {
+		return s.encode(ctx, env, position, e)
+	}), nil
+}
+
+// encode starts ffmpeg.
+func (s *fileSource) encode(ctx context.Context, env Env, position time.Duration, e effort) (Stream, error) {
+	opts, as := s.opts.with(e), s.as.with(e)
+	return encoderStream(openEncoder(ctx, env, command{
 		path:     env.ffmpegPath(),
-		args:     encodeArgs(position, fileInput(s.path, position), s.as.outputs(s.opts)),
-		holds:    s.as.payload(),
-		apart:    s.as.apart(s.opts),
-		interval: s.opts.interval(),
-		want:     s.opts.Tracks,
+		args:     encodeArgs(position, fileInput(s.path, position), as.outputs(opts)),
+		holds:    as.payload(),
+		apart:    as.apart(opts),
+		interval: opts.interval(),
+		want:     opts.Tracks,
 		seek:     seekTo(position, 1),
-	})
+	}))
+}
+
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // playableFile finds what needs no ffmpeg to be found.
