@@ -176,6 +176,36 @@ func TestShellArgumentsAreCompleted(t *testing.T) {
 	}
 }
 
+func TestShellCommandsForBothTracksHaveTwoOutputs(t *testing.T) {
+	t.Parallel()
+	const opus = opusArgs + " -b:a 128k -ar 48000 -ac 2"
+	const libvpx = "-c:v libvpx -b:v 800k -pix_fmt yuv420p " + realtime + " " + gop
+	for line, want := range map[string]string{
+		"-i x": quiet + " -i x -f srt -i data:,x -map 0:a:0? " + opus + apart + " pipe:1 -map 0:V:0? " + libvpx + apart + " pipe:3",
+		"-re -i x -t 5 -b:a 96k -vf hflip": quiet + " -re -i x -f srt -i data:,x -t 5 -b:a 96k -vf hflip -map 0:a:0? " + opusArgs + " -ar 48000 -ac 2" + apart +
+			" pipe:1 -t 5 -b:a 96k -vf hflip -map 0:V:0? " + libvpx + apart + " pipe:3",
+		"-v debug -i x -c copy": "-nostdin -hide_banner -v debug -i x -f srt -i data:,x -c copy -map 0:a:0?" + apart +
+			" pipe:1 -c copy -map 0:V:0?" + apart + " pipe:3",
+	} {
+		cmd, err := (&shellSource{line: "ffmpeg " + line, want: TrackAudio | TrackVideo}).command("ffmpeg")
+		require.NoError(t, err)
+		require.True(t, cmd.apart)
+		require.Equal(t, strings.Fields(want), cmd.args)
+	}
+	for _, line := range []string{
+		"-i x -", "-i x -f webm", "-i x -map 0", "-i x -i y", "-i x -vn", "-i x -shortest", "-i x -filter_complex hflip", "-i x -fs 9",
+	} {
+		cmd, err := (&shellSource{line: "ffmpeg " + line, want: TrackAudio | TrackVideo}).command("ffmpeg")
+		require.NoError(t, err)
+		require.False(t, cmd.apart, line)
+	}
+	for _, want := range []Track{TrackAudio, TrackVideo} {
+		cmd, err := (&shellSource{line: "ffmpeg -i x", want: want}).command("ffmpeg")
+		require.NoError(t, err)
+		require.False(t, cmd.apart)
+	}
+}
+
 func TestShellArgumentsThatCannotPlayAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -22,6 +22,11 @@ import (
 // Any other program must write one of these by itself. Its output is read no
 // faster than it is played, so -re is needless.
 //
+// A command of one input that says nothing of its output as a whole (-f, -map, a
+// name, -shortest, …) writes each track of TrackAudio|TrackVideo to an output of
+// its own, where its options are repeated. In one container ffmpeg holds sound back
+// until there is a picture.
+//
 // FromShell cannot fail; Open reports a malformed command, an output that goes
 // elsewhere, and one that is not Opus or VP8, as models.ErrInvalidParams.
 //
@@ -150,8 +155,17 @@ func (s *shellSource) command(ffmpegPath string) (command, error) {
 	if cmd.path == "ffmpeg" {
 		cmd.path = ffmpegPath
 	}
-	cmd.args, err = completeArgs(quietArgs(), cmd.args, s.want)
-	return cmd, err
+	return cmd.complete(quietArgs(), cmd.args)
+}
+
+// complete sets the arguments, with what a command of ffmpeg's lacks.
+func (c command) complete(global, args []string) (command, error) {
+	var err error
+	c.args, err = completeArgs(global, args, c.want)
+	if apart, ok := completeApart(global, args); ok && err == nil && c.want == TrackAudio|TrackVideo {
+		c.args, c.apart = apart, true
+	}
+	return c, err
 }
 
 // commandAt is what will be run to begin at a position, and the inputs it reads.
@@ -172,7 +186,7 @@ func (s *shellSource) commandAt(ffmpegPath string, position time.Duration) (cmd 
 		return command{}, nil, err
 	}
 	cmd.seek = seekTo(position, len(urls))
-	cmd.args, err = completeArgs(globalArgs(position), args, s.want)
+	cmd, err = cmd.complete(globalArgs(position), args)
 	return cmd, urls, err
 }
 
