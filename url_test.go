@@ -1,8 +1,11 @@
 package gotgcall_test
 
 import (
+	"context"
 	"net/http"
+	"net/netip"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -94,4 +97,33 @@ func TestPolicyAndCertificateOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRTMPSourcePlaysByAForwarderThatThePolicySaw(t *testing.T) {
+	t.Parallel()
+	server := newReceiver(t, "src")
+	publisher := exec.Command(ffmpeg, "-nostdin", "-loglevel", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv",
+		"rtmp://"+server.addr+"/s/src")
+	require.NoError(t, publisher.Start())
+	defer func() {
+		_ = publisher.Process.Kill()
+		_ = publisher.Wait()
+	}()
+	<-server.published
+	asked := make(chan netip.AddrPort, 100)
+	policy := func(_ context.Context, _ string, address netip.AddrPort) error {
+		asked <- address
+		return nil
+	}
+	for _, options := range [][]gotgcall.Option{nil, {gotgcall.WithURLPolicy(policy)}} {
+		s := newStage(t, sfu.Config{}, options...)
+		s.join(t, chat)
+		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL("rtmp://"+server.addr+"/s/src", gotgcall.EncodeOptions{})))
+		require.Eventually(t, func() bool {
+			st, err := s.Stats(chat)
+			return err == nil && st.Audio.Packets > 20
+		}, 30*time.Second, 10*time.Millisecond)
+		require.NoError(t, s.Stop(chat))
+	}
+	require.Equal(t, server.addr, (<-asked).String())
 }
