@@ -175,7 +175,7 @@ func (p *Participant) onRTCP(in heldPacket) {
 	}
 
 	p.mu.Lock()
-	sent := p.takeSent(in)
+	sent := p.takeSent(in.data)
 
 	for _, pkt := range pkts {
 		if report, ok := pkt.(*rtcp.SenderReport); ok {

@@ -8,8 +8,12 @@ const countSlack = 8
 // checkCounts compares what a report says was sent with what was. A report counts at least what we had seen when the
 // one before it came, and at most what we had seen when it came itself. Repeats may be counted in, as libwebrtc does.
 func (o *oracle) checkCounts(s *stream, r *rtcp.SenderReport, sent sentControl) {
+	if !sent.at.After(s.countedAt) {
+		return // a later one overtook it
+	}
+
 	now, before := sent.counts[s.ssrc], s.counted
-	s.counted = now
+	s.counted, s.countedAt = now, sent.at
 
 	if s.rtx != nil {
 		repeats := sent.counts[s.rtx.ssrc]

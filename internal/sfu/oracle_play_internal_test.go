@@ -191,3 +191,40 @@ func TestDatagramsAreBounded(t *testing.T) {
 	require.Len(t, b.o.broken, 1)
 	assert.Contains(t, b.o.broken[0], "datagram size")
 }
+
+// TestWeatherOfReportsIsNoViolation: one that comes again says nothing new, one that was overtaken by the next nothing
+// that counts.
+func TestWeatherOfReportsIsNoViolation(t *testing.T) {
+	t.Parallel()
+
+	b := newBench(t, 0)
+
+	type sent struct {
+		report rtcp.SenderReport
+		wire   sentControl
+	}
+
+	var all []sent
+
+	for i := range 500 {
+		b.send(benchAudio, nil)
+
+		if i%50 == 49 {
+			report := rtcp.SenderReport{SSRC: benchAudio, NTPTime: ntpOf(b.now), RTPTime: uint32(b.now.UnixMilli() * 48)}
+			report.PacketCount, report.OctetCount = b.sent[benchAudio].PacketCount, b.sent[benchAudio].OctetCount
+			all = append(all, sent{report, b.o.snapshot(b.now)})
+		}
+	}
+
+	b.now = b.now.Add(time.Minute)
+
+	for i := 0; i+1 < len(all); i += 2 {
+		for _, s := range []sent{all[i+1], all[i], {report: all[i].report}} {
+			b.o.onReport(&s.report, s.wire, b.now)
+		}
+	}
+
+	for _, v := range b.o.broken {
+		assert.Contains(t, v, "sender report missing", "they were a minute on their way")
+	}
+}

@@ -32,7 +32,8 @@ func (o *oracle) checkReported(s *stream, at time.Time) {
 	}
 }
 
-// onReport judges a sender report, which reached our socket as sent says and came through our weather at an instant.
+// onReport judges a sender report, which reached our socket as sent says, if that is known, and came through our
+// weather at an instant.
 func (o *oracle) onReport(r *rtcp.SenderReport, sent sentControl, at time.Time) {
 	s := o.streams[r.SSRC]
 	if s == nil || s.stats.Kind == Undeclared {
@@ -51,7 +52,7 @@ func (o *oracle) onReport(r *rtcp.SenderReport, sent sentControl, at time.Time) 
 		}
 	}
 
-	if s.stats.Kind == Audio || s.stats.Kind == Video {
+	if !sent.at.IsZero() && (s.stats.Kind == Audio || s.stats.Kind == Video) {
 		o.checkCounts(s, r, sent)
 		o.onSync(s, r.NTPTime, r.RTPTime, sent.at)
 	}

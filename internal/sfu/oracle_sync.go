@@ -36,6 +36,9 @@ type syncLine struct {
 	report           time.Duration // least arrival - NTP time of a report
 }
 
+// lag is how long after its RTP time the quickest packet was sent, by the reports; only differences mean something.
+func (l *syncLine) lag() time.Duration { return l.packet - l.line }
+
 // syncOrigin is where a stream's RTP time counts from.
 type syncOrigin struct {
 	set bool
@@ -117,43 +120,38 @@ func (o *oracle) onSync(s *stream, ntp uint64, timestamp uint32, at time.Time) {
 
 // judgeSync compares what the window held of each stream.
 func (o *oracle) judgeSync() {
-	lag := map[StreamKind]time.Duration{}
-	clock := map[StreamKind]time.Duration{}
-
 	for s, l := range o.sync.streams {
-		if l.reports < syncReports {
+		if l.reports < syncReports || l.packets < syncPackets {
 			continue
 		}
 
-		clock[s.stats.Kind] = l.report
-
-		if l.packets < syncPackets {
-			continue
-		}
-
-		lag[s.stats.Kind] = l.packet - l.line
-
-		if off := l.packet - l.line - l.report; off.Abs() > lagTolerance {
+		if off := l.lag() - l.report; off.Abs() > lagTolerance {
 			o.violate("sender report line", "%s SSRC %d: its packets are sent %v after their time by the reports",
 				s.stats.Kind, s.ssrc, off.Round(time.Millisecond))
 		}
-	}
 
-	if off, both := apart(clock); both && off.Abs() > wallTolerance {
-		o.violate("sender report clocks", "that of sound is %v behind that of the picture", off.Round(time.Millisecond))
-	}
-
-	if off, both := apart(lag); both && off.Abs() > lipTolerance {
-		o.violate("lip sync", "by the reports sound is sent %v later than the picture", off.Round(time.Millisecond))
+		for other, picture := range o.sync.streams {
+			if s.stats.Kind == Audio && other.stats.Kind == Video && picture.reports >= syncReports {
+				o.judgePair(l, picture, other.ssrc)
+			}
+		}
 	}
 }
 
-// apart is how much more sound has than the picture.
-func apart(of map[StreamKind]time.Duration) (time.Duration, bool) {
-	sound, heard := of[Audio]
-	picture, seen := of[Video]
+// judgePair compares sound with a picture.
+func (o *oracle) judgePair(sound, picture *syncLine, ssrc uint32) {
+	if off := sound.report - picture.report; off.Abs() > wallTolerance {
+		o.violate("sender report clocks", "that of sound is %v behind that of SSRC %d", off.Round(time.Millisecond), ssrc)
+	}
 
-	return sound - picture, heard && seen
+	if picture.packets < syncPackets {
+		return
+	}
+
+	if off := sound.lag() - picture.lag(); off.Abs() > lipTolerance {
+		o.violate("lip sync", "by the reports sound is sent %v later than the picture of SSRC %d",
+			off.Round(time.Millisecond), ssrc)
+	}
 }
 
 // ntpTime is the instant of an NTP timestamp (RFC 3550 §4: 32.32 fixed point).

@@ -41,15 +41,11 @@ func (p *Participant) noteSent(b []byte, at time.Time) {
 	}
 }
 
-// takeSent finds when a datagram of RTCP reached our socket. The caller holds p.mu.
-func (p *Participant) takeSent(in heldPacket) sentControl {
-	key := string(in.data)
-
-	sent, ok := p.control[key]
-	if !ok {
-		return p.oracle.snapshot(in.at) // forgotten, or it comes for the second time
-	}
-
+// takeSent finds when a datagram of RTCP reached our socket; nothing is known of one that was forgotten or comes for
+// the second time. The caller holds p.mu.
+func (p *Participant) takeSent(datagram []byte) sentControl {
+	key := string(datagram)
+	sent := p.control[key]
 	delete(p.control, key)
 
 	return sent

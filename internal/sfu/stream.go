@@ -62,6 +62,7 @@ type stream struct {
 	levels       levels
 	wire         wire
 	counted      wireCount // when the last report reached our socket
+	countedAt    time.Time
 	wanted       map[int64]int
 	reported     reportBase
 }
