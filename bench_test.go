@@ -2,7 +2,6 @@ package gotgcall_test
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sort"
 	"sync"
@@ -30,12 +29,27 @@ func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(testin
 	require.NoError(b, client.Connect(chat, join(b, params)))
 }
 
-// BenchmarkCalls plays 320-byte Opus packets into many calls for ten seconds and
+// BenchmarkCalls plays 320-byte Opus packets into many calls for ten seconds, with
+// pictures of 800 kbit/s or with what the other calls of a server send as well, and
 // reports, per call: processor time per second of play, heap and goroutines.
 func BenchmarkCalls(b *testing.B) {
-	for _, calls := range []int{1, 50, 200} {
-		b.Run(fmt.Sprint(calls), func(b *testing.B) {
-			server, client := newRemote(b, ""), newClient(b)
+	sound, movie := synthetic{size: 320}, synthetic{size: 320, picture: 4000}
+	for _, c := range []struct {
+		name  string
+		calls int
+		src   synthetic
+		crowd bool
+	}{
+		{"1", 1, sound, false},
+		{"50", 50, sound, false},
+		{"200", 200, sound, false},
+		{"50 with pictures", 50, movie, false},
+		{"10 that hear each other", 10, sound, true},
+		{"10 that hear and see each other", 10, movie, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			calls := c.calls
+			server, client := newRemote(b, "", c.crowd), newClient(b)
 			before := measure()
 			for chat := range int64(calls) {
 				connect(b, client, chat, server.join)
@@ -44,10 +58,13 @@ func BenchmarkCalls(b *testing.B) {
 			for b.Loop() {
 				start := processorTime()
 				for chat := range int64(calls) {
-					require.NoError(b, client.SetStreamSources(chat, synthetic{size: 320}))
+					require.NoError(b, client.SetStreamSources(chat, c.src))
 				}
 				<-time.After(play)
 				used := processorTime() - start
+				stats, err := client.Stats(0)
+				require.NoError(b, err)
+				b.ReportMetric(float64(stats.Audio.Packets+stats.Video.Packets)/play.Seconds(), "packets/s")
 				b.ReportMetric(used.Seconds()*1000/play.Seconds()/float64(calls), "ms-cpu/call-second")
 			}
 			after := measure()
@@ -120,7 +137,7 @@ func earlier(a, b time.Time) time.Time {
 // BenchmarkFrameEndToEnd plays frames of no duration: as fast as the library sends
 // them, through SRTP and a socket.
 func BenchmarkFrameEndToEnd(b *testing.B) {
-	server, client := newRemote(b, ""), newClient(b)
+	server, client := newRemote(b, "", false), newClient(b)
 	connect(b, client, chat, server.join)
 	ended := make(chan struct{}, 1)
 	client.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) { ended <- struct{}{} })

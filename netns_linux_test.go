@@ -41,7 +41,7 @@ func TestLostLocalAddressEndsTheCall(t *testing.T) {
 	ip("-n " + ns + " link set " + far + " up")
 	ip("-n " + ns + " link set lo up")
 
-	server := newRemote(t, remote, "ip", "netns", "exec", ns)
+	server := newRemote(t, remote, false, "ip", "netns", "exec", ns)
 	client, err := gotgcall.New(gotgcall.WithICETimeouts(time.Second, 2*time.Second, 200*time.Millisecond))
 	require.NoError(t, err)
 	defer client.Close()

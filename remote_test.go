@@ -19,11 +19,12 @@ import (
 const (
 	serverVariable = "GOTGCALL_TEST_SERVER"
 	listenVariable = "GOTGCALL_TEST_LISTEN" // the address it listens on
+	crowdVariable  = "GOTGCALL_TEST_CROWD"  // not empty: it forwards to each what the others send
 )
 
 // serve answers join payloads, one a line, until the input ends.
 func serve(in io.Reader, out io.Writer) error {
-	server, err := sfu.New(sfu.Config{ListenIP: os.Getenv(listenVariable)})
+	server, err := sfu.New(sfu.Config{ListenIP: os.Getenv(listenVariable), Forward: os.Getenv(crowdVariable) != ""})
 	if err != nil {
 		return err
 	}
@@ -47,12 +48,16 @@ type remote struct {
 	out *bufio.Reader
 }
 
-// newRemote starts one, with the command line before it, if any.
-func newRemote(b testing.TB, listen string, before ...string) remote {
+// newRemote starts one, of a crowd whose members hear each other or of strangers, with
+// the command line before it, if any.
+func newRemote(b testing.TB, listen string, crowd bool, before ...string) remote {
 	b.Helper()
 	args := append(before, os.Args[0])
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), serverVariable+"=1", listenVariable+"="+listen)
+	if crowd {
+		cmd.Env = append(cmd.Env, crowdVariable+"=1")
+	}
 	in, err := cmd.StdinPipe()
 	require.NoError(b, err)
 	out, err := cmd.StdoutPipe()
