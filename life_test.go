@@ -165,9 +165,10 @@ func TestLivesOfAChatDoNotMix(t *testing.T) {
 // and that is called off. Nobody tries again.
 func TestCalledOffRejoinEnds(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, 5*time.Second, 200*time.Millisecond))
 	st := s.tell()
 	first := s.join(t, chat)
+	st.until(t, "connected")
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
@@ -179,6 +180,7 @@ func TestCalledOffRejoinEnds(t *testing.T) {
 	defer cancel()
 	result := make(chan error)
 	go func() { result <- s.ConnectContext(ctx, chat, answer) }()
+	st.until(t, "connecting")
 	first.Kick()
 	require.Equal(t, "connecting connected connecting disconnected", st.until(t, "disconnected"))
 	cancel()
@@ -191,7 +193,7 @@ func TestCalledOffRejoinEnds(t *testing.T) {
 // connection is lost later.
 func TestRejoinThatNeverCameDelaysNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, 300*time.Millisecond, 200*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(5*time.Second, 300*time.Millisecond, 200*time.Millisecond))
 	st := s.tell()
 	first := s.join(t, chat)
 	_, err := s.Rejoin(chat)
@@ -278,7 +280,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 		},
 	}
 	prepare := func(t *testing.T) (*stage, *opener, *sfu.Participant) {
-		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(time.Second), gotgcall.WithStallTimeout(time.Second))
+		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(4*time.Second), gotgcall.WithStallTimeout(5*time.Second))
 		src := &opener{SeekableSource: seekable}
 		first := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, src))
@@ -314,7 +316,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 			s, src, first := prepare(t)
 			first.Kick()
 			require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
-			for range 3 {
+			for range 2 {
 				failure(t, s, src)
 				for len(s.ends) > 0 { // what was opened has ended with the attempt
 					require.Error(t, s.awaitEnds(t, 1)[0].err)
@@ -615,7 +617,7 @@ func TestFailedRejoinTellsTheStateOfTheOldConnection(t *testing.T) {
 	far := s.join(t, chat)
 	_, err := s.Rejoin(chat)
 	require.NoError(t, err)
-	far.Network().BlackOut(3 * time.Second)
+	far.Network().BlackOut(8 * time.Second)
 	st.until(t, "disconnected")
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
 	require.Equal(t, "connecting connected disconnected connecting disconnected connected", st.until(t, "connected"))
