@@ -99,6 +99,13 @@ func block(track byte, at int16, flags byte, data []byte) []byte {
 	return append(append(b, flags), data...)
 }
 
+// laced is a stream with a block of several frames at 0 and one of 5 bytes at 60 ms.
+func laced(flags byte, sizes []byte, packets ...[]byte) []byte {
+	return join(mkvHeader(audioTrack(1)), unknown(idCluster), element(idTimestamp, []byte{0}),
+		element(idSimpleBlock, block(1, 0, flags, append(sizes, join(packets...)...))),
+		element(idSimpleBlock, block(1, 60, 0, opusPacket(5))))
+}
+
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
 // demuxTable seeds the fuzz targets too. An end other than io.EOF is an error
@@ -153,7 +160,13 @@ var demuxTable = []struct {
 		d := join(mkvHeader(audioTrack(1)), element(idCluster, element(idSimpleBlock, block(1, 0, 0, opusPacket(5))), element(idTimestamp, []byte{0})))
 		return d[:len(d)-10]
 	}(), frames: []int{5}, pts: []time.Duration{0}, end: "unexpected EOF"},
-	{name: "mkv: laced", data: join(mkvHeader(audioTrack(1)), unknown(idCluster), element(idSimpleBlock, block(1, 0, 2, opusPacket(5)))), end: "laced"},
+	{name: "mkv: lacing of Xiph", data: laced(2, []byte{2, 255, 45, 6}, opusPacket(300), opusPacket(6), opusPacket(7)), frames: []int{300, 6, 7, 5}, pts: []time.Duration{0, 20, 40, 60}},
+	{name: "mkv: lacing of EBML", data: laced(6, []byte{3, 0x41, 0x2C, 0x5E, 0xD9, 0xC0}, opusPacket(300), opusPacket(6), opusPacket(7), opusPacket(9)), frames: []int{300, 6, 7, 9, 5}, pts: []time.Duration{0, 20, 40, 60, 60}},
+	{name: "mkv: lacing of equal sizes", data: laced(4, []byte{1}, opusPacket(6), opusPacket(6)), frames: []int{6, 6, 5}, pts: []time.Duration{0, 20, 60}},
+	{name: "mkv: lacing of one", data: laced(2, []byte{0}, opusPacket(6)), frames: []int{6, 5}, pts: []time.Duration{0, 60}},
+	{name: "mkv: lacing that lies", data: laced(2, []byte{1, 200}, opusPacket(6)), end: "malformed lacing"},
+	{name: "mkv: lacing without an end", data: laced(6, []byte{9}), end: "malformed lacing"},
+	{name: "mkv: laced picture", data: join(mkvHeader(videoTrack(2, 40e6)), unknown(idCluster), element(idSimpleBlock, block(2, 0, 2, []byte{0, 1}))), end: "laced picture"},
 	{name: "mkv: block of no track", data: join(mkvHeader(audioTrack(1)), unknown(idCluster), element(idSimpleBlock, block(0, 0, 0, []byte{0, 1})), element(idSimpleBlock, block(1, 0, 0, opusPacket(5)))), frames: []int{5}, pts: []time.Duration{0}},
 	{name: "mkv: unwanted codec", want: TrackAudio, data: join(mkvHeader(codecTrack(3, "V_VP9"), codecTrack(4, "S_TEXT/UTF8"), audioTrack(1)), unknown(idCluster), element(idSimpleBlock, block(3, 0, 0, []byte{0, 1})), element(idSimpleBlock, block(4, 0, 0, []byte("x"))), element(idSimpleBlock, block(1, 0, 0, opusPacket(5)))), frames: []int{5}, pts: []time.Duration{0}},
 	{name: "mkv: first playable track", data: join(mkvHeader(codecTrack(3, "A_VORBIS"), audioTrack(1), audioTrack(2)), unknown(idCluster), element(idSimpleBlock, block(2, 0, 0, opusPacket(6))), element(idSimpleBlock, block(1, 0, 0, opusPacket(5)))), frames: []int{5}, pts: []time.Duration{0}},

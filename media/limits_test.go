@@ -66,7 +66,7 @@ func TestHugePicturesAreRefused(t *testing.T) {
 const wavRate = 8000
 
 // wavHeader begins a file of so many bytes of PCM.
-func wavHeader(channels, sampleSize, length int) []byte {
+func wavHeader(channels, sampleSize int, length uint32) []byte {
 	header := []byte("RIFF\xff\xff\xff\xffWAVEfmt ")
 	header = binary.LittleEndian.AppendUint32(header, 16)
 	header = binary.LittleEndian.AppendUint16(header, 1) // PCM
@@ -75,14 +75,14 @@ func wavHeader(channels, sampleSize, length int) []byte {
 	header = binary.LittleEndian.AppendUint32(header, uint32(wavRate*sampleSize*channels))
 	header = binary.LittleEndian.AppendUint16(header, uint16(sampleSize*channels))
 	header = binary.LittleEndian.AppendUint16(header, uint16(8*sampleSize))
-	return binary.LittleEndian.AppendUint32(append(header, "data"...), uint32(length))
+	return binary.LittleEndian.AppendUint32(append(header, "data"...), length)
 }
 
 // wav is a second of silence of some channels.
 func wav(t *testing.T, channels int) string {
 	t.Helper()
 	data := make([]byte, wavRate*2*channels)
-	return write(t, "x.wav", string(append(wavHeader(channels, 2, len(data)), data...)))
+	return write(t, "x.wav", string(append(wavHeader(channels, 2, uint32(len(data))), data...)))
 }
 
 func TestSoundOfManyChannels(t *testing.T) {
@@ -109,7 +109,7 @@ func TestFileOfAHundredHours(t *testing.T) {
 	const hours = 100
 	header := wavHeader(1, 1, hours*3600*wavRate)
 	path := write(t, "long.wav", string(header))
-	if err := os.Truncate(path, int64(len(header)+hours*3600*wavRate)); err != nil {
+	if err := os.Truncate(path, int64(len(header))+hours*3600*wavRate); err != nil {
 		t.Skip(err)
 	}
 	source := media.FromFile(path, media.EncodeOptions{}).(media.SeekableSource)

@@ -46,7 +46,8 @@ type matroska struct {
 
 	audio, video mkvTrack
 	cluster      time.Duration
-	data         []byte // reused from frame to frame
+	data         []byte   // reused from block to block
+	laced        [][]byte // what is left of a block of several frames of sound
 }
 
 // mkvTrack is a track that is played; its number is 0 when there is none.
@@ -109,6 +110,13 @@ func (m *matroska) refusal(want Track) error {
 
 func (m *matroska) next() (Frame, error) {
 	for {
+		if len(m.laced) > 0 {
+			f, err := m.sound(m.laced[0], m.audio.due)
+			if m.laced = m.laced[1:]; err != nil {
+				return Frame{}, fmt.Errorf("matroska: %w", err)
+			}
+			return f, nil
+		}
 		id, size, err := m.element()
 		if errors.Is(err, io.EOF) && m.left <= 0 {
 			return Frame{}, io.EOF
@@ -162,19 +170,30 @@ func (m *matroska) block(size int64) (Frame, error) {
 		return Frame{}, errors.New("malformed block")
 	}
 	pts := m.cluster + time.Duration(int16(binary.BigEndian.Uint16(data[n:])))*m.scale
-	const lacing = 0x06
-	laced, payload := data[n+2]&lacing != 0, data[n+3:]
+	lacing, payload := data[n+2]>>1&3, data[n+3:]
 	switch {
 	case len(payload) == 0 || track == 0 || track != m.audio.number && track != m.video.number:
 		return Frame{}, nil
-	case laced:
-		return Frame{}, errors.New("laced blocks are not supported")
+	case track == m.video.number && lacing != 0:
+		return Frame{}, errors.New("a laced picture")
 	case track == m.video.number:
 		return Frame{
 			Track: TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval,
 			Key: m.holds.key(payload), Data: payload,
 		}, nil
 	}
+	if lacing != 0 {
+		frames, err := unlace(lacing, payload)
+		if err != nil {
+			return Frame{}, err
+		}
+		payload, m.laced = frames[0], frames[1:]
+	}
+	return m.sound(payload, pts)
+}
+
+// sound returns a frame that begins at a time of the container.
+func (m *matroska) sound(payload []byte, pts time.Duration) (Frame, error) {
 	d, err := m.holds.duration(payload)
 	if err != nil {
 		return Frame{}, err
@@ -354,54 +373,4 @@ func (m *matroska) skip(size int64) error {
 		}
 	}
 	return nil
-}
-
-// children calls f with each element of a master element's body.
-func children(data []byte, f func(id uint32, body []byte) error) error {
-	for len(data) > 0 {
-		_, n := vint(data)
-		if n == 0 || n > 4 {
-			return errors.New("malformed element")
-		}
-		id := uint32(0)
-		for _, b := range data[:n] {
-			id = id<<8 | uint32(b)
-		}
-		data = data[n:]
-		size, n := vint(data)
-		if n == 0 || size > uint64(len(data)-n) {
-			return errors.New("malformed element")
-		}
-		if err := f(id, data[n:n+int(size)]); err != nil {
-			return err
-		}
-		data = data[n+int(size):]
-	}
-	return nil
-}
-
-// vint decodes a variable-length integer without its length marker. n is 0 when
-// there is none.
-func vint(data []byte) (value uint64, n int) {
-	if len(data) == 0 {
-		return 0, 0
-	}
-	for n = 1; n <= 8 && data[0]&(0x80>>(n-1)) == 0; n++ {
-	}
-	if n > 8 || len(data) < n {
-		return 0, 0
-	}
-	value = uint64(data[0]) &^ (0x80 >> (n - 1))
-	for _, b := range data[1:n] {
-		value = value<<8 | uint64(b)
-	}
-	return value, n
-}
-
-// number decodes an unsigned integer element; only its last 8 bytes count.
-func number(data []byte) (value uint64) {
-	for _, b := range data {
-		value = value<<8 | uint64(b)
-	}
-	return value
 }
