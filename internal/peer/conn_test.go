@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -117,6 +119,41 @@ func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 			require.Empty(t, far.Violations())
 		})
 	}
+}
+
+// TestDialTakesTurnsOnASharedSocket: the second role uses the socket of the first.
+func TestDialTakesTurnsOnASharedSocket(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.Sockets = peer.NewSocketPool(cfg)
+	for _, mode := range []sfu.Config{{ICE: sfu.Lite}, {ICE: sfu.Controlled, DropRoleConflicts: true}} {
+		conn, far, err := dial(t.Context(), t, newServer(t, mode), cfg)
+		require.NoError(t, err)
+		play(t, conn)
+		require.NoError(t, conn.Close())
+		<-far.Done()
+		require.Empty(t, far.Violations())
+	}
+}
+
+// TestDialFindsTheOneOfManyCandidates: of the 32 that an answer may have, 31 lead
+// nowhere.
+func TestDialFindsTheOneOfManyCandidates(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, _, err := dialEdited(ctx, t, newServer(t, sfu.Config{}), config(), func(r *jsonparams.Response, _ *sfu.Participant) {
+		good := r.Transport.Candidates[0]
+		r.Transport.Candidates = nil
+		for i := range 31 {
+			dead := good
+			dead.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(i)}), 9)
+			dead.Foundation = strconv.Itoa(i + 10)
+			r.Transport.Candidates = append(r.Transport.Candidates, dead)
+		}
+		r.Transport.Candidates = append(r.Transport.Candidates, good)
+	})
+	require.NoError(t, err)
 }
 
 func TestDialRefusesAnotherCertificate(t *testing.T) {

@@ -53,6 +53,10 @@ func TestPictureSurvivesALongerWay(t *testing.T) {
 	for name, cfg := range map[string]sfu.Config{
 		"plain":                  {Up: line},
 		"telegram's test server": {Up: line, TelegramTest: true},
+		"coarse feedback":        {Up: line, Feedback: sfu.Feedback{Coarse: true}},
+		"feedback on video":      {Up: line, Feedback: sfu.Feedback{Video: true, FixedCount: true}},
+		"reference time wraps":   {Up: line, Feedback: sfu.Feedback{Reference: 1<<24 - 100}},
+		"swapped feedback":       {Up: line, Feedback: sfu.Feedback{Swap: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +80,10 @@ func TestPictureSurvivesALongerWay(t *testing.T) {
 				}
 				return clean == 5*second || pictures > 34*second
 			})
-			t.Logf("%d pictures were held back", heldBack)
+			var stats models.Stats
+			conn.Stats(&stats)
+			t.Logf("%d pictures were held back, %d kbit/s arrive", heldBack, stats.Bandwidth/1000)
+			require.Equal(t, !cfg.TelegramTest, stats.Bandwidth > 0, "feedback that can be read")
 			require.Equal(t, 5*second, clean, "pictures sent in a row")
 		})
 	}
