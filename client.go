@@ -181,17 +181,19 @@ func (c *Client) restore(ctx context.Context, chatID int64, lost *lostCall) (str
 // updateGroupCallConnection) and blocks until media can flow, at most the connect
 // timeout.
 //
-// A failure ends the call, so that CreateCall can be tried again:
-// ErrInvalidParams for a malformed answer, ErrUnsupportedCallMode for a broadcast,
-// ErrConnectionTimeout, ErrConnectionFailed; ErrStopped or ErrClosed when Stop or
-// Close came in between. On a call that is connecting or connected already,
-// ErrConnectionExists harms nothing.
+// A failure ends the call, so that CreateCall can be tried again, or Rejoin if the
+// call had been connected before. After a Rejoin of a call whose connection lives, it
+// leaves the call on that connection. The errors are [ErrInvalidParams] for a malformed
+// answer, [ErrUnsupportedCallMode] for a broadcast, [ErrConnectionTimeout],
+// [ErrConnectionFailed], and [ErrStopped] or [ErrClosed] when Stop or Close came in
+// between. On a call that is connecting or connected already, [ErrConnectionExists]
+// harms nothing.
 func (c *Client) Connect(chatID int64, telegramParams string) error {
 	return c.ConnectContext(context.Background(), chatID, telegramParams)
 }
 
-// ConnectContext is Connect until ctx ends, which leaves the call as it was:
-// another Connect may follow.
+// ConnectContext is like [Client.Connect] but gives up when ctx is done. The call is
+// left as it was, and Connect may be called again.
 func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParams string) error {
 	g, err := c.call(chatID)
 	if err != nil {
