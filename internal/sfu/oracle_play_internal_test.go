@@ -91,6 +91,12 @@ func TestOracleKillsMutants(t *testing.T) {
 			}},
 			[]string{"sender report line"},
 		},
+		"all reports 2 s behind": {
+			mutant{report: func(r *rtcp.SenderReport) {
+				r.RTPTime -= map[uint32]uint32{benchAudio: 96000, benchVideo: 180000}[r.SSRC]
+			}},
+			[]string{"sender report line"},
+		},
 		"reports with the time since 1970": {
 			mutant{report: func(r *rtcp.SenderReport) { r.NTPTime -= 2208988800 << 32 }}, []string{"sender report epoch"},
 		},

@@ -12,8 +12,10 @@ const (
 	syncPackets = 20
 	// lipTolerance is how far the reports may put sound and picture apart: ITU-R BT.1359 puts detection at 45 ms.
 	lipTolerance = 60 * time.Millisecond
-	// lagTolerance is how long before or after its RTP time, as the reports tell it, the quickest packet may be sent.
-	lagTolerance = 250 * time.Millisecond
+	// lateTolerance is how long after its RTP time, as the reports tell it, the quickest packet may be sent, and
+	// earlyTolerance how long before: there are few reports to find the quickest of on a busy machine.
+	lateTolerance  = 400 * time.Millisecond
+	earlyTolerance = time.Second
 	// wallTolerance is how far the clocks of two SSRCs' reports may be apart, epochTolerance theirs and ours.
 	wallTolerance  = 200 * time.Millisecond
 	epochTolerance = 24 * time.Hour
@@ -125,7 +127,7 @@ func (o *oracle) judgeSync() {
 			continue
 		}
 
-		if off := l.lag() - l.report; off.Abs() > lagTolerance {
+		if off := l.lag() - l.report; off > lateTolerance || off < -earlyTolerance {
 			o.violate("sender report line", "%s SSRC %d: its packets are sent %v after their time by the reports",
 				s.stats.Kind, s.ssrc, off.Round(time.Millisecond))
 		}
