@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,9 @@ const (
 	// slowBound is how long that may be waited for. At 1 the encoder is as fast as
 	// what it plays.
 	slowBound = slowSpan + slowSpan/50
+	// longestWait is as much of a wait as counts: a machine or a disk that stood
+	// still for once is not slow.
+	longestWait = 500 * time.Millisecond
 )
 
 // adaptive is the Stream of a file that is encoded while it is played. ffmpeg does
@@ -31,7 +35,9 @@ type adaptive struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // guards current and closed; held while it is opened again
+	restarts atomic.Uint64
+
+	mu      sync.Mutex // guards current; held while it is opened again
 	current Stream
 
 	// owned by the reader
@@ -85,6 +91,9 @@ func newAdaptive(env Env, stream Stream, position time.Duration, open func(conte
 
 func (a *adaptive) Tracks() Track { return a.tracks }
 
+// Restarts returns how often the file was opened again.
+func (a *adaptive) Restarts() uint64 { return a.restarts.Load() }
+
 func (a *adaptive) ReadFrame() (Frame, error) {
 	if a.end == nil && a.tooSlow() {
 		a.end = a.reduce()
@@ -97,7 +106,7 @@ func (a *adaptive) ReadFrame() (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	a.waited += time.Since(before)
+	a.waited += min(time.Since(before), longestWait)
 	f.PTS += a.offset
 	if f.Track == TrackAudio {
 		a.sound = f.PTS + f.Duration
@@ -137,6 +146,7 @@ func (a *adaptive) reduce() error {
 	}
 	a.current, a.offset = stream, a.sound
 	a.effort++
+	a.restarts.Add(1)
 	a.logger.Warn("this machine is too slow for the pictures: they are cut down", slog.Bool("none", a.effort == soundAlone))
 	return nil
 }

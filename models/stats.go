@@ -38,7 +38,8 @@ type Stats struct {
 	// more than 200 ms late: the source or the machine was too slow.
 	ClockMoves uint64
 	// SourceRestarts counts how often a source was opened again: for a seek,
-	// or where its server had hung up.
+	// where its server had hung up, or with fewer pictures on a machine that
+	// was too slow for them.
 	SourceRestarts uint64
 }
 
