@@ -165,8 +165,7 @@ func (m *Media) Find(name string) (Resource, error) {
 		s := &m.Segments[i]
 		switch {
 		case s.Map != nil && s.Map.name == name:
-			u, err := Resolve(m.base, s.Map.URI)
-			return Resource{Segment: -1, URL: u, Offset: s.Map.Offset, Length: s.Map.Length}, err
+			return m.Initial(i)
 		case s.Key != nil && s.Key.name == name:
 			return s.Key.resource(m.base)
 		case s.Map != nil && s.Map.Key != nil && s.Map.Key.name == name:
@@ -175,6 +174,16 @@ func (m *Media) Find(name string) (Resource, error) {
 	}
 	return Resource{}, fmt.Errorf("%w: nothing has this name", ErrMalformed)
 }
+
+// Initial returns the map of a segment that has one.
+func (m *Media) Initial(i int) (Resource, error) {
+	initial := m.Segments[i].Map
+	u, err := Resolve(m.base, initial.URI)
+	return Resource{Segment: -1, URL: u, Offset: initial.Offset, Length: initial.Length}, err
+}
+
+// KeyURL returns the address of a key that the list does not have itself.
+func (m *Media) KeyURL(k *Key) (*url.URL, error) { return Resolve(m.base, k.URI) }
 
 func (k *Key) resource(base *url.URL) (Resource, error) {
 	if k.Data != nil {
