@@ -12,12 +12,13 @@ import (
 // that open other files (concat, image2, sdp, imf, …) or devices.
 const formats = "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,asf_o,au,av1,avi,avs2,caf,dirac,dsf,dts,dtshd,dv," +
 	"eac3,flac,flv,live_flv,gif,gsm,gxf,h261,h263,h264,hevc,ivf,libgme,libopenmpt,loas,m4v,matroska,webm," +
-	"mjpeg,mlp,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nsv,nut,obu,ogg,oma,qcp,rm," +
-	"shn,sbc,sox,spdif,swf,tak,truehd,tta,vc1,vc1test,voc,w64,wav,wtv,wv,xwma,y4m,yuv4mpegpipe"
+	"mjpeg,mpjpeg,mlp,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nsv,nut,obu,ogg,oma,qcp,rm," +
+	"shn,sbc,sox,spdif,swf,tak,truehd,tta,vc1,vc1test,voc,w64,wav,wtv,wv,xwma,y4m,yuv4mpegpipe," +
+	"ac4,adx,dhav,dss,iamf,iff,ircam,qoa,sln" // not in every version of ffmpeg, which knows them by their names alone
 
-// networkFormats are formats and the playlists that may name other URLs of the
-// same protocols.
-const networkFormats = formats + ",hls,applehttp,dash"
+// listFormats are formats and the playlists that name others, of which ffmpeg sees
+// none but ours.
+const listFormats = formats + ",hls,applehttp,dash,webvtt"
 
 // seconds prints a time as ffmpeg reads it.
 func seconds(d time.Duration) string {
@@ -62,13 +63,6 @@ func fetchedInput(address string, position time.Duration) []string {
 	return slices.Concat(limits(), args, startAt(position-preroll(position)), []string{"-i", address})
 }
 
-// urlInput reads a URL that parseURL accepted, from a position.
-func urlInput(u target, position time.Duration) []string {
-	p := protocols(u.scheme)
-	args := append([]string{"-protocol_whitelist", p.allowed, "-format_whitelist", networkFormats + p.formats}, p.options...)
-	return slices.Concat(limits(), args, startAt(position-preroll(position)), []string{"-i", u.url})
-}
-
 // startAt is the option by which an input or output begins at a time of its own.
 func startAt(from time.Duration) []string {
 	if from == 0 {
@@ -90,10 +84,24 @@ func encodeArgs(position time.Duration, input []string, outputs [][]string) []st
 	return commandLine(globalArgs(position), input, preroll(position), outputs)
 }
 
-// encodeArgsOfPlaylist is encodeArgs for an input in segments. ffmpeg begins with
+// listInput reads a playlist that names nothing but loopback addresses, from a
+// position. Segments may be encrypted.
+func listInput(address string, position time.Duration) []string {
+	args := []string{"-protocol_whitelist", "http,tcp,crypto", "-format_whitelist", listFormats, "-http_proxy", "none"}
+	return slices.Concat(limits(), args, startAt(position), []string{"-i", address})
+}
+
+// encodeArgsOfSegments is encodeArgs for a playlist whose first segment holds the
+// position: what is before that is decoded and thrown away. ffmpeg itself seeks
+// wrongly in segments where their times begin again.
+func encodeArgsOfSegments(position time.Duration, input []string, outputs [][]string) []string {
+	return commandLine(globalArgs(position), input, position, outputs)
+}
+
+// encodeArgsOfDASH is encodeArgs for a description of segments. ffmpeg begins with
 // the segment that holds the position and, unless the media's own times are kept,
 // takes the first frame of it for the position's.
-func encodeArgsOfPlaylist(position time.Duration, input []string, outputs [][]string) []string {
+func encodeArgsOfDASH(position time.Duration, input []string, outputs [][]string) []string {
 	global := append(globalArgs(position), "-copyts", "-start_at_zero")
 	return commandLine(global, input, position, outputs)
 }

@@ -26,8 +26,6 @@ const (
 
 func TestEncoderArguments(t *testing.T) {
 	t.Parallel()
-	http, err := parseURL("HTTP://u:p@host/a b?c=d")
-	require.NoError(t, err)
 	const file = bounded + "-protocol_whitelist file -format_whitelist " + formats
 	for _, test := range []struct {
 		name     string
@@ -76,10 +74,18 @@ func TestEncoderArguments(t *testing.T) {
 			true,
 		},
 		{
-			"http", time.Second, urlInput(http, time.Second),
+			"fetched", time.Second, fetchedInput("http://127.0.0.1:1/x", time.Second),
 			EncodeOptions{},
-			watched + " " + bounded + "-protocol_whitelist http,https,httpproxy,tcp,tls,crypto -format_whitelist " + networkFormats +
-				" -rw_timeout 30000000 -reconnect 1 -reconnect_streamed 1 -reconnect_delay_max 5 -ss 0.5 -i http://u:p@host/a%20b?c=d -ss 0.5 -map 0:a:0? " +
+			watched + " " + bounded + "-protocol_whitelist http,tcp -format_whitelist " + formats +
+				" -http_proxy none -ss 0.5 -i http://127.0.0.1:1/x -ss 0.5 -map 0:a:0? " +
+				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			false,
+		},
+		{
+			"list", 0, listInput("http://127.0.0.1:1/x", 0),
+			EncodeOptions{},
+			quiet + " " + bounded + "-protocol_whitelist http,tcp,crypto -format_whitelist " + listFormats +
+				" -http_proxy none -i http://127.0.0.1:1/x -map 0:a:0? " +
 				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},
@@ -115,10 +121,9 @@ func TestProtocolListsHaveNoLocalFiles(t *testing.T) {
 		for _, name := range strings.Split(p.allowed, ",") {
 			require.NotContains(t, []string{"file", "pipe", "fd", "concat", "subfile", "unix", "cache", "async", "data", ""}, name)
 		}
-		for _, name := range strings.Split(networkFormats+p.formats, ",") {
+		for _, name := range strings.Split(listFormats+p.formats, ",") {
 			require.NotContains(t, []string{"concat", "image2", "lavfi", "imf", "tty", ""}, name)
 		}
-		require.NotContains(t, p.options, "-reconnect_at_eof")
 	}
 }
 

@@ -21,6 +21,9 @@
 //   - A radio (icy headers, SHOUTcast or Icecast, without a length), rtmp, rtsp and
 //     srt are live: opened again when they are lost. An rtmp or rtsp stream whose
 //     length is known has an end.
+//   - A live HLS or DASH playlist whose server is lost is asked for again in the same
+//     way, and goes on without a segment that is not there. One that has an end ends
+//     with an error where a segment is missing.
 //   - A body without a length that says nothing of a radio is a file: its end is
 //     the natural end if its framing was whole, and else a loss.
 //

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -74,12 +73,21 @@ func (s *urlSource) fetched(
 	case err != nil:
 		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
+	if resource.Kind == fetch.Playlist {
+		found, programme, err := client.OpenList(ctx, resource, s.bounds(), position)
+		switch {
+		case ctx.Err() != nil:
+			return cmd, 0, ctx.Err()
+		case err != nil:
+			return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
+		case programme != nil:
+			cmd, err = s.programme(env, programme, position)
+			return cmd, fetch.Playlist, err
+		}
+		resource = found
+	}
 	if err := reachable(resource, position); err != nil {
 		return cmd, 0, err
-	}
-	if resource.Kind == fetch.Playlist {
-		cmd, err = s.playlist(ctx, env, resource, u, position)
-		return cmd, resource.Kind, err
 	}
 	address, err := client.Serve(resource)
 	if err != nil {
@@ -91,43 +99,11 @@ func (s *urlSource) fetched(
 	return cmd, resource.Kind, nil
 }
 
-// playlist leaves a playlist to ffmpeg.
-func (s *urlSource) playlist(ctx context.Context, env Env, r *fetch.Resource, u target, position time.Duration) (command, error) {
-	args := encodeArgs(position, urlInput(u, position), s.as.outputs(s.opts))
-	if position > 0 {
-		list, err := r.List(ctx)
-		switch {
-		case err != nil:
-			return command{}, fmt.Errorf("%w: %w", models.ErrFile, err)
-		case !hasEnd(list):
-			return command{}, fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)
-		}
-		args = encodeArgsOfPlaylist(position, urlInput(u, position), s.as.outputs(s.opts))
-	}
-	cmd := s.command(env, args, position)
-	cmd.redact, cmd.lost = u.redact, u.lost
-	return cmd, nil
-}
-
-// hasEnd reports whether a playlist has an end, or may have one: an HLS list of
-// lists does not say (RFC 8216 section 4.3).
-func hasEnd(list []byte) bool {
-	if bytes.Contains(list, []byte("<MPD")) {
-		return !bytes.Contains(list, []byte(`type="dynamic"`))
-	}
-	for _, tag := range []string{"#EXT-X-ENDLIST", "#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-STREAM-INF"} {
-		if bytes.Contains(list, []byte(tag)) {
-			return true
-		}
-	}
-	return false
-}
-
 // reachable reports, as models.ErrSeekUnsupported, that a position cannot be
 // reached: ffmpeg would read a live stream forward to it, in real time.
 func reachable(r *fetch.Resource, position time.Duration) error {
 	switch {
-	case position == 0 || r.Kind == fetch.Playlist || r.Ranges:
+	case position == 0 || r.Ranges:
 		return nil
 	case r.Kind == fetch.Live:
 		return fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)

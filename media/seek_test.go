@@ -77,6 +77,12 @@ func openAtError(t testing.TB, s media.Source, position time.Duration) error {
 // requireTones checks that the frames sound like the tones from a position on.
 func requireTones(t testing.TB, frames []media.Frame, from, length time.Duration) {
 	t.Helper()
+	require.NoError(t, mediatest.CheckTones(tonesOf(t, frames), from, length, 40*time.Millisecond))
+}
+
+// tonesOf decodes the sound of frames that have no gap.
+func tonesOf(t testing.TB, frames []media.Frame) []mediatest.Tone {
+	t.Helper()
 	var packets []mediatest.Packet
 	for i, f := range of(media.TrackAudio, frames) {
 		packets = append(packets, mediatest.Packet{
@@ -86,7 +92,7 @@ func requireTones(t testing.TB, frames []media.Frame, from, length time.Duration
 	pcm, err := mediatest.DecodeOpus(packets)
 	require.NoError(t, err)
 	require.Empty(t, pcm.Gaps)
-	require.NoError(t, mediatest.CheckTones(pcm.Tones(), from, length, 40*time.Millisecond))
+	return pcm.Tones()
 }
 
 // fileServer serves one file, with ranges.

@@ -24,6 +24,11 @@ import (
 // ranges of bytes can be seeked, and so can a playlist that has an end; anything
 // else, a live stream above all, is models.ErrSeekUnsupported.
 //
+// Of an HLS or DASH playlist the largest picture inside the bounds of opts is
+// played, or else the smallest, with one sound; for sound alone that which comes
+// with the fewest other bytes. Of a .m3u or .pls the first address that answers is
+// played.
+//
 // What is lost on the way is resumed where it was cut, or opened again if it is
 // live; see the package's comment. User, password, query and fragment of a URL are
 // not put in errors or logs, nor is where a redirect leads.
@@ -109,12 +114,6 @@ func (u target) redact(line string) string {
 // anyURL finds a URL: its scheme, user, rest and what is to be left out.
 var anyURL = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/'"@]*@)?([^\s'"?#]*)(?:[?#][^\s'"]*)?`)
 
-// lost reports whether ffmpeg says that reading the URL ended with an error. It
-// names the input and the error, or the stage since version 6.
-func (u target) lost(line string) bool {
-	return strings.HasPrefix(line, u.url+": ") || strings.Contains(line, "Error during demuxing")
-}
-
 // parseURL accepts an absolute URL of a known network protocol. Its errors do
 // not repeat the URL, which may hold a password.
 func parseURL(raw string) (target, error) {
@@ -182,7 +181,7 @@ func validSRT(options url.Values) error {
 // protocol is what a URL scheme needs of ffmpeg.
 type protocol struct {
 	allowed string   // the protocols that may be opened; empty: unknown scheme
-	formats string   // demuxers beside networkFormats, with a leading comma
+	formats string   // demuxers beside formats, with a leading comma
 	options []string // input options
 }
 
@@ -192,14 +191,7 @@ func protocols(scheme string) protocol {
 	const stall = "30000000"
 	switch scheme {
 	case "http", "https":
-		return protocol{
-			allowed: "http,https,httpproxy,tcp,tls,crypto",
-			// Not reconnect_at_eof: a file that has ended has ended.
-			options: []string{
-				"-rw_timeout", stall,
-				"-reconnect", "1", "-reconnect_streamed", "1", "-reconnect_delay_max", "5",
-			},
-		}
+		return protocol{allowed: "http,tcp"} // of the loopback interface
 	case "rtmp", "rtmps":
 		return protocol{allowed: "rtmp,tcp", options: []string{"-rw_timeout", stall}}
 	case "rtsp", "rtsps":

@@ -13,13 +13,15 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
 const (
 	// sniffed is how much of an answer is read to know a playlist by.
 	sniffed = 512
 	// maxList is how long a playlist may be.
-	maxList = 4 << 20
+	maxList = playlist.MaxSize
 )
 
 // Resource is what a server has at an address.
@@ -340,7 +342,8 @@ func permanent(err error) bool {
 			return false
 		}
 		return status.Code < 500
-	case errors.As(err, &refused), errors.Is(err, errScheme), errors.Is(err, errChanged), errors.Is(err, errNoRest):
+	case errors.As(err, &refused), errors.Is(err, errScheme), errors.Is(err, errChanged), errors.Is(err, errNoRest),
+		errors.Is(err, playlist.ErrRefused), errors.Is(err, playlist.ErrEncrypted):
 		return true
 	}
 	return false

@@ -1,0 +1,226 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/playlist"
+)
+
+// dash serves a description and what the servers that it names have.
+type dash struct {
+	// immutable
+	client  *Client
+	bounds  playlist.Bounds
+	address *url.URL // of the description
+
+	lost loss
+
+	mu      sync.Mutex // guards the rest
+	base    string     // our address
+	name    string     // the description's own path beneath it
+	origins []string
+	text    []byte
+	live    bool
+	loaded  time.Time
+	missing int // answers in a row that something does not exist
+}
+
+// maxMissing is how many fragments in a row may not exist: ffmpeg rounds up how
+// many there are, of the picture and of the sound.
+const maxMissing = 4
+
+// openDASH serves what a description names.
+func (c *Client) openDASH(base *url.URL, text []byte, b playlist.Bounds) (*Programme, error) {
+	d := &dash{client: c, bounds: b, address: base}
+	p, err := playlist.ParseDASH(text, base, b)
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.Handle(d)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.base = own
+	d.mu.Unlock()
+	origin, path := playlist.Split(base)
+	address := d.local(origin) + path
+	d.mu.Lock()
+	d.name = strings.TrimPrefix(address, own)
+	d.mu.Unlock()
+	if err := d.keep(p); err != nil {
+		return nil, err
+	}
+	return &Programme{Address: address, Live: p.Live, Duration: p.Duration, loss: &d.lost}, nil
+}
+
+// local is our address for a server.
+func (d *dash) local(origin *url.URL) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, known := range d.origins {
+		if known == origin.String() {
+			return d.base + "/" + strconv.Itoa(i)
+		}
+	}
+	d.origins = append(d.origins, origin.String())
+	return d.base + "/" + strconv.Itoa(len(d.origins)-1)
+}
+
+// keep makes a description the one that is served.
+func (d *dash) keep(p *playlist.Presentation) error {
+	text, err := p.Write(d.local)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.text, d.live, d.loaded = text, p.Live, time.Now()
+	return err
+}
+
+// ServeHTTP answers ffmpeg.
+func (d *dash) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	d.mu.Lock()
+	_, own, _ := strings.Cut(strings.TrimPrefix(d.base, "http://"), "/")
+	description := d.name
+	d.mu.Unlock()
+	name := strings.TrimPrefix(q.RequestURI, "/"+own)
+	if name == description {
+		d.serveDescription(w, q)
+		return
+	}
+	number, path, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	i, err := strconv.Atoi(number)
+	d.mu.Lock()
+	known := err == nil && i >= 0 && i < len(d.origins)
+	var address string
+	if known {
+		address = d.origins[i] + "/" + path
+	}
+	d.mu.Unlock()
+	u, err := url.Parse(address)
+	if !known || err != nil {
+		http.NotFound(w, q)
+		return
+	}
+	d.serveFragment(w, q, u)
+}
+
+func (d *dash) serveDescription(w http.ResponseWriter, q *http.Request) {
+	d.mu.Lock()
+	text, live, wait := d.text, d.live, leastPoll-time.Since(d.loaded)
+	d.mu.Unlock()
+	if live && wait < 0 {
+		var err error
+		if text, err = d.reload(q.Context()); err != nil {
+			if q.Context().Err() == nil {
+				d.lost.set(fmt.Errorf("the live playlist was lost: %w", err))
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}
+	w.Header().Set("Content-Type", "application/dash+xml")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text)
+}
+
+func (d *dash) reload(ctx context.Context) ([]byte, error) {
+	err := d.client.Retry(ctx, func(ctx context.Context) error {
+		r, err := d.client.Open(ctx, d.address.String())
+		if err != nil {
+			var status *StatusError
+			if errors.As(err, &status) && status.Code != http.StatusGone {
+				return transient{err}
+			}
+			return unexpected(err)
+		}
+		defer r.Close()
+		text, err := r.List(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := playlist.ParseDASH(text, d.address, d.bounds)
+		if err != nil {
+			return err
+		}
+		return d.keep(p)
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text, err
+}
+
+// serveFragment gives ffmpeg what it asks for, or the range of it.
+func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL) {
+	if d.lost.get() != nil {
+		http.NotFound(w, q)
+		return
+	}
+	offset, length, ranged := rangeOf(q.Header.Get("Range"))
+	begun := false
+	err := d.client.pass(w, q, u, offset, length, func(part *Resource) {
+		begun = true
+		w.Header()["Content-Type"] = nil
+		if part.Size >= 0 {
+			w.Header().Set("Content-Length", strconv.FormatInt(part.Size, 10))
+		}
+		if ranged && part.Size >= 0 {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%s", offset, offset+part.Size-1, total(part)))
+			w.WriteHeader(http.StatusPartialContent)
+		}
+	})
+	switch {
+	case errors.Is(err, errGone), q.Context().Err() != nil:
+	default:
+		d.note(err)
+	}
+	switch {
+	case err == nil:
+	case begun:
+		panic(http.ErrAbortHandler)
+	default:
+		http.NotFound(w, q)
+	}
+}
+
+// note notes how a fragment was got. One that does not exist may be beyond the end.
+func (d *dash) note(err error) {
+	var status *StatusError
+	missing := errors.As(err, &status) && status.Code == http.StatusNotFound
+	d.mu.Lock()
+	if d.missing++; !missing {
+		d.missing = 0
+	}
+	passable := err == nil || missing && d.missing <= maxMissing || d.live
+	d.mu.Unlock()
+	if !passable {
+		d.lost.set(fmt.Errorf("a fragment of the playlist: %w", err))
+	}
+}
+
+// total is the length of the whole of which a resource is a part.
+func total(part *Resource) string {
+	if part.whole < 0 {
+		return "*"
+	}
+	return strconv.FormatInt(part.whole, 10)
+}
+
+// rangeOf reads a range as ffmpeg writes it. From the first byte on is no range.
+func rangeOf(header string) (offset, length int64, ok bool) {
+	offset, ok = rangeStart(header)
+	if !ok {
+		return 0, 0, false
+	}
+	_, last, _ := strings.Cut(header, "-")
+	if end, err := strconv.ParseInt(last, 10, 64); err == nil && end >= offset && end < maxLength {
+		return offset, end - offset + 1, true
+	}
+	return offset, 0, offset > 0
+}

@@ -1,0 +1,288 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/playlist"
+)
+
+// hls serves the media playlists of a programme, one or a second for its sound,
+// and what they name. It is also what is lost of it.
+type hls struct {
+	client *Client
+	lists  []*hlsList
+	lost   loss
+}
+
+// hlsList is one media playlist.
+type hlsList struct {
+	// immutable
+	address *url.URL
+	kind    string // the extension of segments whose names do not say it
+	place   place  // where it begins, if it has an end
+
+	mu     sync.Mutex // guards the rest
+	media  *playlist.Media
+	loaded time.Time
+	served bool
+}
+
+// leastPoll is the least time between two requests for a live list: ffmpeg asks as
+// often as the list's own durations say.
+const leastPoll = 500 * time.Millisecond
+
+// openHLS opens an HLS list, which may be a list of lists.
+func (c *Client) openHLS(ctx context.Context, base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
+	h := &hls{client: c}
+	list, err := playlist.ParseHLS(text, base)
+	switch {
+	case err != nil:
+		return nil, err
+	case list.Media != nil:
+		err = h.add(ctx, base, list.Media, position)
+	default:
+		err = h.choose(ctx, base, list.Master, b, position)
+	}
+	if err != nil {
+		return nil, err
+	}
+	address, err := c.Handle(h)
+	if err != nil {
+		return nil, err
+	}
+	p := &Programme{Address: address + "/0/list.m3u8", Segmented: true, loss: &h.lost}
+	if len(h.lists) > 1 {
+		p.Address = address + "/list.m3u8"
+	}
+	p.Start = h.start()
+	for _, l := range h.lists {
+		p.Live = p.Live || !l.media.Ended
+		p.Duration = max(p.Duration, l.media.Duration())
+	}
+	if p.Live {
+		p.Start, p.Duration = 0, 0
+	}
+	return p, nil
+}
+
+// apart is how long after the picture sound begins at most, in the media's times.
+const apart = time.Second
+
+// start is the position that ffmpeg counts from: that of the list which begins
+// first.
+func (h *hls) start() time.Duration {
+	start := h.lists[0].place.start
+	if len(h.lists) == 1 {
+		return start
+	}
+	main, sound := h.lists[0].place, h.lists[1].place
+	late := time.Duration(0) // of sound, at the beginning
+	if main.known && sound.known && (sound.first-main.first).Abs() < apart {
+		late = sound.first - main.first
+	}
+	return min(start-min(late, 0), sound.start+max(late, 0))
+}
+
+// choose opens what is to be played of a programme in several forms.
+func (h *hls) choose(ctx context.Context, base *url.URL, m *playlist.Master, b playlist.Bounds, position time.Duration) error {
+	choice, err := m.Choose(b, base)
+	if err != nil {
+		return err
+	}
+	for _, u := range []*url.URL{choice.Main, choice.Sound} {
+		if u == nil {
+			continue
+		}
+		media, found, err := h.client.load(ctx, u)
+		if err == nil {
+			err = h.add(ctx, found, media, position)
+		}
+		if err != nil {
+			return fmt.Errorf("a list of the playlist: %w", err)
+		}
+	}
+	return nil
+}
+
+// add adds a media playlist, beginning with the segment that holds a position.
+func (h *hls) add(ctx context.Context, address *url.URL, m *playlist.Media, position time.Duration) error {
+	l := &hlsList{address: address, media: m, loaded: time.Now(), kind: ".ts"}
+	if m.Ended {
+		l.place = h.client.locate(ctx, m, position)
+	}
+	if i := m.Unnamed(); i >= 0 && m.Segments[i].Key == nil {
+		r, err := m.Find(strconv.FormatInt(m.Sequence+int64(i), 10))
+		if err != nil {
+			return err
+		}
+		if kind := h.client.segmentKind(ctx, r); kind != "" {
+			l.kind = kind
+		}
+	}
+	h.lists = append(h.lists, l)
+	return ctx.Err()
+}
+
+// segmentKind looks at the beginning of a segment. Should that fail, so will the
+// segment, and better words are found then.
+func (c *Client) segmentKind(ctx context.Context, r playlist.Resource) string {
+	length := int64(playlist.SegmentHead)
+	if r.Length > 0 {
+		length = min(length, r.Length)
+	}
+	segment, err := c.OpenPart(ctx, r.URL.String(), r.Offset, length)
+	if err != nil {
+		return ""
+	}
+	defer segment.Close()
+	b := segment.newReader(ctx, 0)
+	defer b.Close()
+	head, _ := io.ReadAll(io.LimitReader(b, length)) // what came is as good
+	return playlist.SegmentKind(head)
+}
+
+// load gets a media playlist.
+func (c *Client) load(ctx context.Context, u *url.URL) (*playlist.Media, *url.URL, error) {
+	r, err := c.Open(ctx, u.String())
+	if err != nil {
+		return nil, nil, unexpected(err)
+	}
+	defer r.Close()
+	text, err := r.List(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := playlist.ParseHLS(text, r.URL())
+	if err == nil && list.Media == nil {
+		err = errors.New("it is a list of lists")
+	}
+	return list.Media, r.URL(), err
+}
+
+// ServeHTTP answers ffmpeg.
+func (h *hls) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	number, name, _ := strings.Cut(strings.TrimPrefix(q.URL.Path, "/"), "/")
+	i, err := strconv.Atoi(number)
+	switch {
+	case q.URL.Path == "/list.m3u8":
+		writeList(w, []byte("#EXTM3U\n"+
+			`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="a",DEFAULT=YES,AUTOSELECT=YES,URI="1/list.m3u8"`+"\n"+
+			`#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a"`+"\n0/list.m3u8\n"))
+	case err != nil || i < 0 || i >= len(h.lists):
+		http.NotFound(w, q)
+	case name == "list.m3u8":
+		h.serveList(w, q, h.lists[i])
+	default:
+		h.serveResource(w, q, h.lists[i], name)
+	}
+}
+
+func writeList(w http.ResponseWriter, text []byte) {
+	w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text)
+}
+
+// serveList gives ffmpeg a list, of a live one the newest that the server has.
+func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList) {
+	if q.Method == http.MethodHead {
+		writeList(w, nil)
+		return
+	}
+	l.mu.Lock()
+	media, fresh, wait := l.media, !l.served || l.media.Ended, leastPoll-time.Since(l.loaded)
+	l.served = true
+	l.mu.Unlock()
+	if !fresh {
+		var err error
+		if media, err = h.reload(q.Context(), l, wait); err != nil {
+			if q.Context().Err() == nil {
+				h.lost.set(fmt.Errorf("the live playlist was lost: %w", err))
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}
+	writeList(w, media.Write(l.place.index, l.kind))
+}
+
+// transient is an error that may pass although it does not look so: of a live list
+// a server says 404 while it is restarted.
+type transient struct{ error }
+
+// reload gets a live list again, for as long as the client's patience lasts.
+func (h *hls) reload(ctx context.Context, l *hlsList, wait time.Duration) (*playlist.Media, error) {
+	if err := pause(ctx, wait); err != nil {
+		return nil, err
+	}
+	var media *playlist.Media
+	err := h.client.Retry(ctx, func(ctx context.Context) (err error) {
+		media, _, err = h.client.load(ctx, l.address)
+		var status *StatusError
+		if errors.As(err, &status) && status.Code != http.StatusGone || errors.Is(err, playlist.ErrMalformed) {
+			return transient{err}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.media, l.loaded = media, time.Now()
+	return media, nil
+}
+
+// serveResource gives ffmpeg a segment, a key or a map.
+func (h *hls) serveResource(w http.ResponseWriter, q *http.Request, l *hlsList, name string) {
+	l.mu.Lock()
+	media := l.media
+	l.mu.Unlock()
+	r, err := media.Find(name)
+	switch {
+	case errors.Is(err, playlist.ErrMalformed), h.lost.get() != nil:
+		http.NotFound(w, q) // a live list has gone on without it
+		return
+	case err == nil && r.URL == nil:
+		_, _ = w.Write(r.Data)
+		return
+	}
+	begun := false
+	if err == nil {
+		err = h.client.pass(w, q, r.URL, r.Offset, r.Length, func(part *Resource) {
+			begun = true
+			w.Header()["Content-Type"] = nil
+			if part.Size >= 0 {
+				w.Header().Set("Content-Length", strconv.FormatInt(part.Size, 10))
+			}
+		})
+	}
+	switch {
+	case err == nil:
+		return
+	case !errors.Is(err, errGone) && q.Context().Err() == nil:
+		h.failed(media, r, err)
+	}
+	if begun {
+		panic(http.ErrAbortHandler)
+	}
+	http.NotFound(w, q)
+}
+
+// failed notes what could not be had. A live programme goes on without a segment.
+func (h *hls) failed(m *playlist.Media, r playlist.Resource, err error) {
+	switch {
+	case r.Segment < 0:
+		h.lost.set(fmt.Errorf("a key or the header of the playlist's segments: %w", err))
+	case m.Ended || errors.Is(err, playlist.ErrRefused):
+		h.lost.set(fmt.Errorf("segment %d of the playlist: %w", r.Segment, err))
+	}
+}

@@ -1,0 +1,38 @@
+package media
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/fetch"
+	"github.com/gotgcall/gotgcall/internal/playlist"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// bounds are what is chosen by where a playlist offers a programme in several forms.
+func (s *urlSource) bounds() playlist.Bounds {
+	return playlist.Bounds{
+		Picture: s.opts.Tracks.Has(TrackVideo),
+		Width:   s.opts.VideoWidth, Height: s.opts.VideoHeight, FPS: s.opts.VideoFPS,
+	}
+}
+
+// programme is the command that plays what a playlist names.
+func (s *urlSource) programme(env Env, p *fetch.Programme, position time.Duration) (command, error) {
+	switch {
+	case position > 0 && p.Live:
+		return command{}, fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)
+	case position > 0 && p.Duration > 0 && position >= p.Duration:
+		return command{}, fmt.Errorf("%w: nothing at %v of %v: %w", models.ErrFile, position, p.Duration, io.EOF)
+	}
+	outputs := s.as.outputs(s.opts)
+	args := encodeArgsOfDASH(position, listInput(p.Address, position-preroll(position)), outputs)
+	if p.Segmented {
+		position -= p.Start
+		args = encodeArgsOfSegments(position, listInput(p.Address, 0), outputs)
+	}
+	cmd := s.command(env, args, position)
+	cmd.inputErr = p.Err
+	return cmd, nil
+}
