@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -117,7 +116,7 @@ func TestOpenBehindTheEndOfThePictures(t *testing.T) {
 func paced(t *testing.T, path string) string {
 	t.Helper()
 	fifo := filepath.Join(t.TempDir(), "live.ts")
-	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	require.NoError(t, exec.Command("mkfifo", fifo).Run())
 	feed := exec.Command("ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-re", "-i", path, "-c", "copy", "-f", "mpegts", "-flush_packets", "1", fifo)
 	require.NoError(t, feed.Start())
 	t.Cleanup(func() {
