@@ -3,7 +3,7 @@ package media
 import (
 	"context"
 	"fmt"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
@@ -82,6 +82,7 @@ func (s *urlSource) fetched(
 			return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
 		case programme != nil:
 			cmd, err = s.programme(env, programme, position)
+			cmd.redact = u.unserve
 			return cmd, fetch.Playlist, err
 		}
 		resource = found
@@ -95,9 +96,15 @@ func (s *urlSource) fetched(
 	}
 	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.as.outputs(s.opts)), position)
 	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
-	cmd.redact = func(line string) string { return strings.ReplaceAll(line, address, u.public) }
+	cmd.redact = u.unserve
 	return cmd, resource.Kind, nil
 }
+
+// served finds the addresses at which ffmpeg is served.
+var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+/[0-9a-f]{32}(/[^\s'":]*)?`)
+
+// unserve puts the URL in place of the addresses at which ffmpeg is served.
+func (u target) unserve(line string) string { return served.ReplaceAllLiteralString(line, u.public) }
 
 // reachable reports, as models.ErrSeekUnsupported, that a position cannot be
 // reached: ffmpeg would read a live stream forward to it, in real time.
