@@ -296,7 +296,8 @@ func (l *soakLife) connect(params string) {
 func (l *soakLife) checkFar() {
 	if l.far != nil {
 		for _, v := range l.far.Violations() {
-			if !strings.Contains(v, "abs-send-time") { // a busy machine sends late
+			// A busy machine sends late, and reads reports late.
+			if !strings.Contains(v, "abs-send-time") && !strings.Contains(v, "sender report") {
 				l.t.Errorf("chat %d: %s", l.chat, v)
 			}
 		}
