@@ -150,7 +150,15 @@ func TestMissingSegmentOfAListThatHasAnEndIsNoNaturalEnd(t *testing.T) {
 			http.ServeFile(w, r, segment)
 		}
 	})
-	frames, end := readAll(t, open(t, media.FromURL(url+"/list.m3u8", media.EncodeOptions{})))
+	var log record
+	e := media.Env{FFmpegPath: "ffmpeg", Logger: newLogger(&log), LogStderr: true}
+	stream, err := media.FromURL(url+"/list.m3u8?token=s3cret", media.EncodeOptions{}).Open(t.Context(), e)
+	require.NoError(t, err)
+	defer stream.Close()
+	frames, end := readAll(t, stream)
+	for line := range strings.SplitSeq(log.String(), "\n") {
+		require.NotRegexp(t, `[0-9a-f]{32}`, line, "the loopback server's token")
+	}
 	require.InDelta(t, 200, len(frames), 15)
 	require.ErrorIs(t, end, models.ErrFile)
 	require.ErrorContains(t, end, "segment 11")
