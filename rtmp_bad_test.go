@@ -313,7 +313,7 @@ func TestRTMPGivesUpAServerThatReadsNothing(t *testing.T) {
 	s.requireStates(t, gotgcall.Disconnected, gotgcall.Failed)
 	reason := s.awaitEnds(t, 1)[0].err
 	require.ErrorIs(t, reason, gotgcall.ErrConnectionFailed)
-	require.ErrorContains(t, reason, "the server takes less than half")
+	require.Regexp(t, "the server (takes less than half|has taken nothing)", reason.Error(), "or the system has seen it first")
 	require.NoError(t, s.Close())
 }
 

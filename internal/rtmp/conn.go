@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
@@ -235,10 +236,16 @@ func printable(r rune) rune {
 	return r
 }
 
-var errHungUp = errors.New("the server hung up")
+var (
+	errHungUp      = errors.New("the server hung up")
+	errTookNothing = fmt.Errorf("the server has taken nothing for %s", unacknowledged)
+)
 
 // hungUp names an end that the server made.
 func hungUp(err error) error {
+	if errors.Is(err, syscall.ETIMEDOUT) {
+		return fmt.Errorf("%w: %w", errTookNothing, err)
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errHungUp
 	}
