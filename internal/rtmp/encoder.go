@@ -40,8 +40,9 @@ type Encoder interface {
 	Close(grace time.Duration) error
 }
 
-// maxKept bounds the tags that wait for a publication. Two ticks make a tenth of it.
-const maxKept = 64
+// maxKept bounds the tags that wait for a publication. Two ticks make less than a
+// hundred, at one picture a second.
+const maxKept = 256
 
 // encoder is an ffmpeg.
 type encoder struct {
@@ -187,30 +188,45 @@ func (e *encoder) due(t Tag) (Conn, []Tag) {
 	switch {
 	case !e.expects:
 		return nil, nil
-	case !e.begun:
-		// FLV's times are rounded to milliseconds.
-		if !t.key() || t.At-e.shift+sameInstant < e.from {
-			return nil, nil
-		}
-		e.begun, e.base = true, t.At
-		e.kept = slices.Clone(e.headers)
-		for i := range e.kept {
-			e.kept[i].At = 0
-		}
-	}
-	if t.At < e.base {
-		return nil, nil
-	}
-	t.At -= e.base
-	if e.conn == nil {
-		if len(e.kept) < maxKept {
+	case !e.begun && !e.begins(t):
+		// Sound may come before the picture it belongs to, and waits for it.
+		if t.Kind == KindAudio && len(e.kept) < maxKept {
 			e.kept = append(e.kept, t)
 		}
 		return nil, nil
+	case !e.begun:
+		e.begin(t)
+	default:
+		t.At -= e.base
+		if t.At >= 0 && (e.conn != nil || len(e.kept) < maxKept) {
+			e.kept = append(e.kept, t)
+		}
 	}
-	tags := append(e.kept, t)
+	if e.conn == nil {
+		return nil, nil
+	}
+	tags := e.kept
 	e.kept = nil
 	return e.conn, tags
+}
+
+// begins reports whether the expected publication begins with a tag. FLV's times are
+// rounded to milliseconds.
+func (e *encoder) begins(t Tag) bool { return t.key() && t.At-e.shift+sameInstant >= e.from }
+
+// begin keeps what comes first: all headers, the picture, and the sound since.
+func (e *encoder) begin(first Tag) {
+	sound := e.kept
+	e.begun, e.base, e.kept = true, first.At, nil
+	for _, t := range slices.Concat(e.headers, []Tag{first}) {
+		t.At = 0
+		e.kept = append(e.kept, t)
+	}
+	for _, t := range sound {
+		if t.At -= e.base; t.At >= 0 {
+			e.kept = append(e.kept, t)
+		}
+	}
 }
 
 func (e *encoder) Close(grace time.Duration) error {
