@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall"
-	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 func newClient(b *testing.B) *gotgcall.Client {
@@ -89,7 +89,7 @@ func measure() footprint {
 func BenchmarkPacing(b *testing.B) {
 	var mu sync.Mutex
 	var arrivals []time.Time
-	server, err := sfu.New(sfu.Config{OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
+	server, err := sfutest.New(sfutest.Config{OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
 		if !p.Header.Padding {
 			mu.Lock()
 			defer mu.Unlock()

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 // serverVariable makes the test binary a server, in a process of its own, so that a
@@ -24,7 +24,7 @@ const (
 
 // serve answers join payloads, one a line, until the input ends.
 func serve(in io.Reader, out io.Writer) error {
-	server, err := sfu.New(sfu.Config{ListenIP: os.Getenv(listenVariable), Forward: os.Getenv(crowdVariable) != ""})
+	server, err := sfutest.New(sfutest.Config{ListenIP: os.Getenv(listenVariable), Forward: os.Getenv(crowdVariable) != ""})
 	if err != nil {
 		return err
 	}
