@@ -91,6 +91,13 @@ func listInput(address string, position time.Duration) []string {
 	return slices.Concat(limits(), args, startAt(position), []string{"-i", address})
 }
 
+// dashInput is listInput for a description of segments. ffmpeg begins each of them
+// as a file of its own and, since version 7, would leave out the first frame of
+// sound, which such a file has before its beginning.
+func dashInput(address string, position time.Duration) []string {
+	return slices.Concat([]string{"-flags2:a", "+skip_manual"}, listInput(address, position))
+}
+
 // encodeArgsOfSegments is encodeArgs for a playlist whose first segment holds the
 // position: what is before that is decoded and thrown away. ffmpeg itself seeks
 // wrongly in segments where their times begin again.

@@ -27,7 +27,7 @@ func (s *urlSource) programme(env Env, p *fetch.Programme, position time.Duratio
 		return command{}, fmt.Errorf("%w: nothing at %v of %v: %w", models.ErrFile, position, p.Duration, io.EOF)
 	}
 	outputs := s.as.outputs(s.opts)
-	args := encodeArgsOfDASH(position, listInput(p.Address, position-preroll(position)), outputs)
+	args := encodeArgsOfDASH(position, dashInput(p.Address, position-preroll(position)), outputs)
 	if p.Segmented {
 		position -= p.Start
 		args = encodeArgsOfSegments(position, listInput(p.Address, 0), outputs)
