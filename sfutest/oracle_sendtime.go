@@ -10,10 +10,11 @@ const (
 	// sendTimeCycle is where the 24 bits of abs-send-time, 6.18 seconds, wrap.
 	sendTimeCycle = 64 * time.Second
 	// A window of send times is judged by its quickest packet, so it needs some of them.
-	sendTimeWindow  = time.Second
+	sendTimeWindow  = 2 * time.Second
 	sendTimePackets = 10
-	// sendTimeTolerance is how far the quickest transits of two windows may be apart.
-	sendTimeTolerance = 250 * time.Millisecond
+	// sendTimeTolerance is how far the quickest transits of two windows may be apart: a clock of half the pace makes a
+	// second of it, a machine with hundreds of calls on two cores 0.4 s.
+	sendTimeTolerance = 750 * time.Millisecond
 )
 
 // sendTimes follows what abs-send-time says of all the packets of a transport, which have one clock.
