@@ -53,6 +53,7 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, 
 
 	// Best effort: the kernel caps the size silently, and a smaller buffer only shows under load.
 	_ = sock.SetReadBuffer(socketBuffer)
+	stampArrivals(sock)
 
 	n := &Network{
 		sock:   sock,
@@ -145,9 +146,9 @@ func (n *Network) AnswerErrors(d time.Duration) {
 func (n *Network) pump(sent func([]byte, time.Time)) {
 	defer close(n.done)
 
-	buf := make([]byte, maxDatagram)
+	buf, oob := make([]byte, maxDatagram), make([]byte, arrivalSpace)
 	for {
-		size, addr, err := n.sock.ReadFromUDP(buf)
+		size, said, _, addr, err := n.sock.ReadMsgUDP(buf, oob)
 		if err != nil {
 			// An ICMP "port unreachable" of a client that left surfaces as an error on some systems.
 			select {
@@ -158,15 +159,15 @@ func (n *Network) pump(sent func([]byte, time.Time)) {
 			}
 		}
 
-		now := time.Now()
-		sent(buf[:size], now)
+		at := arrivalOf(oob[:said], time.Now())
+		sent(buf[:size], at)
 
 		if n.handshakeGap > 0 && isDTLS(buf[:size]) {
 			n.BlackOut(n.handshakeGap)
 			n.handshakeGap = 0
 		}
 
-		n.up.submit(datagram{data: append([]byte(nil), buf[:size]...), addr: addr, at: now})
+		n.up.submit(datagram{data: append([]byte(nil), buf[:size]...), addr: addr, at: at})
 	}
 }
 
