@@ -86,7 +86,7 @@ DURATION ?= 10m
 soak:
 	@scripts/setup.sh ffmpeg cc
 	$(call banner,soak for $(DURATION))
-	@DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestSoak -v -timeout 0 .
+	@DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestSoak -v -timeout 0 ./internal/e2e
 
 # Plays FILE, or a test movie, into a call on this machine.
 demo:

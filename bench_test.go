@@ -11,7 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/e2e/subprocess"
+	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/sfutest"
+)
+
+const (
+	ffmpeg = "ffmpeg"
+	chat   = int64(-1001234567890)
+	both   = gotgcall.TrackAudio | gotgcall.TrackVideo
 )
 
 func newClient(b *testing.B) *gotgcall.Client {
@@ -29,15 +38,23 @@ func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(testin
 	require.NoError(b, client.Connect(chat, join(b, params)))
 }
 
+func joiner(server *sfutest.SFU) func(testing.TB, string) string {
+	return func(b testing.TB, params string) string {
+		answer, err := server.Join(context.Background(), params)
+		require.NoError(b, err)
+		return answer
+	}
+}
+
 // BenchmarkCalls plays 320-byte Opus packets into many calls for ten seconds, with
 // pictures of 800 kbit/s or with what the other calls of a server send as well, and
 // reports, per call: processor time per second of play, heap and goroutines.
 func BenchmarkCalls(b *testing.B) {
-	sound, movie := synthetic{size: 320}, synthetic{size: 320, picture: 4000}
+	sound, movie := synthetic.Source{Size: 320}, synthetic.Source{Size: 320, Picture: 4000}
 	for _, c := range []struct {
 		name  string
 		calls int
-		src   synthetic
+		src   synthetic.Source
 		crowd bool
 	}{
 		{"1", 1, sound, false},
@@ -49,10 +66,10 @@ func BenchmarkCalls(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			calls := c.calls
-			server, client := newRemote(b, "", c.crowd), newClient(b)
+			server, client := subprocess.Start(b, subprocess.Options{Forward: c.crowd}), newClient(b)
 			before := measure()
 			for chat := range int64(calls) {
-				connect(b, client, chat, server.join)
+				connect(b, client, chat, server.Join)
 			}
 			const play = 10 * time.Second
 			for b.Loop() {
@@ -99,16 +116,12 @@ func BenchmarkPacing(b *testing.B) {
 	require.NoError(b, err)
 	defer server.Close()
 	client := newClient(b)
-	connect(b, client, chat, func(b testing.TB, params string) string {
-		answer, err := server.Join(context.Background(), params)
-		require.NoError(b, err)
-		return answer
-	})
+	connect(b, client, chat, joiner(server))
 	for b.Loop() {
 		mu.Lock()
 		arrivals = nil
 		mu.Unlock()
-		require.NoError(b, client.SetStreamSources(chat, synthetic{size: 320}))
+		require.NoError(b, client.SetStreamSources(chat, synthetic.Source{Size: 320}))
 		<-time.After(10 * time.Second)
 		mu.Lock()
 		var off []float64
@@ -137,8 +150,8 @@ func earlier(a, b time.Time) time.Time {
 // BenchmarkFrameEndToEnd plays frames of no duration: as fast as the library sends
 // them, through SRTP and a socket.
 func BenchmarkFrameEndToEnd(b *testing.B) {
-	server, client := newRemote(b, "", false), newClient(b)
-	connect(b, client, chat, server.join)
+	server, client := subprocess.Start(b, subprocess.Options{}), newClient(b)
+	connect(b, client, chat, server.Join)
 	ended := make(chan struct{}, 1)
 	client.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) { ended <- struct{}{} })
 	b.ReportAllocs()
@@ -153,7 +166,7 @@ type burst struct{ frames int }
 func (burst) Tracks() gotgcall.Track { return gotgcall.TrackAudio }
 
 func (s burst) Open(ctx context.Context, env gotgcall.Env) (gotgcall.Stream, error) {
-	stream, err := synthetic{frames: s.frames, size: 320}.Open(ctx, env)
+	stream, err := synthetic.Source{Frames: s.frames, Size: 320}.Open(ctx, env)
 	return burstStream{stream}, err
 }
 
@@ -163,4 +176,87 @@ func (s burstStream) ReadFrame() (gotgcall.Frame, error) {
 	f, err := s.Stream.ReadFrame()
 	f.PTS, f.Duration = 0, 0
 	return f, err
+}
+
+func BenchmarkCreateCall(b *testing.B) {
+	client := newClient(b)
+	b.ReportAllocs()
+	chat := int64(0)
+	for b.Loop() {
+		chat++
+		if _, err := client.CreateCall(chat); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFirstPacket measures from SetStreamSources to the first RTP packet at
+// the server, with real ffmpeg.
+func BenchmarkFirstPacket(b *testing.B) {
+	for name, tracks := range map[string]gotgcall.Track{"audio": gotgcall.TrackAudio, "audio+video": both} {
+		b.Run(name, func(b *testing.B) {
+			path := b.TempDir() + "/movie.mp4"
+			require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 640, Height: 360, Duration: 10 * time.Second}))
+			first := make(chan struct{}, 1<<16)
+			server, err := sfutest.New(sfutest.Config{OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
+				if !p.Header.Padding {
+					first <- struct{}{}
+				}
+			}})
+			require.NoError(b, err)
+			defer server.Close()
+			client := newClient(b)
+			for b.Loop() {
+				b.StopTimer()
+				connect(b, client, chat, joiner(server))
+				b.StartTimer()
+				require.NoError(b, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: tracks})))
+				<-first
+				b.StopTimer()
+				require.NoError(b, client.Stop(chat))
+				for len(first) > 0 {
+					<-first
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/first-packet")
+		})
+	}
+}
+
+// BenchmarkConnect measures from Connect to media can flow, over loopback.
+func BenchmarkConnect(b *testing.B) {
+	server, err := sfutest.New(sfutest.Config{})
+	require.NoError(b, err)
+	defer server.Close()
+	client := newClient(b)
+	for b.Loop() {
+		b.StopTimer()
+		params, err := client.CreateCall(chat)
+		require.NoError(b, err)
+		answer, err := server.Join(context.Background(), params)
+		require.NoError(b, err)
+		b.StartTimer()
+		require.NoError(b, client.Connect(chat, answer))
+		b.StopTimer()
+		require.NoError(b, client.Stop(chat))
+		b.StartTimer()
+	}
+}
+
+// BenchmarkStop measures Stop of a call that plays audio and video.
+func BenchmarkStop(b *testing.B) {
+	path := b.TempDir() + "/movie.mp4"
+	require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 160, Height: 90, Duration: 10 * time.Second}))
+	server, err := sfutest.New(sfutest.Config{})
+	require.NoError(b, err)
+	defer server.Close()
+	client := newClient(b)
+	for b.Loop() {
+		b.StopTimer()
+		connect(b, client, chat, joiner(server))
+		require.NoError(b, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
+		b.StartTimer()
+		require.NoError(b, client.Stop(chat))
+	}
 }

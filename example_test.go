@@ -103,3 +103,21 @@ func ExampleNew() {
 	fmt.Println(len(client.Calls()), "calls")
 	// Output: 0 calls
 }
+
+// The figures of all calls.
+func ExampleClient_Stats() {
+	client, err := gotgcall.New()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	for chatID := range client.Calls() {
+		s, err := client.Stats(chatID)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		fmt.Println(chatID, s.State, s.Audio.Packets, s.Audio.FractionLost, s.Audio.RoundTrip)
+	}
+	// Output:
+}

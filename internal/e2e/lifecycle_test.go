@@ -1,4 +1,4 @@
-package gotgcall_test
+package e2e_test
 
 import (
 	"context"
@@ -400,80 +400,4 @@ func usage(t *testing.T) counts {
 		}
 	}
 	return c
-}
-
-func BenchmarkCreateCall(b *testing.B) {
-	client, err := gotgcall.New()
-	require.NoError(b, err)
-	defer client.Close()
-	b.ReportAllocs()
-	chat := int64(0)
-	for b.Loop() {
-		chat++
-		if _, err := client.CreateCall(chat); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkFirstPacket measures from SetStreamSources to the first RTP packet at
-// the server, with real ffmpeg.
-func BenchmarkFirstPacket(b *testing.B) {
-	for name, tracks := range map[string]gotgcall.Track{"audio": gotgcall.TrackAudio, "audio+video": both} {
-		b.Run(name, func(b *testing.B) {
-			path := b.TempDir() + "/movie.mp4"
-			require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 640, Height: 360, Duration: 10 * time.Second}))
-			first := make(chan struct{}, 1<<16)
-			server, err := sfutest.New(sfutest.Config{OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
-				if !p.Header.Padding {
-					first <- struct{}{}
-				}
-			}})
-			require.NoError(b, err)
-			defer server.Close()
-			client, err := gotgcall.New()
-			require.NoError(b, err)
-			defer client.Close()
-			for b.Loop() {
-				b.StopTimer()
-				params, err := client.CreateCall(chat)
-				require.NoError(b, err)
-				answer, err := server.Join(context.Background(), params)
-				require.NoError(b, err)
-				require.NoError(b, client.Connect(chat, answer))
-				b.StartTimer()
-				require.NoError(b, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: tracks})))
-				<-first
-				b.StopTimer()
-				require.NoError(b, client.Stop(chat))
-				for len(first) > 0 {
-					<-first
-				}
-				b.StartTimer()
-			}
-			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/first-packet")
-		})
-	}
-}
-
-// BenchmarkConnect measures from Connect to media can flow, over loopback.
-func BenchmarkConnect(b *testing.B) {
-	server, err := sfutest.New(sfutest.Config{})
-	require.NoError(b, err)
-	defer server.Close()
-	client, err := gotgcall.New()
-	require.NoError(b, err)
-	defer client.Close()
-	for b.Loop() {
-		b.StopTimer()
-		params, err := client.CreateCall(chat)
-		require.NoError(b, err)
-		answer, err := server.Join(context.Background(), params)
-		require.NoError(b, err)
-		b.StartTimer()
-		require.NoError(b, client.Connect(chat, answer))
-		b.StopTimer()
-		require.NoError(b, client.Stop(chat))
-		b.StartTimer()
-	}
 }

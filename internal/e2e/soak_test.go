@@ -1,6 +1,6 @@
 //go:build soak
 
-package gotgcall_test
+package e2e_test
 
 import (
 	"context"

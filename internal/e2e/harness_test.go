@@ -1,8 +1,7 @@
-package gotgcall_test
+package e2e_test
 
 import (
 	"context"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -14,17 +13,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/e2e/subprocess"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(serverVariable) != "" {
-		if err := serve(os.Stdin, os.Stdout); err != nil {
-			panic(err)
-		}
-		return
-	}
+	subprocess.Main()
 	goleak.VerifyTestMain(m)
 }
 

@@ -1,4 +1,4 @@
-package gotgcall_test
+package e2e_test
 
 import (
 	"context"
@@ -546,37 +546,6 @@ func TestUpgradeTellsWhatTheBotShows(t *testing.T) {
 		require.Equal(t, want, <-states)
 	}
 	require.Empty(t, states)
-}
-
-// BenchmarkStop measures Stop of a call that plays audio and video.
-func BenchmarkStop(b *testing.B) {
-	path := b.TempDir() + "/movie.mp4"
-	require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 160, Height: 90, Duration: 10 * time.Second}))
-	s := newStage(b, sfutest.Config{})
-	for b.Loop() {
-		b.StopTimer()
-		s.join(b, chat)
-		require.NoError(b, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
-		b.StartTimer()
-		require.NoError(b, s.Stop(chat))
-	}
-}
-
-func ExampleClient_Stats() {
-	client, err := gotgcall.New()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer client.Close()
-	for chatID := range client.Calls() {
-		s, err := client.Stats(chatID)
-		if err != nil {
-			continue // it ended meanwhile
-		}
-		fmt.Println(chatID, s.State, s.Audio.Packets, s.Audio.FractionLost, s.Audio.RoundTrip)
-	}
-	// Output:
 }
 
 // TestSeekAsFarAsTheNumbersGo: past any end is the natural end, before any start is

@@ -1,4 +1,4 @@
-package gotgcall_test
+package e2e_test
 
 import (
 	"fmt"
@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/e2e/subprocess"
+	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
 )
 
 // TestLostLocalAddressEndsTheCall: the server is in a network of its own, and the
@@ -41,7 +43,9 @@ func TestLostLocalAddressEndsTheCall(t *testing.T) {
 	ip("-n " + ns + " link set " + far + " up")
 	ip("-n " + ns + " link set lo up")
 
-	server := newRemote(t, remote, false, "ip", "netns", "exec", ns)
+	server := subprocess.Start(t, subprocess.Options{
+		ListenIP: remote, Command: []string{"ip", "netns", "exec", ns},
+	})
 	client, err := gotgcall.New(gotgcall.WithICETimeouts(time.Second, 2*time.Second, 200*time.Millisecond))
 	require.NoError(t, err)
 	defer client.Close()
@@ -51,8 +55,8 @@ func TestLostLocalAddressEndsTheCall(t *testing.T) {
 	client.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { states <- info.State })
 	params, err := client.CreateCall(chat)
 	require.NoError(t, err)
-	require.NoError(t, client.Connect(chat, server.join(t, params)))
-	require.NoError(t, client.SetStreamSources(chat, synthetic{size: 200}))
+	require.NoError(t, client.Connect(chat, server.Join(t, params)))
+	require.NoError(t, client.SetStreamSources(chat, synthetic.Source{Size: 200}))
 	ip("addr del " + local + "/30 dev " + near)
 	err = <-ends
 	require.ErrorIs(t, err, gotgcall.ErrConnectionFailed)

@@ -1,4 +1,4 @@
-package gotgcall_test
+package e2e_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/sfutest"
 )
@@ -83,7 +84,7 @@ func TestVideoLateInACall(t *testing.T) {
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 2 * time.Second})
 	s := newStage(t, sfutest.Config{IdleVideoGC: 5 * time.Second})
 	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, synthetic{frames: 600, size: 200}))
+	require.NoError(t, s.SetStreamSources(chat, synthetic.Source{Frames: 600, Size: 200}))
 	s.awaitEnds(t, 1)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
 	s.awaitEnds(t, 2)
@@ -131,7 +132,7 @@ func TestThreeHundredCallsShareSockets(t *testing.T) {
 	}
 	ended.Add(calls)
 	for chat := range int64(calls) {
-		require.NoError(t, client.SetStreamSources(chat, synthetic{frames: frames, size: 200}))
+		require.NoError(t, client.SetStreamSources(chat, synthetic.Source{Frames: frames, Size: 200}))
 	}
 	ended.Wait()
 	for chat := range int64(calls) {
@@ -205,7 +206,7 @@ func TestForwardedMediaIsDropped(t *testing.T) {
 		fars = append(fars, s.join(t, chat))
 	}
 	for chat := range int64(3) {
-		require.NoError(t, s.SetStreamSources(chat, synthetic{frames: 150, size: 200}))
+		require.NoError(t, s.SetStreamSources(chat, synthetic.Source{Frames: 150, Size: 200}))
 	}
 	for _, end := range s.awaitEnds(t, 3) {
 		require.NoError(t, end.err)
