@@ -14,7 +14,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/e2e/subprocess"
 	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 const (
@@ -38,7 +38,7 @@ func connect(b *testing.B, client *gotgcall.Client, chat int64, join func(testin
 	require.NoError(b, client.Connect(chat, join(b, params)))
 }
 
-func joiner(server *sfutest.SFU) func(testing.TB, string) string {
+func joiner(server *sfu.SFU) func(testing.TB, string) string {
 	return func(b testing.TB, params string) string {
 		answer, err := server.Join(context.Background(), params)
 		require.NoError(b, err)
@@ -106,7 +106,7 @@ func measure() footprint {
 func BenchmarkPacing(b *testing.B) {
 	var mu sync.Mutex
 	var arrivals []time.Time
-	server, err := sfutest.New(sfutest.Config{OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
+	server, err := sfu.New(sfu.Config{OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 		if !p.Header.Padding {
 			mu.Lock()
 			defer mu.Unlock()
@@ -198,7 +198,7 @@ func BenchmarkFirstPacket(b *testing.B) {
 			path := b.TempDir() + "/movie.mp4"
 			require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 640, Height: 360, Duration: 10 * time.Second}))
 			first := make(chan struct{}, 1<<16)
-			server, err := sfutest.New(sfutest.Config{OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
+			server, err := sfu.New(sfu.Config{OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 				if !p.Header.Padding {
 					first <- struct{}{}
 				}
@@ -226,7 +226,7 @@ func BenchmarkFirstPacket(b *testing.B) {
 
 // BenchmarkConnect measures from Connect to media can flow, over loopback.
 func BenchmarkConnect(b *testing.B) {
-	server, err := sfutest.New(sfutest.Config{})
+	server, err := sfu.New(sfu.Config{})
 	require.NoError(b, err)
 	defer server.Close()
 	client := newClient(b)
@@ -248,7 +248,7 @@ func BenchmarkConnect(b *testing.B) {
 func BenchmarkStop(b *testing.B) {
 	path := b.TempDir() + "/movie.mp4"
 	require.NoError(b, mediatest.MakeMovie(context.Background(), ffmpeg, path, mediatest.MovieSpec{Width: 160, Height: 90, Duration: 10 * time.Second}))
-	server, err := sfutest.New(sfutest.Config{})
+	server, err := sfu.New(sfu.Config{})
 	require.NoError(b, err)
 	defer server.Close()
 	client := newClient(b)

@@ -8,15 +8,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/models"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 // TestStopWaitsForTheConnectionThatARejoinReplaced: it is being closed when the call
 // is stopped.
 func TestStopWaitsForTheConnectionThatARejoinReplaced(t *testing.T) {
 	t.Parallel()
-	server, err := sfutest.New(sfutest.Config{})
+	server, err := sfu.New(sfu.Config{})
 	require.NoError(t, err)
 	defer server.Close()
 	for range 10 {

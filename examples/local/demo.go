@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // run plays what args name, or a sample of a length, into a server. Its error
 // says how what arrived there differs from what was played.
-func run(ctx context.Context, args []string, stdout io.Writer, cfg sfutest.Config, length time.Duration) error {
+func run(ctx context.Context, args []string, stdout io.Writer, cfg sfu.Config, length time.Duration) error {
 	flags := flag.NewFlagSet("local", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "`address` of the page on which a browser can listen; empty for none")
 	flags.Usage = func() {

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, os.Args[1:], os.Stdout, sfutest.Config{}, sampleLength); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout, sfu.Config{}, sampleLength); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", strings.ReplaceAll(err.Error(), "\n", "\n       "))
 		os.Exit(1)
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,7 +61,7 @@ func TestProgramTellsWhatArrived(t *testing.T) {
 				args = []string{c.path}
 			}
 			var out bytes.Buffer
-			require.NoError(t, run(t.Context(), args, &out, sfutest.Config{}, 2*time.Second))
+			require.NoError(t, run(t.Context(), args, &out, sfu.Config{}, 2*time.Second))
 			require.Regexp(t, c.want, lastLine(&out))
 			require.Contains(t, out.String(), "hear it at http://127.0.0.1:")
 			require.Regexp(t, `(?m)^ +0:01 +\d+ kbit/s +\d+ packets  0 lost$`, out.String())
@@ -71,7 +71,7 @@ func TestProgramTellsWhatArrived(t *testing.T) {
 
 func TestProgramFailsWhenPacketsAreLost(t *testing.T) {
 	t.Parallel()
-	lossy := sfutest.Config{Up: sfutest.Shape{MediaLoss: 0.3}, Seed: 1}
+	lossy := sfu.Config{Up: sfu.Shape{MediaLoss: 0.3}, Seed: 1}
 	var out bytes.Buffer
 	err := run(t.Context(), []string{movie(t, mediatest.MovieSpec{})}, &out, lossy, 0)
 	require.ErrorContains(t, err, "packets were lost")
@@ -81,10 +81,10 @@ func TestProgramFailsWhenPacketsAreLost(t *testing.T) {
 func TestProgramFailsWithoutAFile(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	err := run(t.Context(), []string{filepath.Join(t.TempDir(), "song.mp3")}, &out, sfutest.Config{}, 0)
+	err := run(t.Context(), []string{filepath.Join(t.TempDir(), "song.mp3")}, &out, sfu.Config{}, 0)
 	require.ErrorIs(t, err, gotgcall.ErrFile)
 	require.Empty(t, out.String())
-	require.Error(t, run(t.Context(), []string{"a", "b"}, &out, sfutest.Config{}, 0))
+	require.Error(t, run(t.Context(), []string{"a", "b"}, &out, sfu.Config{}, 0))
 }
 
 // watch runs the program and gives each line it prints to fn.
@@ -93,7 +93,7 @@ func watch(t *testing.T, ctx context.Context, args []string, fn func(line string
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // ends with the program, which is awaited below
-		err := run(ctx, args, w, sfutest.Config{}, 0)
+		err := run(ctx, args, w, sfu.Config{}, 0)
 		w.Close()
 		done <- err
 	}()
@@ -122,8 +122,8 @@ func TestInterruptBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
-	require.NoError(t, run(ctx, nil, io.Discard, sfutest.Config{}, time.Second))
-	require.NoError(t, run(ctx, []string{tones(t, 1)}, io.Discard, sfutest.Config{}, 0))
+	require.NoError(t, run(ctx, nil, io.Discard, sfu.Config{}, time.Second))
+	require.NoError(t, run(ctx, []string{tones(t, 1)}, io.Discard, sfu.Config{}, 0))
 }
 
 func TestPageLetsABrowserListen(t *testing.T) {
@@ -180,7 +180,7 @@ func request(t *testing.T, method, url, body string) string {
 // TestReceiverNoticesDamage plays packets that no decoder takes.
 func TestReceiverNoticesDamage(t *testing.T) {
 	t.Parallel()
-	far, err := newReceiver(sfutest.Config{}, nil)
+	far, err := newReceiver(sfu.Config{}, nil)
 	require.NoError(t, err)
 	far.packets <- arrival{mediatest.Packet{Payload: []byte{0xff, 0x3f}, Arrival: time.Now()}, gotgcall.Audio}
 	far.close()

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 //go:embed page.html
@@ -24,7 +24,7 @@ type page struct {
 
 // openPage serves the page at an address, unless that is empty. The caller must
 // close it.
-func openPage(address string, server *sfutest.SFU) (*page, error) {
+func openPage(address string, server *sfu.SFU) (*page, error) {
 	if address == "" {
 		return &page{}, nil
 	}
@@ -51,7 +51,7 @@ func openPage(address string, server *sfutest.SFU) (*page, error) {
 }
 
 // answer takes a browser's SDP offer and gives the server's answer.
-func answer(w http.ResponseWriter, r *http.Request, server *sfutest.SFU) {
+func answer(w http.ResponseWriter, r *http.Request, server *sfu.SFU) {
 	offer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -59,7 +59,7 @@ func answer(w http.ResponseWriter, r *http.Request, server *sfutest.SFU) {
 	}
 	sdp, err := server.Listen(r.Context(), string(offer))
 	switch {
-	case errors.Is(err, sfutest.ErrClosed):
+	case errors.Is(err, sfu.ErrClosed):
 		http.Error(w, "the call is over", http.StatusGone)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)

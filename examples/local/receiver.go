@@ -15,18 +15,18 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // receiver is the far end: a server, and what arrived there. It decodes all sound
 // and joins all pictures, a second at a time: an hour takes no more memory than a
 // minute.
 type receiver struct {
-	server *sfutest.SFU
+	server *sfu.SFU
 	sample *sample // what should arrive; nil: unknown
 	batch  int     // how many packets are judged together
 
-	from    atomic.Pointer[sfutest.Participant] // who plays; nil before its first packet
+	from    atomic.Pointer[sfu.Participant] // who plays; nil before its first packet
 	packets chan arrival
 	missed  atomic.Uint64 // packets that found no room in packets
 	judged  chan struct{} // closed when judge has seen all packets
@@ -57,7 +57,7 @@ type track struct {
 }
 
 // newReceiver starts a server. The caller must close it.
-func newReceiver(cfg sfutest.Config, sample *sample) (*receiver, error) {
+func newReceiver(cfg sfu.Config, sample *sample) (*receiver, error) {
 	r := &receiver{
 		sample:  sample,
 		batch:   50,                        // a second of sound
@@ -71,7 +71,7 @@ func newReceiver(cfg sfutest.Config, sample *sample) (*receiver, error) {
 	}
 	cfg.OnRTP = r.onRTP
 	var err error
-	if r.server, err = sfutest.New(cfg); err != nil {
+	if r.server, err = sfu.New(cfg); err != nil {
 		return nil, err
 	}
 	go r.judge() // stopped and awaited by close
@@ -90,7 +90,7 @@ func (r *receiver) close() {
 }
 
 // onRTP gets each packet that arrives and must not block.
-func (r *receiver) onRTP(from *sfutest.Participant, p sfutest.Packet) {
+func (r *receiver) onRTP(from *sfu.Participant, p sfu.Packet) {
 	const vp8 = 100 // the payload type; what has another repeats packets
 	r.from.CompareAndSwap(nil, from)
 	kind := gotgcall.Video
@@ -185,9 +185,9 @@ func (r *receiver) totals() totals {
 	}
 	for _, st := range from.Stats().Streams {
 		switch st.Kind {
-		case sfutest.Audio:
+		case sfu.Audio:
 			t.sound = st.Packets
-		case sfutest.Video:
+		case sfu.Video:
 		default:
 			continue
 		}

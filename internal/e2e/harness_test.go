@@ -15,7 +15,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/e2e/subprocess"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 func TestMain(m *testing.M) {
@@ -49,7 +49,7 @@ type streamEnd struct {
 // stage is a Client, the server it joins, and what both told.
 type stage struct {
 	*gotgcall.Client
-	server *sfutest.SFU
+	server *sfu.SFU
 	ends   chan streamEnd
 	states chan gotgcall.ConnState
 
@@ -61,7 +61,7 @@ type stage struct {
 }
 
 // newStage starts a strict server and a Client. Both end with the test.
-func newStage(t testing.TB, cfg sfutest.Config, opts ...gotgcall.Option) *stage {
+func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
 	t.Helper()
 	s := &stage{
 		ends:    make(chan streamEnd, 4096),
@@ -70,7 +70,7 @@ func newStage(t testing.TB, cfg sfutest.Config, opts ...gotgcall.Option) *stage 
 		reports: make(map[uint32]*rtcp.SenderReport),
 	}
 	onRTP := cfg.OnRTP
-	cfg.OnRTP = func(far *sfutest.Participant, p sfutest.Packet) {
+	cfg.OnRTP = func(far *sfu.Participant, p sfu.Packet) {
 		if onRTP != nil {
 			onRTP(far, p)
 		}
@@ -83,7 +83,7 @@ func newStage(t testing.TB, cfg sfutest.Config, opts ...gotgcall.Option) *stage 
 		cfg.OnRTCP = s.onRTCP
 	}
 	var err error
-	s.server, err = sfutest.New(cfg)
+	s.server, err = sfu.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.server.Close()) })
 	s.Client, err = gotgcall.New(opts...)
@@ -96,7 +96,7 @@ func newStage(t testing.TB, cfg sfutest.Config, opts ...gotgcall.Option) *stage 
 	return s
 }
 
-func (s *stage) onRTCP(_ *sfutest.Participant, packets []rtcp.Packet, _ time.Time) {
+func (s *stage) onRTCP(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range packets {
@@ -118,7 +118,7 @@ func (s *stage) clock(t testing.TB, ssrc, rate uint32) mediatest.Clock {
 }
 
 // join brings a chat's call up.
-func (s *stage) join(t testing.TB, chat int64) *sfutest.Participant {
+func (s *stage) join(t testing.TB, chat int64) *sfu.Participant {
 	t.Helper()
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
@@ -161,7 +161,7 @@ func (s *stage) received(ssrc uint32) []mediatest.Packet {
 
 // leave stops the call and returns what arrived of its streams, once the server
 // has seen it go and found no fault.
-func (s *stage) leave(t testing.TB, chat int64, far *sfutest.Participant) (audio, video []mediatest.Packet) {
+func (s *stage) leave(t testing.TB, chat int64, far *sfu.Participant) (audio, video []mediatest.Packet) {
 	t.Helper()
 	var err error
 	s.last, err = s.Stats(chat)

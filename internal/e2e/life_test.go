@@ -19,8 +19,8 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/internal/webtest"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 // story is what the callbacks hear, one word for each event, in order.
@@ -67,7 +67,7 @@ func TestNothingOfACallReachesTheNext(t *testing.T) {
 	for _, react := range []string{"end", "failed"} {
 		t.Run("on "+react, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfutest.Config{})
+			s := newStage(t, sfu.Config{})
 			st := s.tell()
 			rejoined := make(chan error, 1)
 			once := sync.OnceFunc(func() {
@@ -108,7 +108,7 @@ func TestNothingOfACallReachesTheNext(t *testing.T) {
 // thousand times: the events of each call come together, and in order.
 func TestLivesOfAChatDoNotMix(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	st := s.tell()
 	const lives = 1000
 	done := make(chan struct{})
@@ -165,7 +165,7 @@ func TestLivesOfAChatDoNotMix(t *testing.T) {
 // and that is called off. Nobody tries again.
 func TestCalledOffRejoinEnds(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICETimeouts(time.Second, 5*time.Second, 200*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, 5*time.Second, 200*time.Millisecond))
 	st := s.tell()
 	first := s.join(t, chat)
 	st.until(t, "connected")
@@ -193,7 +193,7 @@ func TestCalledOffRejoinEnds(t *testing.T) {
 // connection is lost later.
 func TestRejoinThatNeverCameDelaysNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICETimeouts(5*time.Second, 300*time.Millisecond, 200*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(5*time.Second, 300*time.Millisecond, 200*time.Millisecond))
 	st := s.tell()
 	first := s.join(t, chat)
 	_, err := s.Rejoin(chat)
@@ -279,8 +279,8 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 			require.ErrorIs(t, s.ConnectContext(ctx, chat, s.mutedAnswer(t)), context.DeadlineExceeded)
 		},
 	}
-	prepare := func(t *testing.T) (*stage, *opener, *sfutest.Participant) {
-		s := newStage(t, sfutest.Config{}, gotgcall.WithConnectTimeout(4*time.Second), gotgcall.WithStallTimeout(5*time.Second))
+	prepare := func(t *testing.T) (*stage, *opener, *sfu.Participant) {
+		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(4*time.Second), gotgcall.WithStallTimeout(5*time.Second))
 		src := &opener{SeekableSource: seekable}
 		first := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, src))
@@ -407,7 +407,7 @@ func TestStopAndCreateCallForgetALostCall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfutest.Config{})
+			s := newStage(t, sfu.Config{})
 			far := s.join(t, chat)
 			far.Kick()
 			s.requireStates(t, gotgcall.Connecting, gotgcall.Connected, gotgcall.Failed)
@@ -422,7 +422,7 @@ func TestStopAndCreateCallForgetALostCall(t *testing.T) {
 // has ended for the listeners, once.
 func TestRejoinAtTheVeryEndReportsIt(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 10})
 	short := tones(t, "b.wav", mediatest.AudioSpec{Seconds: 1})
 	far := s.join(t, chat)
@@ -442,7 +442,7 @@ func TestRejoinAtTheVeryEndReportsIt(t *testing.T) {
 // and the end of the call is played again.
 func TestPlaceSurvivesASilentServer(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICETimeouts(2*time.Second, 3*time.Second, 100*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(2*time.Second, 3*time.Second, 100*time.Millisecond))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20}), gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 3*time.Second)
@@ -462,7 +462,7 @@ func TestPlaceSurvivesASilentServer(t *testing.T) {
 // TestCountersGoOnOverARejoin: of a live call and of a lost one.
 func TestCountersGoOnOverARejoin(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	first := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
 	var last gotgcall.Stats
@@ -507,7 +507,7 @@ func TestCountersGoOnOverARejoin(t *testing.T) {
 // not be told, comes again when the connection is up.
 func TestUpgradeIsRepeatedOnConnected(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	events := make(chan any, 64)
 	s.OnUpgrade(func(_ int64, state gotgcall.MediaState) { events <- state })
 	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { events <- info.State })
@@ -544,7 +544,7 @@ func TestPlaylistGoesOn(t *testing.T) {
 	text := t.TempDir() + "/text.mp3"
 	require.NoError(t, mediatest.WriteText(text))
 	playlist := []string{both, silent, "missing", text, song, silent, both, song, text}
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	var played []string
 	over := make(chan struct{})
 	var mu sync.Mutex // guards playlist and played
@@ -598,7 +598,7 @@ func TestJumpInAFileIsSkipped(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.play(t, chat, gotgcall.FromFile(dir+"/jump.mkv", gotgcall.EncodeOptions{}), 1)[0].err)
 	at, err := s.Position(chat)
@@ -612,7 +612,7 @@ func TestJumpInAFileIsSkipped(t *testing.T) {
 // fails, and comes back.
 func TestFailedRejoinTellsTheStateOfTheOldConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICETimeouts(time.Second, time.Minute, 100*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Minute, 100*time.Millisecond))
 	st := s.tell()
 	far := s.join(t, chat)
 	_, err := s.Rejoin(chat)
@@ -637,7 +637,7 @@ func TestRejoinOfARadio(t *testing.T) {
 		}
 		return webtest.Answer{Status: "ICY 200 OK", Header: []string{"icy-name: x"}, Framing: webtest.Closing, Body: file, Hang: true}
 	})
-	s := newStage(t, sfutest.Config{}, gotgcall.WithStallTimeout(3*time.Second))
+	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(3*time.Second))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 2*time.Second)

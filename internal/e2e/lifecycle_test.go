@@ -16,12 +16,12 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 func TestOneOfAHundredCreateCallsWins(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	var won atomic.Int32
 	var all sync.WaitGroup
 	for range 100 {
@@ -42,7 +42,7 @@ func TestOneOfAHundredCreateCallsWins(t *testing.T) {
 
 func TestSecondConnectHarmsNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrConnectionExists)
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 1})
@@ -52,7 +52,7 @@ func TestSecondConnectHarmsNothing(t *testing.T) {
 
 func TestFailedConnectFreesTheChat(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	for answer, want := range map[string]error{
 		"":                               gotgcall.ErrInvalidParams,
 		"{}":                             gotgcall.ErrInvalidParams,
@@ -76,7 +76,7 @@ func TestFailedConnectFreesTheChat(t *testing.T) {
 // the others none.
 func TestConnectionEventsSayWhy(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
 	infos := make(chan gotgcall.NetworkInfo, 64)
 	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { infos <- info })
 	next := func(want gotgcall.ConnState) error {
@@ -111,7 +111,7 @@ func TestConnectionEventsSayWhy(t *testing.T) {
 
 func TestUnknownChatIsNotFound(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	for name, err := range everyMethod(s.Client, 7) {
 		require.ErrorIs(t, err, gotgcall.ErrConnectionNotFound, name)
 	}
@@ -119,7 +119,7 @@ func TestUnknownChatIsNotFound(t *testing.T) {
 
 func TestEveryMethodFailsAfterClose(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
@@ -196,7 +196,7 @@ func TestBadSourcesLeaveTheCallAlone(t *testing.T) {
 	good := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "10", Duration: time.Second})
 	require.NoError(t, mediatest.TruncateMP4(good, at("cut.mp4")))
 
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 8}), gotgcall.EncodeOptions{})))
 	var audio gotgcall.EncodeOptions
@@ -232,7 +232,7 @@ func TestBadSourcesLeaveTheCallAlone(t *testing.T) {
 
 func TestVideoOfAnAudioFileIsReportedAbsent(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.mp3", mediatest.AudioSpec{Seconds: 2, CoverArt: true}), gotgcall.EncodeOptions{Tracks: both})))
 	state, err := s.GetState(chat)
@@ -247,7 +247,7 @@ func TestVideoOfAnAudioFileIsReportedAbsent(t *testing.T) {
 // TestSourceSetBeforeConnectPlaysFromItsStart: a bot arms the source, then joins.
 func TestSourceSetBeforeConnectPlaysFromItsStart(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 3}), gotgcall.EncodeOptions{})))
@@ -288,7 +288,7 @@ func TestKilledFFmpegIsACrash(t *testing.T) {
 	t.Parallel()
 	// The script plays, and ends itself as the kernel's out-of-memory killer would.
 	script := fakeFFmpeg(t, `echo last words >&2; ffmpeg "$@" & sleep 1; kill -9 $!; kill -9 $$`)
-	s := newStage(t, sfutest.Config{}, gotgcall.WithFFmpegPath(script))
+	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
 	end := s.awaitEnds(t, 1)[0]
@@ -303,7 +303,7 @@ func TestKilledFFmpegIsACrash(t *testing.T) {
 
 func TestStopEndsWhatPlaysAndFreesTheChat(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60})
 	for range 3 {
 		far := s.join(t, chat)
@@ -319,7 +319,7 @@ func TestStopEndsWhatPlaysAndFreesTheChat(t *testing.T) {
 
 func TestReplacedSourceReportsNoEnd(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	long := tones(t, "long.wav", mediatest.AudioSpec{Seconds: 60})
 	for range 5 {
@@ -335,7 +335,7 @@ func TestReplacedSourceReportsNoEnd(t *testing.T) {
 // TestVerbsInsideCallbacks: any method may be called from a callback, Close too.
 func TestVerbsInsideCallbacks(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 1})
 	played := make(chan struct{})
 	count := 0
@@ -364,7 +364,7 @@ func TestVerbsInsideCallbacks(t *testing.T) {
 func TestNothingIsLeftAfter200Calls(t *testing.T) {
 	// Not parallel: it counts what the process has.
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5})
-	s := newStage(t, sfutest.Config{}, gotgcall.WithSharedUDPMux())
+	s := newStage(t, sfu.Config{}, gotgcall.WithSharedUDPMux())
 	cycle := func(chat int64) {
 		far := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))

@@ -11,14 +11,14 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // TestSoundSurvivesANarrowWay sends a picture of 800 kbit/s and sound over a line of
 // 300 kbit/s for 30 s. The picture gives way.
 func TestSoundSurvivesANarrowWay(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{Up: sfutest.Shape{Rate: 300_000, QueueTime: 500 * time.Millisecond, Delay: 20 * time.Millisecond}})
+	s := newStage(t, sfu.Config{Up: sfu.Shape{Rate: 300_000, QueueTime: 500 * time.Millisecond, Delay: 20 * time.Millisecond}})
 	far := s.join(t, chat)
 	const cmd = `ffmpeg -f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine=frequency=440 -t 30 -c:v libvpx -b:v 800k -deadline realtime -cpu-used 16 -g 50 -c:a libopus -b:a 96k`
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromShell(cmd, both)))
@@ -43,11 +43,11 @@ func TestPictureGoesOnWhenTheWayGetsLonger(t *testing.T) {
 	t.Parallel()
 	const pictures = 20 * 25
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
-	s := newStage(t, sfutest.Config{Up: sfutest.Shape{Delay: 20 * time.Millisecond}})
+	s := newStage(t, sfu.Config{Up: sfu.Shape{Delay: 20 * time.Millisecond}})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
 	s.awaitPosition(t, chat, 3*time.Second)
-	require.NoError(t, far.Network().SetUp(sfutest.Shape{Delay: 170 * time.Millisecond}))
+	require.NoError(t, far.Network().SetUp(sfu.Shape{Delay: 170 * time.Millisecond}))
 	s.awaitEnds(t, 2)
 	_, video := s.leave(t, chat, far)
 	frames, _ := mediatest.AssembleVP8(video)
@@ -60,7 +60,7 @@ func TestPictureGoesOnWhenTheWayGetsLonger(t *testing.T) {
 func TestTwentySecondsOfSilenceAreSurvived(t *testing.T) {
 	t.Parallel()
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 24})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, time.Second)
@@ -82,7 +82,7 @@ func TestTwentySecondsOfSilenceAreSurvived(t *testing.T) {
 func TestVideoLateInACall(t *testing.T) {
 	t.Parallel()
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 2 * time.Second})
-	s := newStage(t, sfutest.Config{IdleVideoGC: 5 * time.Second})
+	s := newStage(t, sfu.Config{IdleVideoGC: 5 * time.Second})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, synthetic.Source{Frames: 600, Size: 200}))
 	s.awaitEnds(t, 1)
@@ -109,13 +109,13 @@ func TestThreeHundredCallsShareSockets(t *testing.T) {
 		}
 	})
 	before := usage(t).descriptors
-	var farEnds [servers]*sfutest.SFU
+	var farEnds [servers]*sfu.SFU
 	for i := range farEnds {
-		farEnds[i], err = sfutest.New(sfutest.Config{ListenIP: fmt.Sprintf("127.0.0.%d", i+1)})
+		farEnds[i], err = sfu.New(sfu.Config{ListenIP: fmt.Sprintf("127.0.0.%d", i+1)})
 		require.NoError(t, err)
 		defer farEnds[i].Close()
 	}
-	var fars []*sfutest.Participant
+	var fars []*sfu.Participant
 	for chat := range int64(calls) {
 		server := farEnds[chat%servers]
 		params, err := client.CreateCall(chat)
@@ -153,11 +153,11 @@ func TestLossIsRepaired(t *testing.T) {
 	for _, c := range []struct{ loss, least float64 }{{0.05, 0.98}, {0.10, 0.97}} {
 		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
 			t.Parallel()
-			var play sfutest.Playout
-			line := sfutest.Shape{Loss: c.loss, Delay: 15 * time.Millisecond}
-			s := newStage(t, sfutest.Config{
+			var play sfu.Playout
+			line := sfu.Shape{Loss: c.loss, Delay: 15 * time.Millisecond}
+			s := newStage(t, sfu.Config{
 				Up: line, Down: line, NACK: true, Seed: 3,
-				OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) { play.Add(p) },
+				OnRTP: func(_ *sfu.Participant, p sfu.Packet) { play.Add(p) },
 			})
 			far := s.join(t, chat)
 			ssrc := far.SSRC()
@@ -200,8 +200,8 @@ func requireInPlace(t *testing.T, sound []mediatest.Packet) {
 // sends to the others, who send only. It disturbs nothing.
 func TestForwardedMediaIsDropped(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{Forward: true})
-	var fars []*sfutest.Participant
+	s := newStage(t, sfu.Config{Forward: true})
+	var fars []*sfu.Participant
 	for chat := range int64(3) {
 		fars = append(fars, s.join(t, chat))
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // logRecorder is a slog.Handler that keeps what is logged.
@@ -72,7 +72,7 @@ func (l *logRecorder) has(key string) bool {
 
 func TestConnectTimeoutIsWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{SilentFor: time.Hour}, gotgcall.WithConnectTimeout(200*time.Millisecond))
+	s := newStage(t, sfu.Config{SilentFor: time.Hour}, gotgcall.WithConnectTimeout(200*time.Millisecond))
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
@@ -87,14 +87,14 @@ func TestConnectTimeoutIsWhatWasAskedFor(t *testing.T) {
 
 func TestStallTimeoutEndsAnOpening(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithStallTimeout(100*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(100*time.Millisecond))
 	s.join(t, chat)
 	require.ErrorIs(t, s.SetStreamSources(chat, hung{make(chan struct{})}), gotgcall.ErrStalled)
 }
 
 func TestICETimeoutsEndALostConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICETimeouts(500*time.Millisecond, time.Second, 100*time.Millisecond))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(500*time.Millisecond, time.Second, 100*time.Millisecond))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
 	require.Equal(t, gotgcall.Connecting, <-s.states)
@@ -115,14 +115,14 @@ func TestICETimeoutsEndALostConnection(t *testing.T) {
 
 func TestNetworkTypesLimitTheWay(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP6))
+	s := newStage(t, sfu.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP6))
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Connect(chat, answer), gotgcall.ErrConnectionFailed, "the server has IPv4 only")
 
-	s = newStage(t, sfutest.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP4))
+	s = newStage(t, sfu.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP4))
 	s.join(t, chat)
 }
 
@@ -131,7 +131,7 @@ func TestICEServersAreAsked(t *testing.T) {
 	stun, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer stun.Close()
-	s := newStage(t, sfutest.Config{}, gotgcall.WithICEServers([]gotgcall.ICEServer{{URLs: []string{"stun:" + stun.LocalAddr().String()}}}))
+	s := newStage(t, sfu.Config{}, gotgcall.WithICEServers([]gotgcall.ICEServer{{URLs: []string{"stun:" + stun.LocalAddr().String()}}}))
 	s.join(t, chat)
 	n, _, err := stun.ReadFrom(make([]byte, 1500))
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestDebugLogsBringPionsLog(t *testing.T) {
 		if on {
 			opts = append(opts, gotgcall.WithDebugLogs())
 		}
-		s := newStage(t, sfutest.Config{}, opts...)
+		s := newStage(t, sfu.Config{}, opts...)
 		far := s.join(t, chat)
 		s.leave(t, chat, far)
 		require.Equal(t, on, log.has("pion"))
@@ -163,7 +163,7 @@ func TestFFmpegStderrIsLogged(t *testing.T) {
 		if on {
 			opts = append(opts, gotgcall.WithFFmpegStderrLog())
 		}
-		s := newStage(t, sfutest.Config{}, opts...)
+		s := newStage(t, sfu.Config{}, opts...)
 		s.join(t, chat)
 		require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromFile(bad, gotgcall.EncodeOptions{})), gotgcall.ErrFile)
 		require.Equal(t, on, log.has("stderr"))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 const both = gotgcall.TrackAudio | gotgcall.TrackVideo
@@ -29,7 +29,7 @@ type watched struct {
 // watch plays a source with both tracks to its end.
 func watch(t *testing.T, src gotgcall.Source) watched {
 	t.Helper()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.Equal(t, []streamEnd{
 		{chat, gotgcall.Video, gotgcall.Camera, nil},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // heard is the order of the tones that a stretch of packets holds, whenever they
@@ -28,7 +28,7 @@ func heard(t *testing.T, packets []mediatest.Packet) []int {
 }
 
 // again joins with a payload and connects with the answer.
-func (s *stage) again(t *testing.T, chat int64, params string) *sfutest.Participant {
+func (s *stage) again(t *testing.T, chat int64, params string) *sfu.Participant {
 	t.Helper()
 	answer, err := s.server.Join(context.Background(), params)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func (s *stage) again(t *testing.T, chat int64, params string) *sfutest.Particip
 // which goes on where it was.
 func TestRejoinOfALiveCallPlaysOn(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	first := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 6}), gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 1500*time.Millisecond)
@@ -65,7 +65,7 @@ func TestRejoinOfALiveCallPlaysOn(t *testing.T) {
 // as it hears of the new join, so what plays is held until the new one is up.
 func TestRejoinWaitsForTheNewConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	first := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 4}), gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 1500*time.Millisecond)
@@ -85,7 +85,7 @@ func TestRejoinWaitsForTheNewConnection(t *testing.T) {
 // TestRejoinOfALostCallGoesOnWhereItWas: position, pause and mute are kept.
 func TestRejoinOfALostCallGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	first := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 2500*time.Millisecond)
@@ -116,7 +116,7 @@ func TestRejoinOfALostCallGoesOnWhereItWas(t *testing.T) {
 
 func TestFailedRejoinLeavesTheOldConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 2}), gotgcall.EncodeOptions{})))
 	_, err := s.Rejoin(chat)

@@ -28,7 +28,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // lockedBuffer is a log that may be read while it is written.
@@ -94,7 +94,7 @@ func TestRTMPBadServers(t *testing.T) {
 			t.Parallel()
 			log := &lockedBuffer{}
 			addr := test.addr(t)
-			s := newStage(t, sfutest.Config{}, gotgcall.WithRTMPRetry(test.retry), gotgcall.WithConnectTimeout(2*time.Second),
+			s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(test.retry), gotgcall.WithConnectTimeout(2*time.Second),
 				gotgcall.WithLogger(slog.New(slog.NewJSONHandler(log, nil))), gotgcall.WithFFmpegStderrLog())
 			infos := make(chan gotgcall.NetworkInfo, 16)
 			s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { infos <- info })
@@ -133,7 +133,7 @@ func TestRTMPWithoutAnEncoder(t *testing.T) {
 		script := "#!/bin/sh\ncase \"$*\" in *no_duration_filesize*) exec " + real +
 			" $(echo \"$*\" | sed 's/ " + encoder + " / none_such /;s/expr:[^ ]*/1/') ;; esac\nexec " + real + " \"$@\"\n"
 		require.NoError(t, os.WriteFile(path, []byte(script), 0o700)) //nolint:gosec // it is a program
-		s := newStage(t, sfutest.Config{}, gotgcall.WithRTMPRetry(time.Hour), gotgcall.WithFFmpegPath(path))
+		s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour), gotgcall.WithFFmpegPath(path))
 		require.NoError(t, s.StartRTMP(chat, "rtmp://"+freeAddr(t)+"/s/"+streamKey))
 		song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 60})
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
@@ -150,7 +150,7 @@ func TestRTMPWithoutAnEncoder(t *testing.T) {
 func TestRTMPFormatIsThatOfTheFirstSource(t *testing.T) {
 	t.Parallel()
 	server := newReceiver(t, streamKey)
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromFile("none.mp4", gotgcall.EncodeOptions{VideoWidth: 1920, VideoHeight: 1080})), gotgcall.ErrFile)
 	require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromShell("cat a.ogg", gotgcall.TrackAudio)), gotgcall.ErrInvalidParams)
@@ -195,7 +195,7 @@ func TestRTMPIsPublishedFromTheStartAgain(t *testing.T) {
 		got <- p
 	})
 	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 60 * time.Second})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
 	s.requireStates(t, gotgcall.Connecting)
@@ -256,7 +256,7 @@ func TestRTMPStopsWhateverHangs(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfutest.Config{})
+			s := newStage(t, sfu.Config{})
 			require.NoError(t, s.StartRTMP(chat, "rtmp://"+test.addr(t)+"/s/"+streamKey))
 			require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 			s.requireStates(t, gotgcall.Connecting)
@@ -277,7 +277,7 @@ func TestRTMPStopsWhateverHangs(t *testing.T) {
 func TestRTMPFailsWhenCutOff(t *testing.T) {
 	t.Parallel()
 	way := newRelay(t, newReceiver(t, streamKey).addr, nil)
-	s := newStage(t, sfutest.Config{}, gotgcall.WithRTMPRetry(0))
+	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
 	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 60 * time.Second})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
@@ -303,7 +303,7 @@ func TestRTMPGivesUpAServerThatReadsNothing(t *testing.T) {
 	atDesk(func() {
 		command(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "nullsrc=s=160x90:r=25:d=60,geq=random(1)*255:128:128", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", noise)
 	})
-	s := newStage(t, sfutest.Config{}, gotgcall.WithRTMPRetry(0))
+	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
 	options := small(both)
 	options.VideoBitrateKbps = 8000
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
@@ -323,7 +323,7 @@ func TestRTMPKeyIsSecret(t *testing.T) {
 	const key = "2099:secret-KEY_4711"
 	server := newReceiver(t, key)
 	log := &lockedBuffer{}
-	s := newStage(t, sfutest.Config{}, gotgcall.WithLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))), gotgcall.WithFFmpegStderrLog())
+	s := newStage(t, sfu.Config{}, gotgcall.WithLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))), gotgcall.WithFFmpegStderrLog())
 	require.NoError(t, s.StartRTMP(chat, server.url(key)))
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 1})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
@@ -387,7 +387,7 @@ func publishRTMPS(t *testing.T, dir string, judge func(*stage)) {
 	})
 	_, port, err := net.SplitHostPort(way.addr())
 	require.NoError(t, err)
-	s := newStage(t, sfutest.Config{}, gotgcall.WithRTMPRetry(time.Hour))
+	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour))
 	require.NoError(t, s.StartRTMP(chat, "rtmps://localhost:"+port+"/s/"+streamKey))
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 2})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
@@ -421,7 +421,7 @@ func TestRTMPToFFmpeg(t *testing.T) {
 	cmd.Stderr = &stderr
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	s := newStage(t, sfutest.Config{}) // until it listens it refuses: that is tried again
+	s := newStage(t, sfu.Config{}) // until it listens it refuses: that is tried again
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+addr+"/s/"+streamKey))
 	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 3 * time.Second})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
@@ -441,7 +441,7 @@ func TestRTMPToFFmpeg(t *testing.T) {
 
 func TestRTMPHasItsOwnMode(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	const url = "rtmp://127.0.0.1:9/s/" + streamKey
 	require.NoError(t, s.StartRTMP(chat, url))
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrWrongMode)

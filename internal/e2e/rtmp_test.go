@@ -14,7 +14,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 const streamKey = "2099:AbCdEf-streamKEY_9"
@@ -50,7 +50,7 @@ func TestRTMPCarriesAMovie(t *testing.T) {
 	t.Parallel()
 	server := newReceiver(t, streamKey)
 	path := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 120, Height: 90, FPS: "25", Duration: 6 * time.Second})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	options := small(both)
 	options.VideoWidth, options.VideoHeight = 320, 180
@@ -106,7 +106,7 @@ func TestRTMPOutlivesWhatPlays(t *testing.T) {
 	server := newReceiver(t, streamKey)
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 20})
 	silent := movie(t, "silent.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second, NoAudio: true})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
@@ -202,7 +202,7 @@ func TestRTMPIsPublishedAgain(t *testing.T) {
 	server := newReceiver(t, streamKey)
 	way := newRelay(t, server.addr, nil)
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 5})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)

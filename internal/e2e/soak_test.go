@@ -25,7 +25,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 const (
@@ -51,9 +51,9 @@ func TestSoak(t *testing.T) {
 	debug.SetTraceback("all") // of a verb that hangs
 
 	s := &soak{
-		good:  soakServer(t, sfutest.Config{Seed: seed}),
-		lossy: soakServer(t, sfutest.Config{Seed: seed, NACK: true, Up: sfutest.Shape{MediaLoss: 0.05, Delay: 20 * time.Millisecond}}),
-		wrong: soakServer(t, sfutest.Config{Seed: seed, WrongFingerprint: true}),
+		good:  soakServer(t, sfu.Config{Seed: seed}),
+		lossy: soakServer(t, sfu.Config{Seed: seed, NACK: true, Up: sfu.Shape{MediaLoss: 0.05, Delay: 20 * time.Millisecond}}),
+		wrong: soakServer(t, sfu.Config{Seed: seed, WrongFingerprint: true}),
 		until: time.Now().Add(duration), longest: make(map[string]time.Duration), results: make(map[string]int),
 		stories: make([][]string, soakCalls),
 	}
@@ -78,7 +78,7 @@ func TestSoak(t *testing.T) {
 	}
 	all.Wait()
 	require.NoError(t, s.timed("Close", s.Close))
-	for _, server := range []*sfutest.SFU{s.good, s.lossy, s.wrong} {
+	for _, server := range []*sfu.SFU{s.good, s.lossy, s.wrong} {
 		require.NoError(t, server.Close())
 	}
 	for name, d := range s.longest {
@@ -103,9 +103,9 @@ func orDefault(variable, value string) string {
 	return value
 }
 
-func soakServer(t *testing.T, cfg sfutest.Config) *sfutest.SFU {
+func soakServer(t *testing.T, cfg sfu.Config) *sfu.SFU {
 	cfg.TransportTimeout = 4 * time.Second
-	server, err := sfutest.New(cfg)
+	server, err := sfu.New(cfg)
 	require.NoError(t, err)
 	return server
 }
@@ -113,7 +113,7 @@ func soakServer(t *testing.T, cfg sfutest.Config) *sfutest.SFU {
 // soak is what the lives have in common.
 type soak struct {
 	*gotgcall.Client
-	good, lossy, wrong *sfutest.SFU
+	good, lossy, wrong *sfu.SFU
 	until              time.Time
 	sources            map[string]gotgcall.Source
 
@@ -224,7 +224,7 @@ type soakLife struct {
 	t    *testing.T
 	chat int64
 	rand *rand.Rand
-	far  *sfutest.Participant // the latest, or nil
+	far  *sfu.Participant // the latest, or nil
 }
 
 // step does one thing, then waits for a moment.

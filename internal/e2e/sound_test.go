@@ -8,7 +8,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // TestSoundArrivesWholeAndInTime plays 20 s of a sweep, or of tones that change each
@@ -42,7 +42,7 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 			}
 			path := file(t, c.name, c.spec)
 			watch := watchMachine(t)
-			s := newStage(t, sfutest.Config{})
+			s := newStage(t, sfu.Config{})
 			far := s.join(t, chat)
 			ends := s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)
 			require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, ends)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/internal/webtest"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 func TestRadioPlaysOnInACallAndEndsWithTheReason(t *testing.T) {
@@ -38,7 +38,7 @@ func TestRadioPlaysOnInACallAndEndsWithTheReason(t *testing.T) {
 		}
 	})
 	const stall = 2 * time.Second
-	s := newStage(t, sfutest.Config{}, gotgcall.WithStallTimeout(stall))
+	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(stall))
 	s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
 	end := s.awaitEnds(t, 1)[0]
@@ -63,7 +63,7 @@ func TestFileThatIsLostInACallIsAnError(t *testing.T) {
 		a.Cut = len(file) / 2
 		return a
 	})
-	s := newStage(t, sfutest.Config{}, gotgcall.WithStallTimeout(2*time.Second))
+	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(2*time.Second))
 	s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
 	end := s.awaitEnds(t, 1)[0]
@@ -87,7 +87,7 @@ func TestPolicyAndCertificateOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfutest.Config{}, test.options...)
+			s := newStage(t, sfu.Config{}, test.options...)
 			_, err := s.CreateCall(chat)
 			require.NoError(t, err)
 			err = s.SetStreamSources(chat, source)
@@ -116,7 +116,7 @@ func TestRTMPSourcePlaysByAForwarderThatThePolicySaw(t *testing.T) {
 		return nil
 	}
 	for _, options := range [][]gotgcall.Option{nil, {gotgcall.WithURLPolicy(policy)}} {
-		s := newStage(t, sfutest.Config{}, options...)
+		s := newStage(t, sfu.Config{}, options...)
 		s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL("rtmp://"+server.addr+"/s/src", gotgcall.EncodeOptions{})))
 		require.Eventually(t, func() bool {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // awaitPosition waits until a call has played to a position.
@@ -47,7 +47,7 @@ func (s *stage) awaitPosition(t testing.TB, chat int64, position time.Duration) 
 func TestSeekLeavesNoHole(t *testing.T) {
 	t.Parallel()
 	path := sweep(t, "a.mp3", mediatest.AudioSpec{Seconds: 22})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 2500*time.Millisecond)
@@ -90,7 +90,7 @@ func TestSwitchLeavesNoHoleOnTheWire(t *testing.T) {
 	const sources = 5
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second, Sweep: true})
 	watch := watchMachine(t)
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	for range sources {
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
@@ -142,7 +142,7 @@ func TestSwitchLeavesNoHoleOnTheWire(t *testing.T) {
 
 func TestSeekPastTheEndEndsTheSource(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.ErrorIs(t, s.SeekBy(chat, 1), gotgcall.ErrNoSource)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20}), gotgcall.EncodeOptions{})))
@@ -158,7 +158,7 @@ func TestSeekPastTheEndEndsTheSource(t *testing.T) {
 func TestPauseIsFrameExactOnTheWire(t *testing.T) {
 	t.Parallel()
 	path := sweep(t, "a.wav", mediatest.AudioSpec{Seconds: 4})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
 	for _, at := range []time.Duration{time.Second, 2500 * time.Millisecond} {
@@ -189,7 +189,7 @@ func TestSenderReportsHoldThroughEverything(t *testing.T) {
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
 	var mu sync.Mutex
 	reports := make(map[uint32][]*rtcp.SenderReport)
-	s := newStage(t, sfutest.Config{OnRTCP: func(_ *sfutest.Participant, packets []rtcp.Packet, _ time.Time) {
+	s := newStage(t, sfu.Config{OnRTCP: func(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, p := range packets {
@@ -230,7 +230,7 @@ func TestSenderReportsHoldThroughEverything(t *testing.T) {
 func TestHammer(t *testing.T) {
 	// Not parallel: 200 encoders leave no processor to who measures time.
 	long := tones(t, "long.wav", mediatest.AudioSpec{Seconds: 20})
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	var switches, others sync.WaitGroup
 	stop := make(chan struct{})
@@ -294,7 +294,7 @@ func (h hung) Open(ctx context.Context, _ gotgcall.Env) (gotgcall.Stream, error)
 
 func TestStopPreemptsAHangingOpen(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	far := s.join(t, chat)
 	src := hung{make(chan struct{})}
 	result := make(chan error)
@@ -333,7 +333,7 @@ func TestStopPreemptsAServerThatHangs(t *testing.T) {
 			accepted <- conn
 		}
 	}()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	s.join(t, chat)
 	result := make(chan error)
 	go func() {
@@ -347,7 +347,7 @@ func TestStopPreemptsAServerThatHangs(t *testing.T) {
 
 func TestStopPreemptsConnect(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{SilentFor: time.Hour})
+	s := newStage(t, sfu.Config{SilentFor: time.Hour})
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
@@ -365,7 +365,7 @@ func TestStopPreemptsConnect(t *testing.T) {
 func TestStopKillsWhatIgnoresSignals(t *testing.T) {
 	t.Parallel()
 	script := fakeFFmpeg(t, `trap '' TERM INT HUP; sleep 3600 & ffmpeg "$@"; sleep 3600`)
-	s := newStage(t, sfutest.Config{}, gotgcall.WithFFmpegPath(script))
+	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{})))
 	s.leave(t, chat, far)
@@ -374,7 +374,7 @@ func TestStopKillsWhatIgnoresSignals(t *testing.T) {
 
 func TestCloseDoesNotWaitForACallbackThatBlocks(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	release, blocked := make(chan struct{}), make(chan struct{})
 	var late atomic.Bool
 	s.OnConnectionChange(func(int64, gotgcall.NetworkInfo) {
@@ -397,7 +397,7 @@ func TestCloseDoesNotWaitForACallbackThatBlocks(t *testing.T) {
 
 func TestCancelledContextsLeaveTheCallAsItWas(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{SilentFor: 500 * time.Millisecond})
+	s := newStage(t, sfu.Config{SilentFor: 500 * time.Millisecond})
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
@@ -423,7 +423,7 @@ func TestCancelledContextsLeaveTheCallAsItWas(t *testing.T) {
 func TestStatsTellWhatWasSentAndHeard(t *testing.T) {
 	t.Parallel()
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 4 * time.Second})
-	s := newStage(t, sfutest.Config{NACK: true, Up: sfutest.Shape{MediaLoss: 0.1}, Seed: 7})
+	s := newStage(t, sfu.Config{NACK: true, Up: sfu.Shape{MediaLoss: 0.1}, Seed: 7})
 	far := s.join(t, chat)
 	before, err := s.Stats(chat)
 	require.NoError(t, err)
@@ -527,7 +527,7 @@ func TestLoggerMayAskTheClient(t *testing.T) {
 
 func TestUpgradeTellsWhatTheBotShows(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfutest.Config{})
+	s := newStage(t, sfu.Config{})
 	states := make(chan gotgcall.MediaState, 64)
 	s.OnUpgrade(func(_ int64, state gotgcall.MediaState) { states <- state })
 	s.join(t, chat)
@@ -560,7 +560,7 @@ func TestSeekAsFarAsTheNumbersGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfutest.Config{})
+			s := newStage(t, sfu.Config{})
 			s.join(t, chat)
 			for way, seek := range map[string]func() error{
 				"by":        func() error { return s.SeekBy(chat, math.MaxInt64) },

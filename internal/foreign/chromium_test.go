@@ -12,7 +12,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // openBrowser starts Chromium with a script. It ends with the test.
@@ -70,7 +70,7 @@ func (h heardByBrowser) skew(t *testing.T) float64 {
 }
 
 // play plays a movie through a server into a browser, and says what that heard, and what reached the server.
-func play(t *testing.T, cfg sfutest.Config, spec mediatest.MovieSpec) (heardByBrowser, sfutest.PlayoutReport) {
+func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowser, sfu.PlayoutReport) {
 	t.Helper()
 
 	const chat = int64(-1001234567890)
@@ -78,10 +78,10 @@ func play(t *testing.T, cfg sfutest.Config, spec mediatest.MovieSpec) (heardByBr
 	path := t.TempDir() + "/movie.mp4"
 	require.NoError(t, mediatest.MakeMovie(t.Context(), "ffmpeg", path, spec))
 
-	var arrived sfutest.Playout
+	var arrived sfu.Playout
 
-	cfg.OnRTP = func(_ *sfutest.Participant, pkt sfutest.Packet) { arrived.Add(pkt) }
-	server, err := sfutest.New(cfg)
+	cfg.OnRTP = func(_ *sfu.Participant, pkt sfu.Packet) { arrived.Add(pkt) }
+	server, err := sfu.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 
@@ -134,7 +134,7 @@ type demands struct {
 	skew      float64 // of picture and sound, at most, in milliseconds
 }
 
-func (d demands) check(t *testing.T, got heardByBrowser, arrived sfutest.PlayoutReport, frames int) error {
+func (d demands) check(t *testing.T, got heardByBrowser, arrived sfu.PlayoutReport, frames int) error {
 	t.Helper()
 
 	concealed, skew := got.concealed(t), got.skew(t)
@@ -172,13 +172,13 @@ func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 	spec := mediatest.MovieSpec{Width: 640, Height: 360, Duration: 10 * time.Second, Tones: true}
 
 	for name, test := range map[string]struct {
-		cfg sfutest.Config
+		cfg sfu.Config
 		demands
 	}{
-		"good line": {sfutest.Config{}, demands{decoded: 0.99, concealed: 0.005, skew: 40}},
+		"good line": {sfu.Config{}, demands{decoded: 0.99, concealed: 0.005, skew: 40}},
 		// Lost sound is not repeated, and the browser stretches what it has.
-		"lossy line": {sfutest.Config{
-			NACK: true, Up: sfutest.Shape{MediaLoss: 0.05, Delay: 30 * time.Millisecond}, Seed: 1,
+		"lossy line": {sfu.Config{
+			NACK: true, Up: sfu.Shape{MediaLoss: 0.05, Delay: 30 * time.Millisecond}, Seed: 1,
 		}, demands{decoded: 0.98, concealed: 0.10, freezes: 1, skew: 150}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,9 +205,9 @@ func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 // TestChromiumPassesTheStrictestServer: it joins as Telegram's web clients do. What that server demands is then
 // not only what our own client happens to do.
 func TestChromiumPassesTheStrictestServer(t *testing.T) {
-	cfg := sfutest.Config{TelegramTest: true, ICE: sfutest.Controlled, NACK: true}
+	cfg := sfu.Config{Strict: true, ICE: sfu.Controlled, NACK: true}
 	ear := newEar(&cfg)
-	server, err := sfutest.New(cfg)
+	server, err := sfu.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/mediatest"
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // member is a foreign client in a process of its own.
@@ -92,9 +92,9 @@ type ear struct {
 	packets map[uint32][]mediatest.Packet
 }
 
-func newEar(cfg *sfutest.Config) *ear {
+func newEar(cfg *sfu.Config) *ear {
 	e := &ear{packets: map[uint32][]mediatest.Packet{}}
-	cfg.OnRTP = func(_ *sfutest.Participant, p sfutest.Packet) {
+	cfg.OnRTP = func(_ *sfu.Participant, p sfu.Packet) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.packets[p.Header.SSRC] = append(e.packets[p.Header.SSRC],
@@ -164,16 +164,16 @@ func (e *ear) checkVideo(t *testing.T, join string) {
 func TestTgcallsIsHeardAndSeen(t *testing.T) {
 	t.Parallel()
 
-	for name, cfg := range map[string]sfutest.Config{
-		"lite":        {ICE: sfutest.Lite},
-		"controlled":  {ICE: sfutest.Controlled},
-		"controlling": {ICE: sfutest.Controlling},
+	for name, cfg := range map[string]sfu.Config{
+		"lite":        {ICE: sfu.Lite},
+		"controlled":  {ICE: sfu.Controlled},
+		"controlling": {ICE: sfu.Controlling},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			ear := newEar(&cfg)
-			server, err := sfutest.New(cfg)
+			server, err := sfu.New(cfg)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, server.Close()) })
 

@@ -15,9 +15,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,15 +31,15 @@ func config() peer.Config {
 }
 
 // dial joins a server and connects to it.
-func dial(ctx context.Context, t *testing.T, server *sfutest.SFU, cfg peer.Config) (*peer.Conn, *sfutest.Participant, error) {
+func dial(ctx context.Context, t *testing.T, server *sfu.SFU, cfg peer.Config) (*peer.Conn, *sfu.Participant, error) {
 	t.Helper()
 	return dialEdited(ctx, t, server, cfg, nil)
 }
 
 // dialEdited is dial after prepare has seen, or changed, what is there before it.
 func dialEdited(
-	ctx context.Context, t *testing.T, server *sfutest.SFU, cfg peer.Config, prepare func(*jsonparams.Response, *sfutest.Participant),
-) (*peer.Conn, *sfutest.Participant, error) {
+	ctx context.Context, t *testing.T, server *sfu.SFU, cfg peer.Config, prepare func(*jsonparams.Response, *sfu.Participant),
+) (*peer.Conn, *sfu.Participant, error) {
 	t.Helper()
 	id, err := peer.NewIdentity(nil)
 	require.NoError(t, err)
@@ -59,9 +59,9 @@ func dialEdited(
 	return conn, server.Participant(id.AudioSSRC), err
 }
 
-func newServer(t *testing.T, cfg sfutest.Config) *sfutest.SFU {
+func newServer(t *testing.T, cfg sfu.Config) *sfu.SFU {
 	t.Helper()
-	server, err := sfutest.New(cfg)
+	server, err := sfu.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	return server
@@ -80,31 +80,31 @@ func play(t *testing.T, conn *peer.Conn) {
 
 func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 	t.Parallel()
-	for name, cfg := range map[string]sfutest.Config{
-		"controlling server":       {ICE: sfutest.Controlling},
-		"controlled server":        {ICE: sfutest.Controlled},
-		"lite server":              {ICE: sfutest.Lite},
-		"server waits for hello":   {DTLSRole: sfutest.ServerRole},
-		"telegram's test server":   {TelegramTest: true},
+	for name, cfg := range map[string]sfu.Config{
+		"controlling server":       {ICE: sfu.Controlling},
+		"controlled server":        {ICE: sfu.Controlled},
+		"lite server":              {ICE: sfu.Lite},
+		"server waits for hello":   {DTLSRole: sfu.ServerRole},
+		"telegram's test server":   {Strict: true},
 		"unroutable ipv6 first":    {UnroutableIPv6: true},
 		"no audio in the answer":   {OmitAudio: true},
 		"errors for the first 2 s": {AnswerErrorsFor: 2 * time.Second},
 		"silent for the first 2 s": {SilentFor: 2 * time.Second},
 		"errors for the first 8 s": {AnswerErrorsFor: 8 * time.Second},
-		"silent, then lite":        {SilentFor: 4 * time.Second, ICE: sfutest.Lite},
-		"lite, waits for hello":    {ICE: sfutest.Lite, DTLSRole: sfutest.ServerRole},
-		"controlled, waits":        {ICE: sfutest.Controlled, DTLSRole: sfutest.ServerRole},
-		"test server, lite":        {TelegramTest: true, ICE: sfutest.Lite},
-		"test server, controlled":  {TelegramTest: true, ICE: sfutest.Controlled},
-		"drops our first role":     {ICE: sfutest.Controlled, DropRoleConflicts: true},
-		"drops it, test server":    {ICE: sfutest.Controlled, DropRoleConflicts: true, TelegramTest: true},
+		"silent, then lite":        {SilentFor: 4 * time.Second, ICE: sfu.Lite},
+		"lite, waits for hello":    {ICE: sfu.Lite, DTLSRole: sfu.ServerRole},
+		"controlled, waits":        {ICE: sfu.Controlled, DTLSRole: sfu.ServerRole},
+		"test server, lite":        {Strict: true, ICE: sfu.Lite},
+		"test server, controlled":  {Strict: true, ICE: sfu.Controlled},
+		"drops our first role":     {ICE: sfu.Controlled, DropRoleConflicts: true},
+		"drops it, test server":    {ICE: sfu.Controlled, DropRoleConflicts: true, Strict: true},
 		"drops our second role":    {SilentFor: 4 * time.Second, DropRoleConflicts: true},
 		"aes-256-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM}},
 		"aes-128-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}},
 		"aes-128-cm only":          {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}},
 		"chatter on the channel":   {Chatter: true, SenderVideoHeight: 720, REMB: 500_000},
-		"delay and loss":           {Up: sfutest.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, Down: sfutest.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, NACK: true},
-		"reordering, duplicates":   {Up: sfutest.Shape{Reorder: 0.1, Duplicate: 0.1}, Down: sfutest.Shape{Reorder: 0.1, Duplicate: 0.1}},
+		"delay and loss":           {Up: sfu.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, Down: sfu.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, NACK: true},
+		"reordering, duplicates":   {Up: sfu.Shape{Reorder: 0.1, Duplicate: 0.1}, Down: sfu.Shape{Reorder: 0.1, Duplicate: 0.1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +126,7 @@ func TestDialTakesTurnsOnASharedSocket(t *testing.T) {
 	t.Parallel()
 	cfg := config()
 	cfg.Sockets = peer.NewSocketPool(cfg)
-	for _, mode := range []sfutest.Config{{ICE: sfutest.Lite}, {ICE: sfutest.Controlled, DropRoleConflicts: true}} {
+	for _, mode := range []sfu.Config{{ICE: sfu.Lite}, {ICE: sfu.Controlled, DropRoleConflicts: true}} {
 		conn, far, err := dial(t.Context(), t, newServer(t, mode), cfg)
 		require.NoError(t, err)
 		play(t, conn)
@@ -142,7 +142,7 @@ func TestDialFindsTheOneOfManyCandidates(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	_, _, err := dialEdited(ctx, t, newServer(t, sfutest.Config{}), config(), func(r *jsonparams.Response, _ *sfutest.Participant) {
+	_, _, err := dialEdited(ctx, t, newServer(t, sfu.Config{}), config(), func(r *jsonparams.Response, _ *sfu.Participant) {
 		good := r.Transport.Candidates[0]
 		r.Transport.Candidates = nil
 		for i := range 31 {
@@ -158,7 +158,7 @@ func TestDialFindsTheOneOfManyCandidates(t *testing.T) {
 
 func TestDialRefusesAnotherCertificate(t *testing.T) {
 	t.Parallel()
-	_, far, err := dial(t.Context(), t, newServer(t, sfutest.Config{WrongFingerprint: true}), config())
+	_, far, err := dial(t.Context(), t, newServer(t, sfu.Config{WrongFingerprint: true}), config())
 	require.ErrorIs(t, err, models.ErrConnectionFailed)
 	require.ErrorContains(t, err, "fingerprint")
 	select {
@@ -172,7 +172,7 @@ func TestDialGivesUpWithTheCauseOfItsContext(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("called off")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	server := newServer(t, sfutest.Config{SilentFor: time.Hour})
+	server := newServer(t, sfu.Config{SilentFor: time.Hour})
 	time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
 	_, _, err := dial(ctx, t, server, config())
 	require.ErrorIs(t, err, cause)
@@ -182,16 +182,16 @@ func TestDialGivesUpWithTheCauseOfItsContext(t *testing.T) {
 // every 2 s, and what was sent gets sender reports whose two times agree.
 func TestStreamsStayAliveAndAreReported(t *testing.T) {
 	t.Parallel()
-	padding := make(chan sfutest.Packet, 64)
+	padding := make(chan sfu.Packet, 64)
 	reports := make(chan *rtcp.SenderReport, 64)
-	server := newServer(t, sfutest.Config{
+	server := newServer(t, sfu.Config{
 		IdleVideoGC: 5 * time.Second,
-		OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
+		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 			if p.Header.Padding {
 				padding <- p
 			}
 		},
-		OnRTCP: func(_ *sfutest.Participant, packets []rtcp.Packet, _ time.Time) {
+		OnRTCP: func(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
 			for _, p := range packets {
 				if sr, ok := p.(*rtcp.SenderReport); ok {
 					reports <- sr
@@ -228,12 +228,12 @@ func TestStreamsStayAliveAndAreReported(t *testing.T) {
 // TestLostPacketsAreSentAgain: NACKed video comes back on the announced RTX SSRC.
 func TestLostPacketsAreSentAgain(t *testing.T) {
 	t.Parallel()
-	again := make(chan sfutest.Packet, 1024)
-	server := newServer(t, sfutest.Config{
+	again := make(chan sfu.Packet, 1024)
+	server := newServer(t, sfu.Config{
 		NACK: true,
-		Up:   sfutest.Shape{Loss: 0.2},
+		Up:   sfu.Shape{Loss: 0.2},
 		Seed: 1,
-		OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
+		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 			if p.Header.PayloadType == jsonparams.PayloadTypeRTX {
 				again <- p
 			}

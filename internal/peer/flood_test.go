@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/models"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 func heap() int {
@@ -25,7 +25,7 @@ func heap() int {
 
 // ask sends what the server wants and plays pictures until it is obeyed, which shows
 // that all it said before was read too.
-func ask(t *testing.T, conn *peer.Conn, far *sfutest.Participant, height int) {
+func ask(t *testing.T, conn *peer.Conn, far *sfu.Participant, height int) {
 	t.Helper()
 	var before, now models.Stats
 	conn.Stats(&before)
@@ -44,9 +44,9 @@ func ask(t *testing.T, conn *peer.Conn, far *sfutest.Participant, height int) {
 // kept for it.
 func TestFloodOnTheDataChannelLeavesNothing(t *testing.T) {
 	const conns = 8
-	server := newServer(t, sfutest.Config{})
+	server := newServer(t, sfu.Config{})
 	large := `{"colibriClass":"SenderVideoConstraints","x":"` + strings.Repeat("x", 255<<10) + `"}`
-	flood := func(conn *peer.Conn, far *sfutest.Participant, most int) {
+	flood := func(conn *peer.Conn, far *sfu.Participant, most int) {
 		for range most {
 			require.NoError(t, far.SendData(large))
 			for range 100 {
@@ -58,7 +58,7 @@ func TestFloodOnTheDataChannelLeavesNothing(t *testing.T) {
 	}
 	var all [conns]struct {
 		*peer.Conn
-		far *sfutest.Participant
+		far *sfu.Participant
 	}
 	for i := range all {
 		var err error
@@ -98,7 +98,7 @@ func kept(t *testing.T, flood func()) int {
 // TestFloodOfRTCPLeavesNothing: reports, key frame requests, bitrate limits and unknown
 // types, all of one stream. Media flows on, and no memory is kept.
 func TestFloodOfRTCPLeavesNothing(t *testing.T) {
-	conn, far, err := dial(t.Context(), t, newServer(t, sfutest.Config{}), config())
+	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), config())
 	require.NoError(t, err)
 	video := far.SSRC() + 1
 	unknown := rtcp.RawPacket{0x80, 210, 0, 1, 0, 0, 0, 1}
@@ -130,10 +130,10 @@ func TestFloodOfRTCPLeavesNothing(t *testing.T) {
 // their stream alive, and they come back with a key frame.
 func TestNobodyWatches(t *testing.T) {
 	t.Parallel()
-	packets := make(chan sfutest.Packet, 1<<14)
-	server := newServer(t, sfutest.Config{
+	packets := make(chan sfu.Packet, 1<<14)
+	server := newServer(t, sfu.Config{
 		IdleVideoGC: 5 * time.Second,
-		OnRTP: func(p *sfutest.Participant, packet sfutest.Packet) {
+		OnRTP: func(p *sfu.Participant, packet sfu.Packet) {
 			if packet.Header.SSRC == p.SSRC()+1 {
 				packets <- packet
 			}

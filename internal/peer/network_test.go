@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 // broadcast writes sound and 25 pictures a second of 800 kbit/s, with a key frame
@@ -49,14 +49,14 @@ func shed(conn *peer.Conn) uint64 {
 // five in which every picture is sent.
 func TestPictureSurvivesALongerWay(t *testing.T) {
 	t.Parallel()
-	line := sfutest.Shape{Delay: 20 * time.Millisecond}
-	for name, cfg := range map[string]sfutest.Config{
+	line := sfu.Shape{Delay: 20 * time.Millisecond}
+	for name, cfg := range map[string]sfu.Config{
 		"plain":                  {Up: line},
-		"telegram's test server": {Up: line, TelegramTest: true},
-		"coarse feedback":        {Up: line, Feedback: sfutest.Feedback{Coarse: true}},
-		"feedback on video":      {Up: line, Feedback: sfutest.Feedback{Video: true, FixedCount: true}},
-		"reference time wraps":   {Up: line, Feedback: sfutest.Feedback{Reference: 1<<24 - 100}},
-		"swapped feedback":       {Up: line, Feedback: sfutest.Feedback{Swap: true}},
+		"telegram's test server": {Up: line, Strict: true},
+		"coarse feedback":        {Up: line, Feedback: sfu.Feedback{Coarse: true}},
+		"feedback on video":      {Up: line, Feedback: sfu.Feedback{Video: true, FixedCount: true}},
+		"reference time wraps":   {Up: line, Feedback: sfu.Feedback{Reference: 1<<24 - 100}},
+		"swapped feedback":       {Up: line, Feedback: sfu.Feedback{Swap: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +67,7 @@ func TestPictureSurvivesALongerWay(t *testing.T) {
 			clean := 0
 			broadcast(t, conn, func(pictures int) bool {
 				if pictures == 3*second {
-					require.NoError(t, far.Network().SetUp(sfutest.Shape{Delay: 170 * time.Millisecond}))
+					require.NoError(t, far.Network().SetUp(sfu.Shape{Delay: 170 * time.Millisecond}))
 				}
 				if pictures <= 4*second {
 					return false
@@ -83,7 +83,7 @@ func TestPictureSurvivesALongerWay(t *testing.T) {
 			var stats models.Stats
 			conn.Stats(&stats)
 			t.Logf("%d pictures were held back, %d kbit/s arrive", heldBack, stats.Bandwidth/1000)
-			require.Equal(t, !cfg.TelegramTest, stats.Bandwidth > 0, "feedback that can be read")
+			require.Equal(t, !cfg.Strict, stats.Bandwidth > 0, "feedback that can be read")
 			require.Equal(t, 5*second, clean, "pictures sent in a row")
 		})
 	}
@@ -98,10 +98,10 @@ func TestDatagramsFitTheLeastMTU(t *testing.T) {
 	var mu sync.Mutex
 	largest := map[uint8]int{}
 	again := make(chan struct{}, 1024)
-	server := newServer(t, sfutest.Config{
-		NACK: true, Up: sfutest.Shape{Loss: 0.2}, Seed: 1,
+	server := newServer(t, sfu.Config{
+		NACK: true, Up: sfu.Shape{Loss: 0.2}, Seed: 1,
 		SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM},
-		OnRTP: func(_ *sfutest.Participant, p sfutest.Packet) {
+		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 			mu.Lock()
 			defer mu.Unlock()
 			largest[p.Header.PayloadType] = max(largest[p.Header.PayloadType], p.Size+headers)

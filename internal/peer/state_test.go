@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
-	"github.com/gotgcall/gotgcall/sfutest"
 )
 
 type change struct {
@@ -33,18 +33,18 @@ func TestTimeoutSaysHowFarItCame(t *testing.T) {
 	t.Parallel()
 	cause := errors.Join(models.ErrConnectionTimeout, errors.New("not up in time"))
 	for name, c := range map[string]struct {
-		server sfutest.Config
-		edit   func(*jsonparams.Response, *sfutest.Participant)
+		server sfu.Config
+		edit   func(*jsonparams.Response, *sfu.Participant)
 		within time.Duration
 		word   string
 	}{
-		"silent":         {sfutest.Config{SilentFor: time.Hour}, nil, time.Second, "ice: the server answers none of our checks"},
-		"silent for two": {sfutest.Config{SilentFor: time.Hour}, nil, 8 * time.Second, "ice: the server answers none of our checks"},
-		"errors":         {sfutest.Config{AnswerErrorsFor: time.Hour}, nil, time.Second, "ice: the server answers none of our checks"},
-		"lite":           {sfutest.Config{ICE: sfutest.Lite}, nil, 1500 * time.Millisecond, "nominates no candidate pair"},
+		"silent":         {sfu.Config{SilentFor: time.Hour}, nil, time.Second, "ice: the server answers none of our checks"},
+		"silent for two": {sfu.Config{SilentFor: time.Hour}, nil, 8 * time.Second, "ice: the server answers none of our checks"},
+		"errors":         {sfu.Config{AnswerErrorsFor: time.Hour}, nil, time.Second, "ice: the server answers none of our checks"},
+		"lite":           {sfu.Config{ICE: sfu.Lite}, nil, 1500 * time.Millisecond, "nominates no candidate pair"},
 		"two clients": {
-			sfutest.Config{DTLSRole: sfutest.ClientRole},
-			func(r *jsonparams.Response, _ *sfutest.Participant) { r.Transport.Passive = true },
+			sfu.Config{DTLSRole: sfu.ClientRole},
+			func(r *jsonparams.Response, _ *sfu.Participant) { r.Transport.Passive = true },
 			2 * time.Second, "dtls: the handshake is not over",
 		},
 	} {
@@ -65,7 +65,7 @@ func TestShortTimeoutsDoNotBoundDial(t *testing.T) {
 	t.Parallel()
 	cfg, changes := observed()
 	cfg.Disconnected, cfg.Failed = 300*time.Millisecond, 300*time.Millisecond
-	_, _, err := dial(t.Context(), t, newServer(t, sfutest.Config{SilentFor: 9 * time.Second}), cfg)
+	_, _, err := dial(t.Context(), t, newServer(t, sfu.Config{SilentFor: 9 * time.Second}), cfg)
 	require.NoError(t, err)
 	require.Empty(t, changes)
 }
@@ -78,7 +78,7 @@ func TestSilenceBeforeTheConnectionIsUp(t *testing.T) {
 	cfg.Disconnected, cfg.Failed = 300*time.Millisecond, 20*time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	_, _, err := dial(ctx, t, newServer(t, sfutest.Config{HandshakeBlackOut: time.Second}), cfg)
+	_, _, err := dial(ctx, t, newServer(t, sfu.Config{HandshakeBlackOut: time.Second}), cfg)
 	require.NoError(t, err)
 	require.Empty(t, changes)
 }
@@ -86,7 +86,7 @@ func TestSilenceBeforeTheConnectionIsUp(t *testing.T) {
 func TestSilenceIsReportedAndEnds(t *testing.T) {
 	t.Parallel()
 	cfg, changes := observed()
-	conn, far, err := dial(t.Context(), t, newServer(t, sfutest.Config{}), cfg)
+	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
 	require.NoError(t, err)
 
 	far.Network().Silence(true)
@@ -113,7 +113,7 @@ func TestSilenceIsReportedAndEnds(t *testing.T) {
 func TestKickSaysSo(t *testing.T) {
 	t.Parallel()
 	cfg, changes := observed()
-	conn, far, err := dial(t.Context(), t, newServer(t, sfutest.Config{}), cfg)
+	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
 	require.NoError(t, err)
 	far.Kick()
 	got := <-changes

@@ -1,4 +1,4 @@
-// Package subprocess runs a [sfutest] server in a process of its own, so that a
+// Package subprocess runs a [sfu] server in a process of its own, so that a
 // benchmark measures the library alone and a test has a network in between.
 //
 // The process is the test binary itself: its TestMain calls [Main] first.
@@ -13,7 +13,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/gotgcall/gotgcall/sfutest"
+	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
 // The environment of the server's process.
@@ -37,7 +37,7 @@ func Main() {
 
 // serve answers join payloads, one a line, until the input ends.
 func serve(in io.Reader, out io.Writer) error {
-	server, err := sfutest.New(sfutest.Config{
+	server, err := sfu.New(sfu.Config{
 		ListenIP: os.Getenv(listenVariable), Forward: os.Getenv(forwardVariable) != "",
 	})
 	if err != nil {

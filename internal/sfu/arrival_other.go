@@ -1,0 +1,14 @@
+//go:build !linux
+
+package sfu
+
+import (
+	"net"
+	"time"
+)
+
+const arrivalSpace = 0
+
+func stampArrivals(*net.UDPConn) {}
+
+func arrivalOf(_ []byte, now time.Time) time.Time { return now }

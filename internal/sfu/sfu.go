@@ -1,0 +1,234 @@
+package sfu
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// maxParticipants bounds one call.
+	maxParticipants = 2048
+	// maxGone is how many participants that are gone are remembered for their statistics.
+	maxGone = 1024
+)
+
+// SFU is one group call's server.
+type SFU struct {
+	cfg Config // immutable
+
+	mu           sync.Mutex // guards what follows
+	closed       bool
+	joins        uint64
+	participants map[uint32]*Participant // by audio SSRC, also those that are gone
+	order        []*Participant          // as they joined
+	featured     *Participant            // nil: no choice was made
+	listeners    map[*listener]struct{}
+
+	audience  atomic.Pointer[audience] // written under mu
+	listening sync.WaitGroup           // listeners' goroutines; Add under mu, and not once closed
+}
+
+// New makes an SFU. The caller must Close it.
+func New(cfg Config) (*SFU, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+
+	s := &SFU{cfg: cfg, participants: map[uint32]*Participant{}, listeners: map[*listener]struct{}{}}
+	s.rebuild()
+
+	return s, nil
+}
+
+// Join does what phone.joinGroupCall does: it takes the join payload and gives the answer. The error for a
+// payload it refuses is a *JoinError.
+func (s *SFU) Join(ctx context.Context, params string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("join: %w", err)
+	}
+
+	req, err := decodeJoin(params, s.cfg.Strict)
+	if err != nil {
+		return "", fmt.Errorf("join: %w", err)
+	}
+
+	p, err := s.admit(req)
+	if err != nil {
+		return "", fmt.Errorf("join: %w", err)
+	}
+
+	answer, err := p.answer()
+	if err != nil {
+		p.close(err)
+
+		return "", fmt.Errorf("join: %w", err)
+	}
+
+	return answer, nil
+}
+
+// admit makes the participant under the lock, so that two joins cannot take one SSRC.
+func (s *SFU) admit(req *joinRequest) (*Participant, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.closed {
+		return nil, ErrClosed
+	}
+
+	taken := map[uint32]bool{}
+	live := 0
+
+	for _, p := range s.order {
+		if !p.alive() {
+			continue
+		}
+
+		live++
+
+		for _, ssrc := range p.req.ssrcs() {
+			taken[ssrc] = true
+		}
+	}
+
+	if live >= maxParticipants {
+		return nil, &JoinError{Code: "GROUPCALL_PARTICIPANTS_TOO_MUCH", Detail: fmt.Sprint(live)}
+	}
+
+	for _, ssrc := range req.ssrcs() {
+		if taken[ssrc] {
+			return nil, duplicate("SSRC %d is in the call", ssrc)
+		}
+	}
+
+	p, err := newParticipant(s.cfg, req, s.cfg.Seed+s.joins, s)
+	if err != nil {
+		return nil, err
+	}
+
+	s.joins++
+	s.participants[req.audio] = p
+	s.order = append(s.order, p)
+	s.forgetGone()
+	s.rebuild()
+
+	return p, nil
+}
+
+// forgetGone drops the oldest participants that are gone when there are too many of them.
+func (s *SFU) forgetGone() {
+	gone := 0
+	for _, p := range s.order {
+		if !p.alive() {
+			gone++
+		}
+	}
+
+	kept := s.order[:0]
+
+	for _, p := range s.order {
+		if gone > maxGone && isDone(p) {
+			gone--
+
+			if s.participants[p.req.audio] == p {
+				delete(s.participants, p.req.audio)
+			}
+
+			continue
+		}
+
+		kept = append(kept, p)
+	}
+
+	clear(s.order[len(kept):])
+	s.order = kept
+}
+
+func isDone(p *Participant) bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Participant finds the newest participant with an audio SSRC, also one that is gone; nil when unknown.
+func (s *SFU) Participant(audioSSRC uint32) *Participant {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.participants[audioSSRC]
+}
+
+// Participants lists who is in the call, as they joined.
+func (s *SFU) Participants() []*Participant {
+	var list []*Participant
+
+	for _, p := range s.audience.Load().participants {
+		if p.alive() {
+			list = append(list, p)
+		}
+	}
+
+	return list
+}
+
+// Close ends every participant and listener and waits for their goroutines. It is idempotent.
+func (s *SFU) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	all := append([]*Participant(nil), s.order...)
+	listeners := s.audience.Load().listeners
+	s.mu.Unlock()
+
+	for _, l := range listeners {
+		l.leave()
+	}
+
+	for _, p := range all {
+		p.stop(ErrClosed)
+	}
+
+	for _, p := range all {
+		<-p.done
+	}
+
+	s.listening.Wait()
+
+	return nil
+}
+
+// answer describes the participant's side of the SFU to the client.
+func (p *Participant) answer() (string, error) {
+	facts := answerFacts{
+		identity: p.id,
+		ip:       p.cfg.ListenIP,
+		port:     p.network.port(),
+		setup:    p.announcedSetup(),
+		endpoint: p.endpoint,
+		// The production servers describe video to everyone; the test SFU only to those who declared some.
+		video: !p.cfg.Strict || len(p.req.layers) > 0,
+	}
+
+	var err error
+	for i := range facts.candidateIDs {
+		if facts.candidateIDs[i], err = randomToken(24); err != nil {
+			return "", err
+		}
+	}
+
+	var source [4]byte
+	if _, err = rand.Read(source[:]); err != nil {
+		return "", fmt.Errorf("draw source: %w", err)
+	}
+
+	facts.serverSources = []int32{int32(binary.BigEndian.Uint32(source[:]) | 1<<31)}
+
+	return encodeAnswer(p.cfg, facts)
+}
