@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/instances"
+	"github.com/gotgcall/gotgcall/internal/play"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -26,7 +27,7 @@ func TestLostCallIsKeptForTenMinutes(t *testing.T) {
 		for chat := range int64(3) {
 			l := &life{client: c, chatID: chat, call: stub{}}
 			require.NoError(t, c.add(l, nil))
-			l.Ended(&instances.Remains{Lost: time.Now(), Paused: true}, func() {})
+			l.Ended(&instances.Remains{Lost: time.Now(), Snapshot: play.Snapshot{Paused: true}}, func() {})
 			l.Gone()
 		}
 		pass := func(d time.Duration) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/play"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -56,21 +57,15 @@ type Config struct {
 
 // Remains is what a call was doing when its connection was lost.
 type Remains struct {
-	Source        media.Source  // nil: nothing
-	Tracks        media.Track   // those its stream had
-	Position      time.Duration // what the server can have received
-	Paused, Muted bool
-	Lost          time.Time    // when the connection was lost
-	Stats         models.Stats // counters up to then
+	play.Snapshot
+	Lost  time.Time    // when the connection was lost
+	Stats models.Stats // counters up to then
 }
 
 // Events receives what happens to a call. The methods are called in order, with
 // locks of the call held: they must neither block nor call it.
 type Events interface {
-	// StreamEnd reports the end of a source, for one of its tracks.
-	StreamEnd(models.StreamType, models.Device, error)
-	// Upgrade reports a change of what the bot shows in Telegram.
-	Upgrade(models.MediaState)
+	play.Events
 	// Connection reports a change of the connection.
 	Connection(models.NetworkInfo)
 	// Ended is called once, with no lock held. It calls last, which reports

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/play/playtest"
 	"github.com/gotgcall/gotgcall/internal/rtmp"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -26,14 +28,14 @@ const grain = 21
 
 // rawFake is a fake whose pictures hold their number, from 1, in pictures of 2 x 2,
 // and whose samples hold that of their grain.
-type rawFake struct{ *fake }
+type rawFake struct{ *playtest.Source }
 
 func (f rawFake) Open(ctx context.Context, env media.Env) (media.Stream, error) {
-	return f.OpenAt(ctx, env, f.start)
+	return f.OpenAt(ctx, env, f.Begin)
 }
 
 func (f rawFake) OpenAt(ctx context.Context, env media.Env, position time.Duration) (media.Stream, error) {
-	s, err := f.fake.OpenAt(ctx, env, position)
+	s, err := f.Source.OpenAt(ctx, env, position)
 	if err != nil {
 		return nil, err
 	}
@@ -285,6 +287,11 @@ func timeOf(samples int64) time.Duration {
 	return time.Duration(samples) * time.Second / media.RawSampleRate
 }
 
+type endOf struct {
+	tracks media.Track
+	err    error
+}
+
 // stage is an RTMP call, the servers it met and what it told.
 type stage struct {
 	*RTMP
@@ -303,7 +310,7 @@ type stage struct {
 func newStage(t *testing.T, retry time.Duration) *stage {
 	t.Helper()
 	s := &stage{next: newFakeServer, encoder: func(*fakeEncoder) {}}
-	env := newRig(time.Hour).env
+	env := media.Env{Logger: slog.New(slog.DiscardHandler)}
 	var err error
 	s.RTMP, err = NewRTMP(
 		Config{Logger: env.Logger, Media: env, StallTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second, RTMPRetry: retry},
@@ -359,7 +366,7 @@ func (s *stage) look(do func()) {
 func (s *stage) play(t *testing.T, src media.Source) {
 	t.Helper()
 	format := rtmp.Format{RawFormat: media.RawFormat{Width: 2, Height: 2, FPS: 25}, VideoKbps: 1, AudioKbps: 64}
-	require.NoError(t, s.player.setSource(t.Context(), src))
+	require.NoError(t, s.player.SetSource(t.Context(), src))
 	require.True(t, s.begin(format))
 }
 
@@ -382,7 +389,7 @@ func onStage(t *testing.T, retry time.Duration, test func(t *testing.T, s *stage
 }
 
 func raw(tracks media.Track, length time.Duration) media.Source {
-	return rawFake{newFake(tracks, length)}
+	return rawFake{playtest.New(tracks, length)}
 }
 
 // black is what a black picture begins with.

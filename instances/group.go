@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/play"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -21,7 +22,7 @@ const unconnectedFor = 10 * time.Minute
 type Group struct {
 	cfg    Config
 	events Events
-	player *player
+	player *play.Player
 
 	mu       sync.Mutex // guards what follows; held while nothing waits
 	phase    phase
@@ -62,8 +63,9 @@ func NewGroup(cfg Config, events Events) (*Group, error) {
 		return nil, fmt.Errorf("%w: %w", models.ErrInternal, err)
 	}
 	g := &Group{cfg: cfg, events: events, id: id, over: make(chan struct{})}
-	g.player = newPlayer(cfg.Media, cfg.StallTimeout, audience{ended: g.streamEnded, changed: events.Upgrade})
-	g.player.window = cfg.Peer.Disconnected + cfg.Peer.Keepalive
+	g.player = play.New(play.Config{
+		Env: cfg.Media, StallTimeout: cfg.StallTimeout, Window: cfg.Peer.Disconnected + cfg.Peer.Keepalive,
+	}, events)
 	return g, nil
 }
 
@@ -98,13 +100,13 @@ func (g *Group) Params() (string, error) {
 // ends the call without an event. If the user sets another source meanwhile, that
 // one is played instead.
 func (g *Group) Restore(ctx context.Context) (string, error) {
-	failed := errPanicked // unless something takes its place
+	failed := play.ErrPanicked // unless something takes its place
 	defer func() {
 		if failed != nil {
 			g.end(failed)
 		}
 	}()
-	failed = g.player.restore(ctx, *g.remains)
+	failed = g.player.Restore(ctx, g.remains.Snapshot)
 	if errors.Is(failed, models.ErrSourceReplaced) {
 		failed = nil
 	}
@@ -246,7 +248,7 @@ func (g *Group) up(next *link) error {
 	g.phase, g.abort, g.since = connected, nil, time.Now()
 	g.took = g.since.Sub(g.began)
 	g.tell(models.Connected, nil)
-	g.player.connect(func(f media.Frame, due time.Time) {
+	g.player.Connect(func(f media.Frame, due time.Time) {
 		track := next.conn.Audio()
 		if f.Track == media.TrackVideo {
 			track = next.conn.Video()
@@ -254,7 +256,7 @@ func (g *Group) up(next *link) error {
 		// It fails when the connection goes away, which it reports itself.
 		_ = track.WriteFrame(f.Data, due)
 	})
-	g.player.repeat()
+	g.player.Repeat()
 	if next.state == models.Disconnected {
 		g.silent(next)
 	}
@@ -296,24 +298,24 @@ func (g *Group) revert(why error, calledOff bool) bool {
 
 // SetSource opens a source and lets it replace what is playing.
 func (g *Group) SetSource(ctx context.Context, src media.Source) error {
-	return g.player.setSource(ctx, src)
+	return g.player.SetSource(ctx, src)
 }
 
 // Seek plays the current source from what target makes of its position.
 func (g *Group) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
-	return g.player.seek(ctx, target)
+	return g.player.Seek(ctx, target)
 }
 
 // SetPaused stops or resumes the source where it is. It reports whether that
 // changed anything.
-func (g *Group) SetPaused(on bool) (bool, error) { return g.player.setPaused(on) }
+func (g *Group) SetPaused(on bool) (bool, error) { return g.player.SetPaused(on) }
 
 // SetMuted withholds or sends what is played. It reports whether that changed
 // anything.
-func (g *Group) SetMuted(on bool) (bool, error) { return g.player.setMuted(on) }
+func (g *Group) SetMuted(on bool) (bool, error) { return g.player.SetMuted(on) }
 
 // State returns the mute, pause and video flags.
-func (g *Group) State() models.MediaState { return g.player.state() }
+func (g *Group) State() models.MediaState { return g.player.State() }
 
 // Position is where in the source what was last handed to the wire ends.
-func (g *Group) Position() time.Duration { return g.player.position() }
+func (g *Group) Position() time.Duration { return g.player.Position() }

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/play"
+	"github.com/gotgcall/gotgcall/internal/play/playtest"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -78,7 +80,7 @@ func TestCallThatIsNeverConnectedEnds(t *testing.T) {
 		g, err := NewGroup(groupConfig(), l.recorder())
 		require.NoError(t, err)
 		g.Begin()
-		require.NoError(t, g.SetSource(t.Context(), newFake(a, time.Minute)))
+		require.NoError(t, g.SetSource(t.Context(), playtest.New(a, time.Minute)))
 		sleep(9 * time.Minute)
 		require.Empty(t, l.list())
 		ctx, cancel := context.WithCancel(t.Context())
@@ -122,33 +124,33 @@ func TestRestore(t *testing.T) {
 	t.Parallel()
 	lost := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for name, c := range map[string]struct {
-		source   func(*fake)
+		source   func(*playtest.Source)
 		plain    bool // the source cannot seek by its type
 		err      error
 		position time.Duration
 		events   []string
 	}{
 		"at the position":      {position: 30 * time.Second},
-		"a radio":              {source: func(f *fake) { f.live = true }},
+		"a radio":              {source: func(f *playtest.Source) { f.Live = true }},
 		"not a seekable one":   {plain: true},
-		"nothing there":        {source: func(f *fake) { f.length = 20 * time.Second }, position: 30 * time.Second, events: []string{"end of audio"}},
-		"not reachable":        {source: func(f *fake) { f.fails = models.ErrFile }, err: models.ErrFile},
-		"hangs":                {source: func(f *fake) { f.opens = time.Hour }, err: models.ErrStalled},
-		"a radio that is away": {source: func(f *fake) { f.live, f.fails = true, models.ErrFile }, err: models.ErrFile},
+		"nothing there":        {source: func(f *playtest.Source) { f.Length = 20 * time.Second }, position: 30 * time.Second, events: []string{"end of audio"}},
+		"not reachable":        {source: func(f *playtest.Source) { f.Fails = models.ErrFile }, err: models.ErrFile},
+		"hangs":                {source: func(f *playtest.Source) { f.OpenTakes = time.Hour }, err: models.ErrStalled},
+		"a radio that is away": {source: func(f *playtest.Source) { f.Live, f.Fails = true, models.ErrFile }, err: models.ErrFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := newFake(a, time.Minute)
+				f := playtest.New(a, time.Minute)
 				if c.source != nil {
 					c.source(f)
 				}
 				var src media.Source = f
 				if c.plain {
-					src = plain{f}
+					src = playtest.Plain{Source: f}
 				}
 				r := Remains{
-					Source: src, Tracks: a, Position: 30 * time.Second, Paused: true, Muted: true, Lost: lost,
+					Snapshot: play.Snapshot{Source: src, Tracks: a, Position: 30 * time.Second, Paused: true, Muted: true}, Lost: lost,
 					Stats: models.Stats{Audio: models.StreamStats{Packets: 51}},
 				}
 				var l told
@@ -190,9 +192,9 @@ func TestRestore(t *testing.T) {
 func TestSourceThatPanicsCanBeRestoredAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		src := newFake(a, time.Minute)
-		src.panics = true
-		r := Remains{Source: src, Tracks: a, Position: 30 * time.Second}
+		src := playtest.New(a, time.Minute)
+		src.Panics = true
+		r := Remains{Snapshot: play.Snapshot{Source: src, Tracks: a, Position: 30 * time.Second}}
 		var l told
 		g, err := NewRestored(groupConfig(), l.recorder(), r)
 		require.NoError(t, err)
@@ -207,104 +209,19 @@ func TestSourceThatPanicsCanBeRestoredAgain(t *testing.T) {
 func TestSourceSetWhileRestoringWins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := newFake(a, time.Minute)
-		slow.opens = 5 * time.Second
+		slow := playtest.New(a, time.Minute)
+		slow.OpenTakes = 5 * time.Second
 		var l told
-		g, err := NewRestored(groupConfig(), l.recorder(), Remains{Source: slow, Tracks: a, Position: 30 * time.Second})
+		g, err := NewRestored(groupConfig(), l.recorder(), Remains{Snapshot: play.Snapshot{Source: slow, Tracks: a, Position: 30 * time.Second}})
 		require.NoError(t, err)
 		restored := make(chan error)
 		go func() { _, err := g.Restore(t.Context()); restored <- err }()
 		sleep(time.Second)
-		require.NoError(t, g.SetSource(t.Context(), newFake(v, time.Minute)))
+		require.NoError(t, g.SetSource(t.Context(), playtest.New(v, time.Minute)))
 		require.NoError(t, <-restored)
 		require.Zero(t, g.Position())
 		g.Stop(models.ErrStopped)
 		require.Equal(t, []string{"end of video", "closed"}, l.list()[len(l.list())-2:])
 		require.Equal(t, []*Remains{nil}, l.remains)
-	})
-}
-
-// TestPlaceIsThatOfTheLastSignOfLife: what is played while the server is silent does
-// not count, whatever happens meanwhile.
-func TestPlaceIsThatOfTheLastSignOfLife(t *testing.T) {
-	t.Parallel()
-	const window = 7 * time.Second
-	for name, c := range map[string]struct {
-		before func(t *testing.T, r *rig) // 3 s before the silence begins
-		during func(t *testing.T, r *rig) // when the silence is noticed
-		want   time.Duration
-	}{
-		"playing": {want: 23 * time.Second},
-		"paused before": {
-			before: func(_ *testing.T, r *rig) { _, _ = r.setPaused(true) }, want: 20 * time.Second,
-		},
-		"paused during": {
-			during: func(_ *testing.T, r *rig) { _, _ = r.setPaused(true) }, want: 23 * time.Second,
-		},
-		"seek before": {
-			before: func(t *testing.T, r *rig) { require.NoError(t, r.seek(t.Context(), to(40*time.Second))) }, want: 43 * time.Second,
-		},
-		"seek during": {
-			during: func(t *testing.T, r *rig) { require.NoError(t, r.seek(t.Context(), to(40*time.Second))) }, want: 40 * time.Second,
-		},
-		"source during": {
-			during: func(t *testing.T, r *rig) { require.NoError(t, r.setSource(t.Context(), newFake(a, time.Hour))) }, want: 0,
-		},
-		"heard again": {
-			during: func(_ *testing.T, r *rig) { r.audible() }, want: 23*time.Second + window + 38*time.Second,
-		},
-		"silent twice": {
-			during: func(_ *testing.T, r *rig) {
-				r.audible()
-				sleep(20 * time.Second)
-				r.silence(time.Now().Add(-window))
-				r.silence(time.Now())
-			},
-			want: 43 * time.Second,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(30 * time.Second)
-				r.window = window
-				r.plug()
-				require.NoError(t, r.setSource(t.Context(), newFake(a, time.Hour)))
-				sleep(20*time.Second - 10*ms)
-				if c.before != nil {
-					c.before(t, r)
-				}
-				sleep(3*time.Second + window)
-				r.silence(time.Now().Add(-window))
-				if c.during != nil {
-					c.during(t, r)
-				}
-				sleep(38 * time.Second)
-				got := r.remains()
-				require.InDelta(t, c.want.Seconds(), got.Position.Seconds(), 0.25)
-				require.Equal(t, a, got.Tracks)
-				r.close(models.ErrClosed)
-			})
-		})
-	}
-}
-
-// TestTrailForgetsNothingInItsWindow: for any window, of a source that plays or that
-// was paused for long.
-func TestTrailForgetsNothingInItsWindow(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		for _, window := range []time.Duration{100 * ms, time.Second, 7 * time.Second, time.Minute} {
-			tr := trail{step: window / trailSteps}
-			began := time.Now()
-			require.Zero(t, tr.at(began))
-			for at := time.Duration(0); at < 5*window; at += 20 * ms {
-				tr.add(began.Add(at), at+20*ms)
-			}
-			now := began.Add(5 * window)
-			require.InDelta(t, (4 * window).Seconds(), tr.at(now.Add(-window)).Seconds(), (20*ms+tr.step).Seconds()+0.02)
-			require.Zero(t, tr.at(began.Add(-time.Second))/(4*window), "as long ago as is known")
-			require.InDelta(t, (5 * window).Seconds(), tr.at(now.Add(time.Hour)).Seconds(), (20*ms+tr.step).Seconds()+0.02)
-		}
 	})
 }

@@ -3,10 +3,8 @@ package instances
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
-	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -45,7 +43,7 @@ func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
 	case models.Disconnected:
 		g.silent(l)
 	case models.Connected:
-		g.player.audible()
+		g.player.Audible()
 		if g.phase != rejoining {
 			g.tell(state, nil)
 		}
@@ -55,7 +53,7 @@ func (g *Group) linkChanged(l *link, state models.ConnState, reason error) {
 // silent keeps the place that playback had when the server was last heard. mu must
 // be held.
 func (g *Group) silent(l *link) {
-	g.player.silence(l.conn.Heard())
+	g.player.Silence(l.conn.Heard())
 	if g.phase != rejoining {
 		g.tell(models.Disconnected, l.why)
 	}
@@ -70,7 +68,7 @@ func (g *Group) linkLost(l *link) {
 		return
 	}
 	g.tell(models.Disconnected, l.lost)
-	g.player.disconnect()
+	g.player.Disconnect()
 	if g.phase == rejoinAsked {
 		g.wait(left)
 	}
@@ -144,7 +142,7 @@ func (g *Group) endFor(why func() error) bool {
 	if abort != nil {
 		abort(reason)
 	}
-	g.player.close(reason)
+	g.player.Close(reason)
 	g.dial.Wait()
 	if last != nil {
 		if err := last.conn.Close(); err != nil {
@@ -175,15 +173,13 @@ func (g *Group) leave(was phase, reason error) *Remains {
 	if was == restoring {
 		return from
 	}
-	r := g.player.remains()
-	r.Lost, r.Stats = lost, g.Stats()
-	return r
+	return &Remains{Snapshot: g.player.Snapshot(), Lost: lost, Stats: g.Stats()}
 }
 
 // tellEnd reports the end of the source and of the connection. Nothing is reported
 // after it. A call that could not be restored leaves no word: Rejoin returns why.
 func (g *Group) tellEnd(was phase, reason error) {
-	g.player.shut(reason)
+	g.player.Shut(reason)
 	if was == restoring && !onPurpose(reason) {
 		return
 	}
@@ -207,23 +203,4 @@ func finalState(reason error) models.NetworkInfo {
 		return models.NetworkInfo{State: models.Timeout, Err: reason}
 	}
 	return models.NetworkInfo{State: models.Failed, Err: reason}
-}
-
-// streamEnded reports the end of each track of a source.
-func (g *Group) streamEnded(tracks media.Track, err error) {
-	for t, device := range kinds(tracks) {
-		g.events.StreamEnd(t, device, err)
-	}
-}
-
-// kinds are the public names of tracks, video first.
-func kinds(tracks media.Track) iter.Seq2[models.StreamType, models.Device] {
-	return func(yield func(models.StreamType, models.Device) bool) {
-		if tracks.Has(media.TrackVideo) && !yield(models.Video, models.Camera) {
-			return
-		}
-		if tracks.Has(media.TrackAudio) {
-			yield(models.Audio, models.Microphone)
-		}
-	}
 }

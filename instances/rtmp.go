@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/play"
 	"github.com/gotgcall/gotgcall/internal/rtmp"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -19,7 +20,7 @@ type RTMP struct {
 	cfg     Config
 	events  Events
 	publish rtmp.Config // but for the format and NoVideo
-	player  *player
+	player  *play.Player
 	over    chan struct{} // closed when the call has ended and nothing of it is left
 
 	mu        sync.Mutex // guards what follows; held while nothing waits
@@ -43,7 +44,7 @@ func NewRTMP(cfg Config, events Events, url string) (*RTMP, error) {
 		Connected: r.connected, Disconnected: r.disconnected,
 		Failed: func(err error) { go r.end(err) }, // ends by itself; Stop waits for the same end
 	}
-	r.player = newPlayer(cfg.Media, cfg.StallTimeout, audience{ended: r.streamEnded, changed: r.changed})
+	r.player = play.New(play.Config{Env: cfg.Media, StallTimeout: cfg.StallTimeout}, noticing{events, r})
 	return r, nil
 }
 
@@ -70,10 +71,10 @@ func (r *RTMP) SetSource(ctx context.Context, src media.Source) error {
 		if err != nil {
 			return fmt.Errorf("open source: %w", err)
 		}
-		if err := r.player.setSource(ctx, raw); err != nil {
+		if err := r.player.SetSource(ctx, raw); err != nil {
 			return err
 		}
-		if r.begin(format) || !r.player.plays(raw) {
+		if r.begin(format) || !r.player.Plays(raw) {
 			return nil
 		}
 		// Another first source was faster, and has another format.
@@ -119,22 +120,22 @@ func (r *RTMP) begin(f rtmp.Format) bool {
 
 // Seek plays the current source from what target makes of its position.
 func (r *RTMP) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
-	return r.player.seek(ctx, target)
+	return r.player.Seek(ctx, target)
 }
 
 // SetPaused stops or resumes the source where it is. It reports whether that
 // changed anything.
-func (r *RTMP) SetPaused(on bool) (bool, error) { return r.player.setPaused(on) }
+func (r *RTMP) SetPaused(on bool) (bool, error) { return r.player.SetPaused(on) }
 
 // SetMuted withholds or sends what is played. It reports whether that changed
 // anything.
-func (r *RTMP) SetMuted(on bool) (bool, error) { return r.player.setMuted(on) }
+func (r *RTMP) SetMuted(on bool) (bool, error) { return r.player.SetMuted(on) }
 
 // State returns the mute, pause and video flags.
-func (r *RTMP) State() models.MediaState { return r.player.state() }
+func (r *RTMP) State() models.MediaState { return r.player.State() }
 
 // Position is where in the source what was last handed to the encoder ends.
-func (r *RTMP) Position() time.Duration { return r.player.position() }
+func (r *RTMP) Position() time.Duration { return r.player.Position() }
 
 // Stats returns what the call has done so far.
 func (r *RTMP) Stats() models.Stats {
@@ -149,11 +150,7 @@ func (r *RTMP) Stats() models.Stats {
 		stats.PicturesShed = published.PicturesShed
 	}
 	r.mu.Unlock()
-	for t := range kinds(r.player.tracks()) {
-		stats.Tracks = append(stats.Tracks, t)
-	}
-	count := r.player.counts()
-	stats.FramesLate, stats.ClockMoves, stats.SourceRestarts = count.late, count.moves, count.restarts
+	r.player.Stats(&stats)
 	return stats
 }
 
@@ -177,12 +174,12 @@ func (r *RTMP) end(reason error) bool {
 	defer close(r.over)
 
 	r.events.Ended(nil, func() {
-		r.player.shut(reason)
+		r.player.Shut(reason)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.tell(finalState(reason))
 	})
-	r.player.close(reason)
+	r.player.Close(reason)
 	if publisher != nil {
 		publisher.Close()
 	}
@@ -200,12 +197,12 @@ func (r *RTMP) connected() {
 		r.tell(models.NetworkInfo{State: models.Connected})
 	}
 	r.mu.Unlock()
-	r.player.connect(publisher.Sink)
+	r.player.Connect(publisher.Sink)
 }
 
 // disconnected holds the source where it is.
 func (r *RTMP) disconnected(err error) {
-	r.player.disconnect()
+	r.player.Disconnect()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {
@@ -220,20 +217,20 @@ func (r *RTMP) tell(info models.NetworkInfo) {
 	r.events.Connection(info)
 }
 
-// changed receives the player's state.
-func (r *RTMP) changed(state models.MediaState) {
+// noticing lets an RTMP call know, before its bot does, whether there is video.
+type noticing struct {
+	play.Events
+	call *RTMP
+}
+
+// Upgrade receives the player's state.
+func (n noticing) Upgrade(state models.MediaState) {
+	r := n.call
 	r.mu.Lock()
 	r.noVideo = state.VideoStopped
 	if r.publisher != nil {
 		r.publisher.SetNoVideo(state.VideoStopped)
 	}
 	r.mu.Unlock()
-	r.events.Upgrade(state)
-}
-
-// streamEnded tells of each track of a source.
-func (r *RTMP) streamEnded(tracks media.Track, err error) {
-	for t, device := range kinds(tracks) {
-		r.events.StreamEnd(t, device, err)
-	}
+	n.Events.Upgrade(state)
 }

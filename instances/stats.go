@@ -14,13 +14,7 @@ func (g *Group) Stats() models.Stats {
 	}
 	add(&stats, before)
 	count(&stats, old)
-	for t := range kinds(g.player.tracks()) {
-		stats.Tracks = append(stats.Tracks, t)
-	}
-	played := g.player.counts()
-	stats.FramesLate += played.late
-	stats.ClockMoves += played.moves
-	stats.SourceRestarts += played.restarts
+	g.player.Stats(&stats)
 	return stats
 }
 

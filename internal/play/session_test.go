@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package instances
+package play
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/play/playtest"
 	"github.com/gotgcall/gotgcall/media"
 )
 
@@ -45,7 +46,7 @@ func TestHourOfPlayDoesNotDrift(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		got, err := record(t, newScript(media.TrackAudio|media.TrackVideo, 0, time.Hour), nil)
+		got, err := record(t, playtest.NewStream(media.TrackAudio|media.TrackVideo, 0, time.Hour), nil)
 		require.ErrorIs(t, err, io.EOF)
 		require.Len(t, got, 3600*50+3600*25)
 		for _, f := range got {
@@ -59,7 +60,7 @@ func TestPauseHoldsEveryFrame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		got, _ := record(t, newScript(media.TrackAudio, 0, 2*time.Second), func(s *session) {
+		got, _ := record(t, playtest.NewStream(media.TrackAudio, 0, 2*time.Second), func(s *session) {
 			s.clock.run(time.Now())
 			<-time.After(510 * time.Millisecond)
 			s.clock.hold(time.Now())
@@ -80,13 +81,13 @@ func TestPauseHoldsEveryFrame(t *testing.T) {
 
 // stalling delays one frame of a stream.
 type stalling struct {
-	*script
+	*playtest.Stream
 	at time.Duration
 	by time.Duration
 }
 
 func (s *stalling) ReadFrame() (media.Frame, error) {
-	f, err := s.script.ReadFrame()
+	f, err := s.Stream.ReadFrame()
 	if f.PTS == s.at && s.by > 0 {
 		<-time.After(s.by)
 		s.by = 0
@@ -109,7 +110,7 @@ func TestStallIsCaughtUpWithOrWaitedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				both := media.TrackAudio | media.TrackVideo
-				got, _ := record(t, &stalling{newScript(both, 0, 4*time.Second), time.Second, c.stall}, nil)
+				got, _ := record(t, &stalling{playtest.NewStream(both, 0, 4*time.Second), time.Second, c.stall}, nil)
 				burst := map[time.Time]int{}
 				for _, f := range got {
 					require.False(t, f.at.Before(f.due), "early")
@@ -130,14 +131,14 @@ func TestLatePicturesDoNotDelaySound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const late = 700 * time.Millisecond
-		stream := newScript(media.TrackAudio|media.TrackVideo, 0, 10*time.Second)
+		stream := playtest.NewStream(media.TrackAudio|media.TrackVideo, 0, 10*time.Second)
 		read := func(f media.Frame) time.Duration {
 			if f.Track == media.TrackVideo && f.PTS > 2*time.Second {
 				return f.PTS + late
 			}
 			return f.PTS
 		}
-		slices.SortStableFunc(stream.frames, func(a, b media.Frame) int { return cmp.Compare(read(a), read(b)) })
+		slices.SortStableFunc(stream.Frames, func(a, b media.Frame) int { return cmp.Compare(read(a), read(b)) })
 		start := time.Now()
 		got, _ := record(t, stream, nil)
 		require.Len(t, got, 10*50+10*25)
@@ -157,8 +158,8 @@ func TestCloseEndsAPumpThatWaits(t *testing.T) {
 	t.Parallel()
 	for _, running := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			stream := newScript(media.TrackAudio, 0, time.Hour)
-			stream.frames[0].PTS = time.Minute
+			stream := playtest.NewStream(media.TrackAudio, 0, time.Hour)
+			stream.Frames[0].PTS = time.Minute
 			s := newSession(nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
 				func(*session, error) { t.Error("an end was reported") })
 			go s.run(nil, func() {})
@@ -176,8 +177,8 @@ func TestEndOfStreamIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		crash := errors.New("crash")
-		stream := newScript(media.TrackAudio, 0, time.Second)
-		stream.end = crash
+		stream := playtest.NewStream(media.TrackAudio, 0, time.Second)
+		stream.End = crash
 		got, err := record(t, stream, nil)
 		require.Len(t, got, 50)
 		require.ErrorIs(t, err, crash)
@@ -204,15 +205,15 @@ func TestJumpInTimeIsSkipped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			virtual(t, func(t *testing.T, r *rig) {
-				src := newFake(c.tracks, 4*time.Second)
-				src.jumpAt, src.jump = 2*time.Second, c.jump
+				src := playtest.New(c.tracks, 4*time.Second)
+				src.JumpAt, src.Jump = 2*time.Second, c.jump
 				if c.paused {
 					// The frame that jumps is read while the one before it is due.
-					time.AfterFunc(1985*ms, func() { _, _ = r.setPaused(true) })
-					time.AfterFunc(time.Minute, func() { _, _ = r.setPaused(false) })
+					time.AfterFunc(1985*ms, func() { _, _ = r.SetPaused(true) })
+					time.AfterFunc(time.Minute, func() { _, _ = r.SetPaused(false) })
 				}
 				began := time.Now()
-				require.NoError(t, r.setSource(t.Context(), src))
+				require.NoError(t, r.SetSource(t.Context(), src))
 				sleep(3 * time.Minute)
 				require.Equal(t, []endOf{{c.tracks, nil}}, r.ended())
 				track := a
@@ -226,7 +227,7 @@ func TestJumpInTimeIsSkipped(t *testing.T) {
 					want = want.Add(time.Minute - 1985*ms)
 				}
 				require.Equal(t, want, last.due)
-				require.Equal(t, 4*time.Second+c.jump, r.position())
+				require.Equal(t, 4*time.Second+c.jump, r.Position())
 			})
 		})
 	}

@@ -1,4 +1,4 @@
-package instances
+package play
 
 import (
 	"context"
@@ -63,9 +63,9 @@ func (t *trail) at(instant time.Time) time.Duration {
 	return 0
 }
 
-// silence keeps the place of the instant when the server was last heard, until it is
-// audible again.
-func (p *player) silence(since time.Time) {
+// Silence keeps the place of the instant when the server was last heard, until it is
+// Audible again.
+func (p *Player) Silence(since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.silent {
@@ -77,18 +77,26 @@ func (p *player) silence(since time.Time) {
 	}
 }
 
-// audible forgets the place that silence kept: what plays is received.
-func (p *player) audible() {
+// Audible forgets the place that silence kept: what plays is received.
+func (p *Player) Audible() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = false
 }
 
-// remains returns what restore goes on with.
-func (p *player) remains() *Remains {
+// Snapshot is what a Player is doing, for another one to go on with.
+type Snapshot struct {
+	Source        media.Source  // nil: nothing
+	Tracks        media.Track   // those its stream has
+	Position      time.Duration // what the server can have received
+	Paused, Muted bool
+}
+
+// Snapshot returns what Restore goes on with.
+func (p *Player) Snapshot() Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := &Remains{Paused: p.paused, Muted: p.muted}
+	r := Snapshot{Paused: p.paused, Muted: p.muted}
 	if s := p.current; s != nil {
 		r.Source, r.Tracks, r.Position = s.source, s.tracks, s.position()
 		if p.silent {
@@ -98,10 +106,10 @@ func (p *player) remains() *Remains {
 	return r
 }
 
-// restore brings a new player to where another one was, without a report. A source
+// Restore brings a new player to where another one was, without a report. A source
 // that cannot begin there begins as it does when it is set; one that has nothing
 // there ends.
-func (p *player) restore(ctx context.Context, r Remains) error {
+func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 	p.mu.Lock()
 	p.paused, p.muted, p.quiet = r.Paused, r.Muted, true
 	p.mu.Unlock()
@@ -115,7 +123,7 @@ func (p *player) restore(ctx context.Context, r Remains) error {
 	}
 	src, ok := r.Source.(media.SeekableSource)
 	if !ok || r.Position <= src.Start() {
-		return p.setSource(ctx, r.Source)
+		return p.SetSource(ctx, r.Source)
 	}
 	err := p.open(ctx, &opening{source: src, from: r.Position}, func() error { return nil },
 		func(ctx context.Context, env media.Env) (media.Stream, error) {
@@ -123,7 +131,7 @@ func (p *player) restore(ctx context.Context, r Remains) error {
 		})
 	switch {
 	case errors.Is(err, models.ErrSeekUnsupported):
-		return p.setSource(ctx, r.Source)
+		return p.SetSource(ctx, r.Source)
 	case errors.Is(err, io.EOF):
 		return p.endAt(r)
 	}
@@ -131,13 +139,13 @@ func (p *player) restore(ctx context.Context, r Remains) error {
 }
 
 // endAt reports the natural end of a source that has nothing left to play.
-func (p *player) endAt(r Remains) error {
+func (p *Player) endAt(r Snapshot) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
 		return p.closed
 	}
 	p.played = r.Position
-	p.tell.ended(r.Tracks, nil)
+	p.reportEnd(r.Tracks, nil)
 	return nil
 }

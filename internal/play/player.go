@@ -1,4 +1,4 @@
-package instances
+package play
 
 import (
 	"errors"
@@ -10,33 +10,40 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// sink is where a player's frames go: the tracks of a connection. The due times
-// of a track never decrease. The frame's data is not retained.
-type sink func(f media.Frame, due time.Time)
+// Sink takes the frames of a Player, such as the tracks of a connection. The due
+// times of a track never decrease. The frame's data is not retained.
+type Sink func(f media.Frame, due time.Time)
 
-// audience receives a player's events, in order and with its lock held. The
-// functions must neither block nor call the player.
-type audience struct {
-	ended   func(tracks media.Track, err error)
-	changed func(models.MediaState)
+// Events receives a Player's events, in order and with its lock held. The methods
+// must neither block nor call the Player.
+type Events interface {
+	// StreamEnd reports the end of a source, once for each of its tracks, video
+	// first. The error is nil at the natural end.
+	StreamEnd(models.StreamType, models.Device, error)
+	// Upgrade reports a change of the mute, pause and video flags.
+	Upgrade(models.MediaState)
 }
 
-// player plays sources into a sink, one after another. A source is opened beside
-// what is playing, on the goroutine of who asked for it (opening.go); the latest
-// wins.
-type player struct {
-	env   media.Env
-	stall time.Duration // silence after which a source is given up
-	tell  audience
+// Config says how a Player opens sources.
+type Config struct {
+	Env media.Env
+	// StallTimeout is how long a source may give nothing before it is given up.
+	StallTimeout time.Duration
+	// Window is how far back Silence may have to look; 0: not at all.
+	Window time.Duration
+}
 
-	// window is how far back silence may have to look; 0: not at all. It is
-	// set before the first source.
-	window time.Duration
+// Player plays sources into a Sink, one after another. A source is opened beside
+// what is playing, on the goroutine of the caller (opening.go); the latest wins. Its
+// methods are safe for concurrent use. The caller must Close it.
+type Player struct {
+	cfg    Config // immutable
+	events Events // immutable
 
 	pumps sync.WaitGroup // one for each session that is not quite gone
 
 	mu      sync.Mutex // guards what follows; held while nothing waits
-	out     sink       // nil until there is a connection
+	out     Sink       // nil until there is a connection
 	current *session   // nil when nothing plays
 	opening *opening   // the latest that is being opened, or nil
 	paused  bool
@@ -49,23 +56,12 @@ type player struct {
 	silent  bool              // the server is not heard: each session has its place
 	closed  error             // why the player takes no more sources, or nil
 	last    *session          // what played when the player was shut, or nil
-	count   playerCount
+	count   counters
 }
 
-// playerCount is what Stats says of sessions that are over, and of restarts.
-type playerCount struct{ late, moves, restarts uint64 }
-
-// add counts what a session did so far.
-func (c *playerCount) add(s *session) {
-	c.late += s.late.Load()
-	c.moves += s.moves.Load()
-	if stream, ok := s.stream.(interface{ Restarts() uint64 }); ok {
-		c.restarts += stream.Restarts()
-	}
-}
-
-func newPlayer(env media.Env, stall time.Duration, tell audience) *player {
-	p := &player{env: env, stall: stall, tell: tell}
+// New returns a Player without a source. It opens nothing.
+func New(cfg Config, events Events) *Player {
+	p := &Player{cfg: cfg, events: events}
 	p.told = p.describe()
 	return p
 }
@@ -73,7 +69,7 @@ func newPlayer(env media.Env, stall time.Duration, tell audience) *player {
 // tick brings a session's clock in line with the state of the player. A session
 // begins when the last sound before it has been heard: sound never overlaps, and a
 // picture may take the place of another at any time.
-func (p *player) tick(s *session) {
+func (p *Player) tick(s *session) {
 	now := time.Now()
 	switch {
 	case s == nil || !s.ready:
@@ -88,7 +84,7 @@ func (p *player) tick(s *session) {
 
 // write sends a frame, or withholds it while muted. After pictures were withheld
 // none is sent until the next key frame: what depends on them cannot be decoded.
-func (p *player) write(f media.Frame, due time.Time) {
+func (p *Player) write(f media.Frame, due time.Time) {
 	p.mu.Lock()
 	send := !p.muted
 	if f.Track == media.TrackVideo {
@@ -107,7 +103,7 @@ func (p *player) write(f media.Frame, due time.Time) {
 // sessionEnded is called by the pump of a session whose stream ended by itself.
 // While a seek is opening the same source again, the end is kept back: the source
 // has not ended if the seek succeeds.
-func (p *player) sessionEnded(s *session, err error) {
+func (p *Player) sessionEnded(s *session, err error) {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
@@ -122,19 +118,19 @@ func (p *player) sessionEnded(s *session, err error) {
 
 // retire takes a session that is over out of the player and reports its end, unless
 // it is no longer current. mu must be held.
-func (p *player) retire(s *session, err error) {
+func (p *Player) retire(s *session, err error) {
 	if s == nil || p.current != s {
 		return
 	}
 	p.current, p.played = nil, s.position()
 	p.count.add(s)
 	p.announce()
-	p.tell.ended(s.tracks, err)
+	p.reportEnd(s.tracks, err)
 }
 
-// connect gives the player its sink: what is armed begins to play, or goes on. The
+// Connect gives the player its Sink: what is armed begins to play, or goes on. The
 // first picture on it is a key frame.
-func (p *player) connect(out sink) {
+func (p *Player) Connect(out Sink) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
@@ -144,21 +140,21 @@ func (p *player) connect(out sink) {
 	p.tick(p.current)
 }
 
-// disconnect holds what is playing until there is a sink again.
-func (p *player) disconnect() {
+// Disconnect holds what is playing until there is a Sink again.
+func (p *Player) Disconnect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.out = nil
 	p.tick(p.current)
 }
 
-// setPaused reports whether it changed anything.
-func (p *player) setPaused(on bool) (bool, error) { return p.set(&p.paused, on) }
+// SetPaused reports whether it changed anything.
+func (p *Player) SetPaused(on bool) (bool, error) { return p.set(&p.paused, on) }
 
-// setMuted reports whether it changed anything.
-func (p *player) setMuted(on bool) (bool, error) { return p.set(&p.muted, on) }
+// SetMuted reports whether it changed anything.
+func (p *Player) SetMuted(on bool) (bool, error) { return p.set(&p.muted, on) }
 
-func (p *player) set(flag *bool, on bool) (bool, error) {
+func (p *Player) set(flag *bool, on bool) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
@@ -173,29 +169,29 @@ func (p *player) set(flag *bool, on bool) (bool, error) {
 
 // announce reports the state if it has changed since the last report. mu must be
 // held.
-func (p *player) announce() {
+func (p *Player) announce() {
 	now := p.describe()
 	if now == p.told {
 		return
 	}
 	p.told = now
 	if !p.quiet {
-		p.tell.changed(now)
+		p.events.Upgrade(now)
 	}
 }
 
-// repeat reports the state once more, to a participant who has just joined, unless
+// Repeat reports the state once more, to a participant who has just joined, unless
 // it is what one begins with.
-func (p *player) repeat() {
+func (p *Player) Repeat() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	joined := models.MediaState{VideoStopped: true, PresentationPaused: true}
 	if now := p.describe(); p.closed == nil && now != joined {
-		p.tell.changed(now)
+		p.events.Upgrade(now)
 	}
 }
 
-func (p *player) describe() models.MediaState {
+func (p *Player) describe() models.MediaState {
 	return models.MediaState{
 		Muted:              p.muted,
 		Paused:             p.paused,
@@ -204,57 +200,36 @@ func (p *player) describe() models.MediaState {
 	}
 }
 
-func (p *player) state() models.MediaState {
+func (p *Player) State() models.MediaState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.describe()
 }
 
-// position is where the current source is, or where the last one ended.
-func (p *player) position() time.Duration {
+// Position is where the current source is, or where the last one ended.
+func (p *Player) Position() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.at()
 }
 
-func (p *player) at() time.Duration {
+func (p *Player) at() time.Duration {
 	if p.current != nil {
 		return p.current.position()
 	}
 	return p.played
 }
 
-// plays reports whether a source is the current one.
-func (p *player) plays(src media.Source) bool {
+// Plays reports whether a source is the current one.
+func (p *Player) Plays(src media.Source) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.current != nil && p.current.source == src
 }
 
-// tracks are those of the current source.
-func (p *player) tracks() media.Track {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.current == nil {
-		return 0
-	}
-	return p.current.tracks
-}
-
-// counts is the total over all sessions.
-func (p *player) counts() playerCount {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.count
-	if p.current != nil {
-		c.add(p.current)
-	}
-	return c
-}
-
-// shut ends everything for a reason, which is what a playing source ends with, and
+// Shut ends everything for a reason, which is what a playing source ends with, and
 // reports it. No event follows. It does not wait, and is idempotent.
-func (p *player) shut(reason error) {
+func (p *Player) Shut(reason error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
@@ -269,9 +244,9 @@ func (p *player) shut(reason error) {
 	p.retire(p.current, reason)
 }
 
-// close is shut, and waits until no session is left. It is idempotent.
-func (p *player) close(reason error) {
-	p.shut(reason)
+// Close is shut, and waits until no session is left. It is idempotent.
+func (p *Player) Close(reason error) {
+	p.Shut(reason)
 	p.mu.Lock()
 	s := p.last
 	p.mu.Unlock()

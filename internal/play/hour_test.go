@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package instances
+package play
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/play/playtest"
 	"github.com/gotgcall/gotgcall/media"
 )
 
 // freezing is a source whose reader is held up now and then: by a slow encoder for
 // a moment, and once by a scheduler that stops the process for 2 s.
 type freezing struct {
-	*fake
+	*playtest.Source
 	random *rand.Rand
 }
 
@@ -28,7 +29,7 @@ type freezingStream struct {
 }
 
 func (f freezing) Open(ctx context.Context, env media.Env) (media.Stream, error) {
-	s, err := f.fake.Open(ctx, env)
+	s, err := f.Source.Open(ctx, env)
 	return &freezingStream{Stream: s, random: f.random}, err
 }
 
@@ -53,19 +54,19 @@ func TestHourWithEverythingThrownIn(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))
 		r := newRig(time.Minute)
 		r.plug()
-		src := freezing{newFake(av, time.Hour), rand.New(rand.NewPCG(3, 4))}
-		require.NoError(t, r.setSource(t.Context(), src))
+		src := freezing{playtest.New(av, time.Hour), rand.New(rand.NewPCG(3, 4))}
+		require.NoError(t, r.SetSource(t.Context(), src))
 		for range 200 {
 			<-time.After(time.Duration(random.IntN(20_000)) * ms)
 			switch random.IntN(2) {
 			case 0:
-				_, _ = r.setPaused(true)
+				_, _ = r.SetPaused(true)
 				<-time.After(time.Duration(random.IntN(5000)) * ms)
-				_, _ = r.setPaused(false)
+				_, _ = r.SetPaused(false)
 			case 1:
-				_, _ = r.setMuted(true)
+				_, _ = r.SetMuted(true)
 				<-time.After(time.Duration(random.IntN(5000)) * ms)
-				_, _ = r.setMuted(false)
+				_, _ = r.SetMuted(false)
 			}
 		}
 		<-time.After(time.Hour)
@@ -90,6 +91,6 @@ func TestHourWithEverythingThrownIn(t *testing.T) {
 			atOnce[w.at]++
 			require.LessOrEqual(t, atOnce[w.at], 2, "at %s", w.media)
 		}
-		require.Positive(t, r.counts().moves)
+		require.Positive(t, r.stats().ClockMoves)
 	})
 }

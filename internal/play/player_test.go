@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package instances
+package play
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/play/playtest"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -31,7 +32,7 @@ func virtual(t *testing.T, test func(t *testing.T, r *rig)) {
 		r := newRig(30 * time.Second)
 		r.plug()
 		test(t, r)
-		r.close(models.ErrClosed)
+		r.Close(models.ErrClosed)
 	})
 }
 
@@ -71,23 +72,23 @@ func TestPauseAndResumeAreFrameExact(t *testing.T) {
 	t.Parallel()
 	for _, tracks := range []media.Track{a, av} {
 		virtual(t, func(t *testing.T, r *rig) {
-			require.NoError(t, r.setSource(t.Context(), newFake(tracks, 10*time.Second)))
+			require.NoError(t, r.SetSource(t.Context(), playtest.New(tracks, 10*time.Second)))
 			sleep(3005 * ms)
 			for range 2 {
-				changed, err := r.setPaused(true)
+				changed, err := r.SetPaused(true)
 				require.NoError(t, err)
 				require.True(t, changed)
-				changed, err = r.setPaused(true)
+				changed, err = r.SetPaused(true)
 				require.NoError(t, err)
 				require.False(t, changed, "paused already")
-				before, at := len(r.got(a)), r.position()
+				before, at := len(r.got(a)), r.Position()
 				sleep(10 * time.Minute)
 				require.Len(t, r.got(a), before, "nothing is sent while paused")
-				require.Equal(t, at, r.position())
-				changed, err = r.setPaused(false)
+				require.Equal(t, at, r.Position())
+				changed, err = r.SetPaused(false)
 				require.NoError(t, err)
 				require.True(t, changed)
-				changed, _ = r.setPaused(false)
+				changed, _ = r.SetPaused(false)
 				require.False(t, changed)
 				sleep(time.Second)
 			}
@@ -95,7 +96,7 @@ func TestPauseAndResumeAreFrameExact(t *testing.T) {
 			requireWhole(t, r.got(a), 0, 10*time.Second)
 			requireSmooth(t, r)
 			require.Equal(t, []endOf{{tracks, nil}}, r.ended())
-			require.Equal(t, 10*time.Second, r.position())
+			require.Equal(t, 10*time.Second, r.Position())
 		})
 	}
 }
@@ -103,17 +104,17 @@ func TestPauseAndResumeAreFrameExact(t *testing.T) {
 func TestMuteLetsTheSourceRunOn(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		require.NoError(t, r.setSource(t.Context(), newFake(av, 10*time.Second)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(av, 10*time.Second)))
 		sleep(990 * ms)
-		changed, err := r.setMuted(true)
+		changed, err := r.SetMuted(true)
 		require.NoError(t, err)
 		require.True(t, changed)
-		changed, _ = r.setMuted(true)
+		changed, _ = r.SetMuted(true)
 		require.False(t, changed)
 		sleep(2 * time.Second)
 		require.Len(t, r.got(a), 50)
-		require.Equal(t, 3*time.Second, r.position())
-		_, _ = r.setMuted(false)
+		require.Equal(t, 3*time.Second, r.Position())
+		_, _ = r.SetMuted(false)
 		sleep(10 * time.Second)
 		require.Len(t, r.got(a), 500-100)
 		require.Equal(t, 3*time.Second, r.got(a)[50].media)
@@ -132,23 +133,23 @@ func TestVerbsAreLegalWithoutSourceAndSurviveIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(time.Minute)
-		changed, err := r.setPaused(true)
+		changed, err := r.SetPaused(true)
 		require.True(t, changed)
 		require.NoError(t, err)
-		changed, err = r.setMuted(true)
+		changed, err = r.SetMuted(true)
 		require.True(t, changed)
 		require.NoError(t, err)
-		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Second)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Second)))
 		r.plug()
 		sleep(time.Minute)
 		require.Empty(t, r.ended(), "it is paused")
-		_, _ = r.setPaused(false)
+		_, _ = r.SetPaused(false)
 		sleep(time.Minute)
 		require.Equal(t, []endOf{{a, nil}}, r.ended())
 		require.Empty(t, r.got(a), "it was muted")
-		require.True(t, r.state().Muted)
-		r.close(models.ErrStopped)
-		_, err = r.setPaused(true)
+		require.True(t, r.State().Muted)
+		r.Close(models.ErrStopped)
+		_, err = r.SetPaused(true)
 		require.ErrorIs(t, err, models.ErrStopped)
 	})
 }
@@ -157,24 +158,24 @@ func TestSourceIsArmedBeforeTheConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(time.Minute)
-		require.NoError(t, r.setSource(t.Context(), newFake(av, time.Second)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(av, time.Second)))
 		sleep(time.Hour)
 		r.plug()
 		sleep(2 * time.Second)
 		requireWhole(t, r.got(a), 0, time.Second)
 		require.Equal(t, []endOf{{av, nil}}, r.ended())
-		r.close(models.ErrClosed)
+		r.Close(models.ErrClosed)
 	})
 }
 
 func TestSwitchLeavesNoHoleAndReportsNoEnd(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Minute)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Minute)))
 		sleep(1005 * ms)
-		next := newFake(a, time.Second)
-		next.opens = 300 * ms
-		require.NoError(t, r.setSource(t.Context(), next))
+		next := playtest.New(a, time.Second)
+		next.OpenTakes = 300 * ms
+		require.NoError(t, r.SetSource(t.Context(), next))
 		sleep(5 * time.Second)
 		require.Equal(t, []endOf{{a, nil}}, r.ended(), "of the second only")
 		got := r.got(a)
@@ -189,33 +190,33 @@ func TestSwitchLeavesNoHoleAndReportsNoEnd(t *testing.T) {
 func TestFailedSwitchChangesNothing(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		require.NoError(t, r.setSource(t.Context(), newFake(a, 2*time.Second)))
-		bad := newFake(a, time.Second)
-		bad.fails = models.ErrFile
-		require.ErrorIs(t, r.setSource(t.Context(), bad), models.ErrFile)
-		hung := newFake(a, time.Second)
-		hung.opens = time.Hour
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(a, 2*time.Second)))
+		bad := playtest.New(a, time.Second)
+		bad.Fails = models.ErrFile
+		require.ErrorIs(t, r.SetSource(t.Context(), bad), models.ErrFile)
+		hung := playtest.New(a, time.Second)
+		hung.OpenTakes = time.Hour
 		ctx, cancel := context.WithTimeout(t.Context(), 500*ms)
 		defer cancel()
-		require.ErrorIs(t, r.setSource(ctx, hung), context.DeadlineExceeded)
-		require.ErrorIs(t, r.setSource(t.Context(), nil), models.ErrInvalidParams)
-		require.ErrorIs(t, r.seek(ctx, to(0)), context.DeadlineExceeded)
+		require.ErrorIs(t, r.SetSource(ctx, hung), context.DeadlineExceeded)
+		require.ErrorIs(t, r.SetSource(t.Context(), nil), models.ErrInvalidParams)
+		require.ErrorIs(t, r.Seek(ctx, to(0)), context.DeadlineExceeded)
 		sleep(5 * time.Second)
 		requireWhole(t, r.got(a), 0, 2*time.Second)
-		require.ErrorIs(t, r.setSource(t.Context(), hung), models.ErrStalled, "an opening that stalls")
+		require.ErrorIs(t, r.SetSource(t.Context(), hung), models.ErrStalled, "an opening that stalls")
 	})
 }
 
 func TestLatestSourceWins(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		slow := newFake(a, time.Second)
-		slow.opens = 10 * time.Second
+		slow := playtest.New(a, time.Second)
+		slow.OpenTakes = 10 * time.Second
 		lost := make(chan error)
-		go func() { lost <- r.setSource(t.Context(), slow) }()
+		go func() { lost <- r.SetSource(t.Context(), slow) }()
 		synctest.Wait()
-		require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrSourceReplaced, "a seek does not call off a source")
-		require.NoError(t, r.setSource(t.Context(), newFake(v, time.Second)))
+		require.ErrorIs(t, r.Seek(t.Context(), to(0)), models.ErrSourceReplaced, "a seek does not call off a source")
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(v, time.Second)))
 		require.ErrorIs(t, <-lost, models.ErrSourceReplaced)
 		sleep(20 * time.Second)
 		require.Equal(t, []endOf{{v, nil}}, r.ended())
@@ -233,7 +234,7 @@ func TestEndsAreReportedOnceWithTheirReason(t *testing.T) {
 		want error
 	}{
 		"natural end":     {end: errEOF, want: nil},
-		"crash":           {end: errCrash, want: errCrash},
+		"crash":           {end: playtest.ErrCrash, want: playtest.ErrCrash},
 		"stall":           {end: nil, want: models.ErrStalled},
 		"stop":            {with: models.ErrStopped, want: models.ErrStopped},
 		"close":           {with: models.ErrClosed, want: models.ErrClosed},
@@ -244,29 +245,29 @@ func TestEndsAreReportedOnceWithTheirReason(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/%s", name, tracks, state), func(t *testing.T) {
 					t.Parallel()
 					virtual(t, func(t *testing.T, r *rig) {
-						src := newFake(tracks, time.Second)
-						src.end = c.end
-						require.NoError(t, r.setSource(t.Context(), src))
+						src := playtest.New(tracks, time.Second)
+						src.End = c.end
+						require.NoError(t, r.SetSource(t.Context(), src))
 						sleep(500 * ms)
 						switch state {
 						case "paused":
-							_, _ = r.setPaused(true)
+							_, _ = r.SetPaused(true)
 						case "muted":
-							_, _ = r.setMuted(true)
+							_, _ = r.SetMuted(true)
 						case "opening":
-							slow := newFake(tracks, time.Second)
-							slow.opens = 25 * time.Second
-							go func() { _ = r.setSource(t.Context(), slow) }()
+							slow := playtest.New(tracks, time.Second)
+							slow.OpenTakes = 25 * time.Second
+							go func() { _ = r.SetSource(t.Context(), slow) }()
 						}
 						sleep(100 * ms)
 						if c.with != nil {
-							r.close(c.with)
-							r.close(c.with)
+							r.Close(c.with)
+							r.Close(c.with)
 						}
 						sleep(time.Minute)
 						if state == "paused" && c.with == nil {
 							require.Empty(t, r.ended(), "it waits")
-							_, _ = r.setPaused(false)
+							_, _ = r.SetPaused(false)
 							sleep(time.Minute)
 						}
 						ends := r.ended()
@@ -306,17 +307,17 @@ func by(d time.Duration) func(time.Duration) time.Duration {
 func TestSeekPlaysTheOldPositionUntilTheNewIsReady(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		src := newFake(a, time.Minute)
-		src.opens = 200 * ms
-		require.NoError(t, r.setSource(t.Context(), src))
+		src := playtest.New(a, time.Minute)
+		src.OpenTakes = 200 * ms
+		require.NoError(t, r.SetSource(t.Context(), src))
 		sleep(2010 * ms)
-		require.NoError(t, r.seek(t.Context(), to(30*time.Second)))
+		require.NoError(t, r.Seek(t.Context(), to(30*time.Second)))
 		sleep(10 * ms)
-		require.InDelta(t, 30*time.Second, r.position(), float64(20*ms))
-		require.NoError(t, r.seek(t.Context(), by(-10*time.Second)))
+		require.InDelta(t, 30*time.Second, r.Position(), float64(20*ms))
+		require.NoError(t, r.Seek(t.Context(), by(-10*time.Second)))
 		sleep(10 * ms)
-		require.InDelta(t, 20020*ms, r.position(), float64(40*ms))
-		require.NoError(t, r.seek(t.Context(), by(-time.Hour)))
+		require.InDelta(t, 20020*ms, r.Position(), float64(40*ms))
+		require.NoError(t, r.Seek(t.Context(), by(-time.Hour)))
 		sleep(time.Minute + time.Second)
 		require.Equal(t, []endOf{{a, nil}}, r.ended(), "once for the source")
 		got := r.got(a)
@@ -325,22 +326,22 @@ func TestSeekPlaysTheOldPositionUntilTheNewIsReady(t *testing.T) {
 			require.LessOrEqual(t, got[i].due.Sub(got[i-1].due), 20*ms)
 		}
 		requireSmooth(t, r)
-		require.EqualValues(t, 3, r.counts().restarts)
+		require.EqualValues(t, 3, r.stats().SourceRestarts)
 	})
 }
 
 func TestSeekWhilePausedMovesAndStaysPaused(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Minute)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Minute)))
 		sleep(time.Second)
-		_, _ = r.setPaused(true)
+		_, _ = r.SetPaused(true)
 		before := len(r.got(a))
-		require.NoError(t, r.seek(t.Context(), to(50*time.Second)))
+		require.NoError(t, r.Seek(t.Context(), to(50*time.Second)))
 		sleep(time.Hour)
-		require.Equal(t, 50*time.Second, r.position())
+		require.Equal(t, 50*time.Second, r.Position())
 		require.Len(t, r.got(a), before)
-		_, _ = r.setPaused(false)
+		_, _ = r.SetPaused(false)
 		sleep(time.Minute)
 		requireWhole(t, r.got(a)[before:], 50*time.Second, time.Minute)
 	})
@@ -350,13 +351,13 @@ func TestSeekPastTheEndIsTheNaturalEndOnce(t *testing.T) {
 	t.Parallel()
 	for _, paused := range []bool{false, true} {
 		virtual(t, func(t *testing.T, r *rig) {
-			require.NoError(t, r.setSource(t.Context(), newFake(av, time.Minute)))
+			require.NoError(t, r.SetSource(t.Context(), playtest.New(av, time.Minute)))
 			sleep(time.Second)
-			_, _ = r.setPaused(paused)
-			require.NoError(t, r.seek(t.Context(), by(time.Hour)))
+			_, _ = r.SetPaused(paused)
+			require.NoError(t, r.Seek(t.Context(), by(time.Hour)))
 			sleep(time.Hour)
 			require.Equal(t, []endOf{{av, nil}}, r.ended())
-			require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrNoSource)
+			require.ErrorIs(t, r.Seek(t.Context(), to(0)), models.ErrNoSource)
 		})
 	}
 }
@@ -375,11 +376,11 @@ func TestSeekSavesASourceFromItsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			virtual(t, func(t *testing.T, r *rig) {
-				src := newFake(a, 2*time.Second)
-				require.NoError(t, r.setSource(t.Context(), src))
+				src := playtest.New(a, 2*time.Second)
+				require.NoError(t, r.SetSource(t.Context(), src))
 				sleep(1500 * ms)
-				src.opens, src.fails = 5*time.Second, c.fails
-				require.ErrorIs(t, r.seek(t.Context(), to(time.Second)), c.fails)
+				src.OpenTakes, src.Fails = 5*time.Second, c.fails
+				require.ErrorIs(t, r.Seek(t.Context(), to(time.Second)), c.fails)
 				require.Len(t, r.ended(), c.ends)
 				sleep(5 * time.Second)
 				require.Equal(t, []endOf{{a, nil}}, r.ended())
@@ -393,15 +394,15 @@ func TestSeekSavesASourceFromItsEnd(t *testing.T) {
 func TestSecondSeekSavesASourceFromItsEndToo(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		src := newFake(a, 2*time.Second)
-		require.NoError(t, r.setSource(t.Context(), src))
+		src := playtest.New(a, 2*time.Second)
+		require.NoError(t, r.SetSource(t.Context(), src))
 		sleep(1500 * ms)
-		src.opens = 5 * time.Second
+		src.OpenTakes = 5 * time.Second
 		first := make(chan error)
-		go func() { first <- r.seek(t.Context(), to(0)) }()
+		go func() { first <- r.Seek(t.Context(), to(0)) }()
 		sleep(time.Second)
 		require.Empty(t, r.ended(), "it ran out, but is being sought in")
-		require.NoError(t, r.seek(t.Context(), to(time.Second)))
+		require.NoError(t, r.Seek(t.Context(), to(time.Second)))
 		require.ErrorIs(t, <-first, models.ErrSourceReplaced)
 		require.Empty(t, r.ended())
 		sleep(5 * time.Second)
@@ -412,39 +413,39 @@ func TestSecondSeekSavesASourceFromItsEndToo(t *testing.T) {
 func TestSeekSaysWhenItCannot(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrNoSource)
-		require.NoError(t, r.setSource(t.Context(), plain{newFake(a, time.Minute)}))
-		require.ErrorIs(t, r.seek(t.Context(), to(0)), models.ErrSeekUnsupported)
+		require.ErrorIs(t, r.Seek(t.Context(), to(0)), models.ErrNoSource)
+		require.NoError(t, r.SetSource(t.Context(), playtest.Plain{Source: playtest.New(a, time.Minute)}))
+		require.ErrorIs(t, r.Seek(t.Context(), to(0)), models.ErrSeekUnsupported)
 	})
 }
 
 func TestPositionCountsFromWhereTheSourceStarts(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		src := newFake(a, time.Minute)
-		src.start = 30 * time.Second
-		require.NoError(t, r.setSource(t.Context(), src))
+		src := playtest.New(a, time.Minute)
+		src.Begin = 30 * time.Second
+		require.NoError(t, r.SetSource(t.Context(), src))
 		sleep(990 * ms)
-		require.Equal(t, 31*time.Second, r.position())
-		require.NoError(t, r.seek(t.Context(), by(-10*time.Second)))
+		require.Equal(t, 31*time.Second, r.Position())
+		require.NoError(t, r.Seek(t.Context(), by(-10*time.Second)))
 		sleep(0)
-		require.InDelta(t, 21*time.Second, r.position(), float64(20*ms))
+		require.InDelta(t, 21*time.Second, r.Position(), float64(20*ms))
 	})
 }
 
 func TestStateIsToldWhenItChanges(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		_, _ = r.setPaused(false)
-		_, _ = r.setMuted(false)
+		_, _ = r.SetPaused(false)
+		_, _ = r.SetMuted(false)
 		require.Empty(t, r.states, "nothing changed")
-		require.NoError(t, r.setSource(t.Context(), newFake(av, time.Second)))
-		require.NoError(t, r.setSource(t.Context(), newFake(av, time.Second)))
-		_, _ = r.setPaused(true)
-		_, _ = r.setPaused(true)
-		_, _ = r.setMuted(true)
-		_, _ = r.setPaused(false)
-		_, _ = r.setMuted(false)
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(av, time.Second)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(av, time.Second)))
+		_, _ = r.SetPaused(true)
+		_, _ = r.SetPaused(true)
+		_, _ = r.SetMuted(true)
+		_, _ = r.SetPaused(false)
+		_, _ = r.SetMuted(false)
 		sleep(5 * time.Second)
 		require.Equal(t, []models.MediaState{
 			{PresentationPaused: true},
@@ -466,20 +467,20 @@ func TestContextOfASourceLivesAsLongAsItsStream(t *testing.T) {
 		want error
 	}{
 		"it ends":         {func(*testing.T, *rig) { sleep(time.Minute) }, nil},
-		"it is replaced":  {func(t *testing.T, r *rig) { require.NoError(t, r.setSource(t.Context(), newFake(a, time.Second))) }, nil},
-		"it is sought in": {func(t *testing.T, r *rig) { require.NoError(t, r.seek(t.Context(), to(0))) }, nil},
-		"it is stopped":   {func(_ *testing.T, r *rig) { r.close(models.ErrStopped) }, nil},
+		"it is replaced":  {func(t *testing.T, r *rig) { require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Second))) }, nil},
+		"it is sought in": {func(t *testing.T, r *rig) { require.NoError(t, r.Seek(t.Context(), to(0))) }, nil},
+		"it is stopped":   {func(_ *testing.T, r *rig) { r.Close(models.ErrStopped) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			virtual(t, func(t *testing.T, r *rig) {
 				type key struct{}
 				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), time.Second)
-				src := newFake(a, 50*time.Second)
-				require.NoError(t, r.setSource(ctx, src))
+				src := playtest.New(a, 50*time.Second)
+				require.NoError(t, r.SetSource(ctx, src))
 				cancel()
 				sleep(40 * time.Second) // longer than the stall timeout
-				opened := src.ctx
+				opened := src.Context()
 				require.NoError(t, opened.Err())
 				require.Equal(t, "value", opened.Value(key{}))
 				c.end(t, r)
@@ -500,9 +501,9 @@ func TestContextOfASourceEndsWithItsOpening(t *testing.T) {
 	}{
 		"called off": {func(_ *testing.T, _ *rig, cancel context.CancelFunc) { cancel() }, context.Canceled},
 		"replaced": {func(t *testing.T, r *rig, _ context.CancelFunc) {
-			require.NoError(t, r.setSource(t.Context(), newFake(a, time.Second)))
+			require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Second)))
 		}, models.ErrSourceReplaced},
-		"stopped": {func(_ *testing.T, r *rig, _ context.CancelFunc) { r.close(models.ErrStopped) }, models.ErrStopped},
+		"stopped": {func(_ *testing.T, r *rig, _ context.CancelFunc) { r.Close(models.ErrStopped) }, models.ErrStopped},
 		"stalled": {func(*testing.T, *rig, context.CancelFunc) { sleep(30 * time.Second) }, models.ErrStalled},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -510,14 +511,14 @@ func TestContextOfASourceEndsWithItsOpening(t *testing.T) {
 			virtual(t, func(t *testing.T, r *rig) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				src := newFake(a, time.Second)
-				src.opens = time.Hour
+				src := playtest.New(a, time.Second)
+				src.OpenTakes = time.Hour
 				result := make(chan error, 1)
-				go func() { result <- r.setSource(ctx, src) }()
+				go func() { result <- r.SetSource(ctx, src) }()
 				sleep(time.Second)
 				c.end(t, r, cancel)
 				require.ErrorIs(t, <-result, c.want)
-				require.ErrorIs(t, context.Cause(src.ctx), c.want)
+				require.ErrorIs(t, context.Cause(src.Context()), c.want)
 			})
 		})
 	}
@@ -526,13 +527,13 @@ func TestContextOfASourceEndsWithItsOpening(t *testing.T) {
 func TestSourceThatPanicsLeavesThePlayerUsable(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		require.NoError(t, r.setSource(t.Context(), newFake(a, time.Minute)))
+		require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Minute)))
 		sleep(time.Second)
-		bad := newFake(a, time.Minute)
-		bad.panics = true
-		require.Panics(t, func() { _ = r.setSource(t.Context(), bad) })
-		require.ErrorIs(t, bad.ctx.Err(), context.Canceled)
-		require.NoError(t, r.seek(t.Context(), to(30*time.Second)))
+		bad := playtest.New(a, time.Minute)
+		bad.Panics = true
+		require.Panics(t, func() { _ = r.SetSource(t.Context(), bad) })
+		require.ErrorIs(t, bad.Context().Err(), context.Canceled)
+		require.NoError(t, r.Seek(t.Context(), to(30*time.Second)))
 		sleep(time.Minute)
 		require.Equal(t, []endOf{{a, nil}}, r.ended())
 	})
@@ -543,14 +544,14 @@ func TestSourceThatPanicsLeavesThePlayerUsable(t *testing.T) {
 func TestStateIsRepeatedToWhoHasJoined(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		r.repeat()
+		r.Repeat()
 		require.Empty(t, r.states)
-		_, _ = r.setMuted(true)
-		r.repeat()
+		_, _ = r.SetMuted(true)
+		r.Repeat()
 		muted := models.MediaState{Muted: true, VideoStopped: true, PresentationPaused: true}
 		require.Equal(t, []models.MediaState{muted, muted}, r.states)
-		r.shut(models.ErrStopped)
-		r.repeat()
+		r.Shut(models.ErrStopped)
+		r.Repeat()
 		require.Len(t, r.states, 2, "nobody is there")
 	})
 }
@@ -562,7 +563,7 @@ func TestPlaylistOf500(t *testing.T) {
 		next := make(chan struct{}, 1)
 		r.onEnd = func() { next <- struct{}{} }
 		for range 500 {
-			require.NoError(t, r.setSource(t.Context(), newFake(a, 200*ms)))
+			require.NoError(t, r.SetSource(t.Context(), playtest.New(a, 200*ms)))
 			<-next
 		}
 		require.Len(t, r.ended(), 500)

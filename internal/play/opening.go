@@ -1,4 +1,4 @@
-package instances
+package play
 
 import (
 	"context"
@@ -25,9 +25,9 @@ type opening struct {
 	end   error
 }
 
-// setSource opens src and lets it replace what is playing. When it fails, what
+// SetSource opens src and lets it replace what is playing. When it fails, what
 // was playing goes on. It never waits for a connection.
-func (p *player) setSource(ctx context.Context, src media.Source) error {
+func (p *Player) SetSource(ctx context.Context, src media.Source) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
@@ -42,10 +42,10 @@ func (p *player) setSource(ctx context.Context, src media.Source) error {
 	return nil
 }
 
-// seek opens the current source again, at what target makes of its position. The
+// Seek opens the current source again, at what target makes of its position. The
 // old position plays until the new one is ready. Before the start is the start;
 // past the end is the source's natural end.
-func (p *player) seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
+func (p *Player) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
 	o := &opening{}
 	var src media.SeekableSource
 	prepare := func() (err error) {
@@ -64,7 +64,7 @@ func (p *player) seek(ctx context.Context, target func(at time.Duration) time.Du
 }
 
 // seekable returns what a seek would open again. The caller holds mu.
-func (p *player) seekable() (*session, media.SeekableSource, error) {
+func (p *Player) seekable() (*session, media.SeekableSource, error) {
 	switch {
 	case p.opening != nil && p.opening.again == nil:
 		return nil, nil, models.ErrSourceReplaced // what is playing is on its way out
@@ -78,14 +78,14 @@ func (p *player) seekable() (*session, media.SeekableSource, error) {
 	return p.current, src, nil
 }
 
-// errPanicked is what an opening ends with when the source panics.
-var errPanicked = fmt.Errorf("%w: the source panicked", models.ErrInternal)
+// ErrPanicked is the cause of an opening whose source panics.
+var ErrPanicked = fmt.Errorf("%w: the source panicked", models.ErrInternal)
 
 // open runs an opening from beginning to end: prepare with the lock held, start
 // the source without, install the result. The context that the source gets lives as
 // long as its stream; until that is installed it ends with ctx too, and when the
 // stall timeout has passed.
-func (p *player) open(ctx context.Context, o *opening, prepare func() error, start func(context.Context, media.Env) (media.Stream, error)) (err error) {
+func (p *Player) open(ctx context.Context, o *opening, prepare func() error, start func(context.Context, media.Env) (media.Stream, error)) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -93,14 +93,14 @@ func (p *player) open(ctx context.Context, o *opening, prepare func() error, sta
 	o.cancel = cancel
 	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	defer release()
-	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.stall)
-	stall := time.AfterFunc(p.stall, func() { cancel(stalled) })
+	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.cfg.StallTimeout)
+	stall := time.AfterFunc(p.cfg.StallTimeout, func() { cancel(stalled) })
 	defer stall.Stop()
 	if err := p.begin(o, prepare); err != nil {
 		cancel(err)
 		return err
 	}
-	err = errPanicked // unless something takes its place
+	err = ErrPanicked // unless something takes its place
 	defer func() {
 		if err != nil {
 			cancel(err)
@@ -108,7 +108,7 @@ func (p *player) open(ctx context.Context, o *opening, prepare func() error, sta
 		}
 	}()
 
-	stream, failed := start(life, p.env)
+	stream, failed := start(life, p.cfg.Env)
 	if failed != nil {
 		if life.Err() != nil {
 			failed = context.Cause(life)
@@ -117,7 +117,7 @@ func (p *player) open(ctx context.Context, o *opening, prepare func() error, sta
 	}
 	want, have := o.source.Tracks(), stream.Tracks()
 	if !have.Has(want) {
-		p.env.Logger.Info("the source lacks a track that was asked for", "asked", want, "has", have)
+		p.cfg.Env.Logger.Info("the source lacks a track that was asked for", "asked", want, "has", have)
 	}
 	switch {
 	case !release():
@@ -135,7 +135,7 @@ func (p *player) open(ctx context.Context, o *opening, prepare func() error, sta
 }
 
 // begin makes o the opening that counts.
-func (p *player) begin(o *opening, prepare func() error) error {
+func (p *Player) begin(o *opening, prepare func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
@@ -152,7 +152,7 @@ func (p *player) begin(o *opening, prepare func() error) error {
 // callOff ends the opening that counts so far, if any, and with it the session
 // whose end it kept back, unless the next opening is another seek in the same
 // source. mu must be held.
-func (p *player) callOff(reason error, next *opening) {
+func (p *Player) callOff(reason error, next *opening) {
 	o := p.opening
 	p.opening = nil
 	switch {
@@ -167,7 +167,7 @@ func (p *player) callOff(reason error, next *opening) {
 }
 
 // abandon gives up an opening that failed. A seek past the end ends the source.
-func (p *player) abandon(o *opening, err error) {
+func (p *Player) abandon(o *opening, err error) {
 	p.mu.Lock()
 	if p.opening != o {
 		p.mu.Unlock()
@@ -185,7 +185,7 @@ func (p *player) abandon(o *opening, err error) {
 
 // install makes an opened stream the current session, unless the opening was
 // called off. The new session ends the old one before it writes.
-func (p *player) install(life context.Context, o *opening, stream media.Stream, tracks media.Track) error {
+func (p *Player) install(life context.Context, o *opening, stream media.Stream, tracks media.Track) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.opening != o || life.Err() != nil {
@@ -193,8 +193,8 @@ func (p *player) install(life context.Context, o *opening, stream media.Stream, 
 	}
 	p.opening = nil
 	old := p.current
-	s := newSession(o.source, stream, o.from, p.stall, p.write, p.sessionEnded)
-	s.tracks, s.trail.step = tracks, p.window/trailSteps
+	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
+	s.tracks, s.trail.step = tracks, p.cfg.Window/trailSteps
 	s.cancel = func() { o.cancel(models.ErrClosed) }
 	if old != nil {
 		p.count.add(old)
@@ -213,7 +213,7 @@ func (p *player) install(life context.Context, o *opening, stream media.Stream, 
 }
 
 // start lets the session's clock run, if nothing stands against it.
-func (p *player) start(s *session) {
+func (p *Player) start(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.ready = true

@@ -1,0 +1,15 @@
+// Package play plays sources: it opens them, paces their frames by one clock for
+// sound and picture, and writes each into a [Sink] when it is due. It knows neither
+// chats nor connections.
+//
+//	p := play.New(play.Config{Env: env, StallTimeout: 30 * time.Second}, events)
+//	err := p.SetSource(ctx, media.FromFile("song.mp3", media.EncodeOptions{}))
+//	p.Connect(func(f media.Frame, due time.Time) { … })
+//	defer p.Close(models.ErrStopped)
+//
+// A [Player] plays one source at a time. A new one is opened beside what is playing,
+// on the goroutine of the caller (opening.go), and takes its place when its first
+// frame is there; the latest wins. Each run of a source is a session (session.go),
+// with a stream, a clock and one goroutine, the pump. There is no queue: what the
+// pump has not read waits in the stream.
+package play
