@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v4"
@@ -23,30 +22,35 @@ const (
 )
 
 // openChannel opens stream 0, as Telegram's clients do whatever the DTLS role would
-// assign. The channel that it returns yields the data channel when that is open.
-func (c *Conn) openChannel() (<-chan datachannel.ReadWriteCloser, error) {
+// assign. c.opened yields it when it is open.
+func (c *Conn) openChannel() error {
 	stream := uint16(0)
 	channel, err := c.pc.CreateDataChannel("data", &webrtc.DataChannelInit{ID: &stream})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	opened := make(chan datachannel.ReadWriteCloser, 1)
 	channel.OnOpen(func() {
 		if raw, err := channel.Detach(); err == nil {
-			opened <- raw // once: there is room
+			c.opened <- raw // once: there is room
 		}
 	})
 	// We take no channel of the server's, and keep none open for it.
 	c.pc.OnDataChannel(func(theirs *webrtc.DataChannel) {
 		theirs.OnOpen(func() { _ = theirs.Close() })
 	})
-	return opened, nil
+	return nil
+}
+
+// startListening reads the data channel from now on.
+func (c *Conn) startListening(channel datachannel.ReadWriteCloser) {
+	c.done.Add(1)
+	go c.listen(channel) // ends when the channel is closed; Close waits on done
 }
 
 // listen reads the data channel until it is closed.
 func (c *Conn) listen(channel datachannel.ReadWriteCloser) {
 	defer c.done.Done()
-	defer c.video.watch(true) // without a channel nobody can say so
+	defer c.video.SetWatched(true) // without a channel nobody can say so
 	usual := make([]byte, usualMessage)
 	for {
 		message := usual
@@ -82,13 +86,6 @@ func (c *Conn) obey(message []byte) {
 	}
 	if height := wish.Constraints.IdealHeight; height != nil && *height >= 0 {
 		c.cfg.Logger.Debug("the server asks for pictures", "height", *height)
-		c.video.watch(*height > 0)
+		c.video.SetWatched(*height > 0)
 	}
-}
-
-// watch takes whether anybody watches.
-func (t *Track) watch(watched bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.gate.watch(watched, time.Now())
 }

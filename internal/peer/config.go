@@ -1,24 +1,13 @@
 package peer
 
 import (
-	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"time"
-
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
-	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
 )
-
-// flightInterval is how soon a flight of the DTLS handshake is repeated at first; it
-// doubles. With 10 % loss and a round trip of 30 ms, 99 of 100 connections are up after
-// 1.4 s; with pion's interval of 1 s, and a HelloVerifyRequest, after 2.2 s.
-const flightInterval = 150 * time.Millisecond
 
 // Config is what a connection needs besides identity and answer.
 type Config struct {
@@ -60,58 +49,4 @@ func (cfg Config) usable(candidates []jsonparams.Candidate) []jsonparams.Candida
 		}
 	}
 	return some
-}
-
-func iceServers(servers []models.ICEServer) []webrtc.ICEServer {
-	out := make([]webrtc.ICEServer, len(servers))
-	for i, s := range servers {
-		out[i] = webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential}
-	}
-	return out
-}
-
-// newAPI configures pion: the pinned identity, two codecs, and the interceptors
-// on the way out.
-func newAPI(id *Identity, r *jsonparams.Response, way route, c *Conn) (*webrtc.API, error) {
-	settings := webrtc.SettingEngine{LoggerFactory: c.log, BufferFactory: c.inbound}
-	settings.SetICECredentials(id.Ufrag, id.Pwd)
-	// Neither pion's timeout nor its count of checks ends an attempt: Dial does,
-	// and after it the watcher.
-	settings.SetICETimeouts(c.cfg.Disconnected, 0, c.cfg.Keepalive)
-	settings.SetICEMaxBindingRequests(math.MaxUint16)
-	settings.SetHostAcceptanceMinWait(0)
-	settings.SetPrflxAcceptanceMinWait(0)
-	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}) // the route keeps to cfg's
-	settings.SetIncludeLoopbackCandidate(true)                                                     // the IP filter keeps it only when it is the way
-	settings.SetIPFilter(way.from)
-	if c.lease != nil {
-		settings.SetICEUDPMux(c.lease.mux())
-	}
-	role := webrtc.DTLSRoleServer
-	if r.Transport.Passive {
-		role = webrtc.DTLSRoleClient
-	}
-	if err := settings.SetAnsweringDTLSRole(role); err != nil {
-		return nil, fmt.Errorf("dtls role: %w", err)
-	}
-	settings.DetachDataChannels() // pion's reader keeps 64 KiB for a call, and more after a large message
-	settings.SetSRTPProtectionProfiles(srtpProfiles()...)
-	settings.SetDTLSRetransmissionInterval(flightInterval)
-	// ICE has shown that the address is the server's, which is all that the
-	// cookie of a HelloVerifyRequest shows (RFC 6347 section 4.2.1).
-	settings.SetDTLSInsecureSkipHelloVerify(true)
-
-	var codecs webrtc.MediaEngine
-	if err := registerCodecs(&codecs, r); err != nil {
-		return nil, err
-	}
-
-	var interceptors interceptor.Registry
-	interceptors.Add(c.wire)
-	return webrtc.NewAPI(
-		webrtc.WithSettingEngine(settings),
-		webrtc.WithMediaEngine(&codecs),
-		webrtc.WithInterceptorRegistry(&interceptors),
-	), nil
 }

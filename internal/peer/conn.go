@@ -11,6 +11,7 @@ import (
 	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/gotgcall/gotgcall/internal/wire"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -23,10 +24,10 @@ const (
 	unanswered = 3500 * time.Millisecond
 	// unnominated is how long checks may succeed without a nomination before
 	// the other role is taken: a lite agent (RFC 8445 section 2.5) never
-	// nominates. Full agents do at once or, by the default of pion's, a second
-	// after the first answer.
+	// nominates. Full agents do at once or, by pion's default, a second after
+	// the first answer.
 	unnominated = 2 * time.Second
-	// rolePoll is how often that is looked at.
+	// rolePoll is how often both are checked.
 	rolePoll = 250 * time.Millisecond
 	// channelWait bounds the wait for the data channel once DTLS is up. Some
 	// servers read no RTP before it is open; others never answer SCTP.
@@ -35,25 +36,24 @@ const (
 
 // Conn is a connection to the server that is up.
 type Conn struct {
-	// immutable after dialAs
+	// immutable after newConn
 	cfg          Config
 	announced    string // the server's certificate, by its fingerprint
-	way          route
-	clock        clock
+	route        route
 	pc           *webrtc.PeerConnection
-	log          *pionLog
-	wire         *wire
-	lease        *lease
-	audio, video *Track
+	lease        *lease // of shared sockets; nil for own ones
+	congestion   *wire.Congestion
+	audio, video *wire.Sender
 
-	poke      chan struct{} // state may have changed
-	connected chan struct{} // closed when first connected
-	failed    chan struct{} // closed when lost for good
-	stop      chan struct{} // closed by Close
-	closing   sync.Once
-	done      sync.WaitGroup
+	opened       chan datachannel.ReadWriteCloser // yields the data channel once it is open
+	stateChanged chan struct{}                    // the PeerConnection's state may have changed
+	connected    chan struct{}                    // closed when first connected
+	failed       chan struct{}                    // closed when lost for good
+	stop         chan struct{}                    // closed by Close
+	closing      sync.Once
+	done         sync.WaitGroup
 
-	heard  atomic.Pointer[time.Time] // the server, before it was silent; nil at first
+	heard  atomic.Pointer[time.Time] // when the server was heard last before a silence; nil before the first
 	reason error                     // why failed; written before failed is closed
 }
 
@@ -63,30 +63,29 @@ var errOtherRole = errors.New("the server does not go on with this ICE role")
 // dialer connects to one server.
 type dialer struct {
 	id       *Identity
-	response jsonparams.Response
-	way      route
+	response *jsonparams.Response
+	route    route
 	cfg      Config
 	reached  stage // by the attempt that came furthest
 }
 
 // Dial connects and returns when media can flow. It blocks until then, until ctx
 // ends, whose cause it returns, or until the connection has failed with
-// ErrConnectionFailed. Nothing but ctx limits how long the server may take. The
-// caller must Close the connection.
+// [models.ErrConnectionFailed]. Nothing but ctx limits how long the server may
+// take. The caller must Close the connection.
 //
 // We start as the controlled agent, as Telegram's own clients do. A server that
 // does not go on with that may be ICE-lite, or controlled itself: the connection is
 // built again in the other role, with the same identity, and so on by turns.
 func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config) (*Conn, error) {
-	way, err := routeTo(ctx, cfg.usable(r.Transport.Candidates))
+	route, err := routeTo(ctx, cfg.usable(r.Transport.Candidates))
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
 		return nil, err
 	}
-	d := dialer{id: id, response: *r, way: way, cfg: cfg}
-	d.response.Transport.Candidates = way.candidates
+	d := dialer{id: id, response: r, route: route, cfg: cfg}
 	for controlling := false; ; controlling = !controlling {
 		c, err := d.dial(ctx, controlling)
 		switch {
@@ -102,103 +101,102 @@ func Dial(ctx context.Context, id *Identity, r *jsonparams.Response, cfg Config)
 
 // dial makes one attempt, in one role.
 func (d *dialer) dial(ctx context.Context, controlling bool) (*Conn, error) {
-	cfg := d.cfg
-	c := &Conn{
-		cfg:       cfg,
-		announced: d.response.Transport.Fingerprint,
-		way:       d.way,
-		clock:     newClock(),
-		log:       &pionLog{logger: cfg.Logger, on: cfg.DebugLogs},
-		poke:      make(chan struct{}, 1),
-		connected: make(chan struct{}),
-		failed:    make(chan struct{}),
-		stop:      make(chan struct{}),
-	}
-	c.audio = newAudioTrack(d.id.AudioSSRC, c.clock.epoch)
-	c.audio.log = cfg.Logger
-	c.video = newVideoTrack(d.id.Layers[0], c.clock.epoch)
-	c.wire = &wire{clock: c.clock}
-	c.video.gate.estimate = &c.wire.estimate
-	if cfg.Sockets != nil {
-		var err error
-		if c.lease, err = cfg.Sockets.take(d.way); err != nil {
-			return nil, err
-		}
-	}
-	opened, err := c.open(d.id, &d.response, d.way, controlling)
+	c, err := d.newConn()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.start(offer(d.response, d.route.candidates, controlling)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), c.Close())
 	}
-	stage, err := c.await(ctx, opened)
+	stage, err := c.await(ctx)
 	d.reached = max(d.reached, stage)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.done.Add(1)
-	go c.maintain(opened) // ends on stop; Close waits on done
+	go c.maintain() // ends on stop; Close waits on done
 	return c, nil
 }
 
-// open builds the PeerConnection and starts connecting. The channel it returns
-// yields the data channel when that is open.
-func (c *Conn) open(
-	id *Identity, r *jsonparams.Response, way route, controlling bool,
-) (<-chan datachannel.ReadWriteCloser, error) {
-	api, err := newAPI(id, r, way, c)
-	if err != nil {
-		return nil, err
+// newConn returns a connection that does nothing yet. The caller must Close it.
+func (d *dialer) newConn() (*Conn, error) {
+	var shared *lease
+	if d.cfg.Sockets != nil {
+		var err error
+		if shared, err = d.cfg.Sockets.lease(d.route); err != nil {
+			return nil, err
+		}
 	}
-	c.pc, err = api.NewPeerConnection(webrtc.Configuration{
-		Certificates: []webrtc.Certificate{id.certificate},
-		ICEServers:   iceServers(c.cfg.ICEServers),
-	})
+	clock, congestion, layer := wire.NewClock(), new(wire.Congestion), d.id.Layers[0]
+	audio := wire.NewAudioSender(stream(d.id.AudioSSRC, midAudio), clock, d.cfg.Logger)
+	video := wire.NewVideoSender(stream(layer.SSRC, midVideo), layer.RTX, clock, d.cfg.Logger, congestion)
+	pc, err := d.newPeerConnection(shared,
+		bufferFactory{senders: []*wire.Sender{audio, video}, congestion: congestion},
+		&stampInterceptor{stamper: wire.NewStamper(extensions(), clock, congestion)})
 	if err != nil {
-		return nil, fmt.Errorf("peer connection: %w", err)
+		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), shared.Close())
 	}
+	return &Conn{
+		cfg:          d.cfg,
+		announced:    d.response.Transport.Fingerprint,
+		route:        d.route,
+		pc:           pc,
+		lease:        shared,
+		congestion:   congestion,
+		audio:        audio,
+		video:        video,
+		opened:       make(chan datachannel.ReadWriteCloser, 1),
+		stateChanged: make(chan struct{}, 1),
+		connected:    make(chan struct{}),
+		failed:       make(chan struct{}),
+		stop:         make(chan struct{}),
+	}, nil
+}
+
+// start applies the server's offer and answers it, upon which pion connects. It does
+// not wait for that.
+func (c *Conn) start(offer string) error {
 	c.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {
-		// pion calls from a goroutine of its own for each change, in any
-		// order; the watcher reads the state itself.
+		// pion calls from a separate goroutine for each change, in any order;
+		// the watcher reads the state itself.
 		select {
-		case c.poke <- struct{}{}:
+		case c.stateChanged <- struct{}{}:
 		default:
 		}
 	})
 	c.done.Add(1)
 	go c.watch() // ends on stop or failure; Close waits on done
 
-	for _, t := range []*Track{c.audio, c.video} {
+	for _, t := range c.tracks() {
 		_, err := c.pc.AddTransceiverFromTrack(t, webrtc.RTPTransceiverInit{
 			Direction: webrtc.RTPTransceiverDirectionSendonly,
 			SendEncodings: []webrtc.RTPEncodingParameters{
-				{RTPCodingParameters: webrtc.RTPCodingParameters{SSRC: webrtc.SSRC(t.ssrc)}},
+				{RTPCodingParameters: webrtc.RTPCodingParameters{SSRC: webrtc.SSRC(t.sender.SSRC())}},
 			},
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%s track: %w", t.kind, err)
+			return fmt.Errorf("%s track: %w", t.kind, err)
 		}
 	}
-
-	opened, err := c.openChannel()
-	if err != nil {
-		return nil, fmt.Errorf("data channel: %w", err)
+	if err := c.openChannel(); err != nil {
+		return fmt.Errorf("data channel: %w", err)
 	}
-
-	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer(r, controlling)}
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}
 	if err := c.pc.SetRemoteDescription(remote); err != nil {
-		return nil, fmt.Errorf("apply answer: %w", err)
+		return fmt.Errorf("apply answer: %w", err)
 	}
 	local, err := c.pc.CreateAnswer(nil)
 	if err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
+		return fmt.Errorf("answer: %w", err)
 	}
 	if err := c.pc.SetLocalDescription(local); err != nil {
-		return nil, fmt.Errorf("start: %w", err)
+		return fmt.Errorf("start: %w", err)
 	}
-	return opened, nil
+	return nil
 }
 
 // await waits until media can flow. It returns how far the connection has come.
-func (c *Conn) await(ctx context.Context, opened <-chan datachannel.ReadWriteCloser) (stage, error) {
+func (c *Conn) await(ctx context.Context) (stage, error) {
 	ticker := time.NewTicker(rolePoll)
 	defer ticker.Stop()
 	var checking, answered time.Time // since when
@@ -209,7 +207,7 @@ func (c *Conn) await(ctx context.Context, opened <-chan datachannel.ReadWriteClo
 		case <-c.failed:
 			return c.stage(), c.reason
 		case <-c.connected:
-			return c.stage(), c.awaitChannel(ctx, opened)
+			return c.stage(), c.awaitChannel(ctx)
 		case now := <-ticker.C:
 			if c.pc.ICEConnectionState() != webrtc.ICEConnectionStateChecking {
 				continue // not yet, or nominated already
@@ -228,7 +226,8 @@ func (c *Conn) await(ctx context.Context, opened <-chan datachannel.ReadWriteClo
 	}
 }
 
-func (c *Conn) awaitChannel(ctx context.Context, opened <-chan datachannel.ReadWriteCloser) error {
+// awaitChannel waits until the data channel is open, for channelWait at most.
+func (c *Conn) awaitChannel(ctx context.Context) error {
 	timer := time.NewTimer(channelWait)
 	defer timer.Stop()
 	select {
@@ -238,28 +237,26 @@ func (c *Conn) awaitChannel(ctx context.Context, opened <-chan datachannel.ReadW
 		return c.reason
 	case <-timer.C:
 		c.cfg.Logger.Debug("the server opened no data channel in time")
-	case channel := <-opened:
-		c.done.Add(1)
-		go c.listen(channel) // ends when the channel is closed; Close waits on done
+	case channel := <-c.opened:
+		c.startListening(channel)
 	}
 	return nil
 }
 
-// Audio is the Opus stream.
-func (c *Conn) Audio() *Track { return c.audio }
+// Audio returns the Opus stream.
+func (c *Conn) Audio() *wire.Sender { return c.audio }
 
-// Video is the VP8 stream.
-func (c *Conn) Video() *Track { return c.video }
+// Video returns the VP8 stream.
+func (c *Conn) Video() *wire.Sender { return c.video }
 
 // Close says goodbye to the server, closes the sockets and waits for every
-// goroutine of the connection. It is idempotent.
+// goroutine of the connection. It is idempotent. It must not be called from
+// [Config.OnState].
 func (c *Conn) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.stop)
-		if c.pc != nil {
-			err = c.pc.GracefulClose()
-		}
+		err = c.pc.GracefulClose()
 		c.done.Wait()
 		err = errors.Join(err, c.lease.Close())
 	})

@@ -53,8 +53,8 @@ func NewSocketPool(cfg Config) *SocketPool {
 	return &SocketPool{log: &pionLog{logger: cfg.Logger, on: cfg.DebugLogs}}
 }
 
-// take leases a socket for each local address of the route.
-func (p *SocketPool) take(r route) (*lease, error) {
+// lease takes a socket for each local address of the route.
+func (p *SocketPool) lease(r route) (*lease, error) {
 	l := &lease{pool: p}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 func TestSharedSocketAsksForLargeBuffers(t *testing.T) {
 	t.Parallel()
 	pool := NewSocketPool(Config{Logger: slog.New(slog.DiscardHandler)})
-	l, err := pool.take(loopbackRoute("127.0.0.1:1000"))
+	l, err := pool.lease(loopbackRoute("127.0.0.1:1000"))
 	require.NoError(t, err)
 	raw, err := l.parts[0].socket.conn.SyscallConn()
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func TestSocketPoolSharesOnlyAmongDifferentServers(t *testing.T) {
 	t.Parallel()
 	pool := NewSocketPool(Config{Logger: slog.New(slog.DiscardHandler)})
 	take := func(remotes ...string) *lease {
-		l, err := pool.take(loopbackRoute(remotes...))
+		l, err := pool.lease(loopbackRoute(remotes...))
 		require.NoError(t, err)
 		return l
 	}

@@ -59,7 +59,7 @@ func (c *Conn) watch() {
 			return
 		case <-deadline.C:
 			expired = silent
-		case <-c.poke:
+		case <-c.stateChanged:
 		}
 		switch state := c.pc.ConnectionState(); {
 		case state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed:
@@ -126,7 +126,7 @@ func (c *Conn) silence() time.Duration {
 // silent says why nothing may come from the server.
 func (c *Conn) silent(d time.Duration) error {
 	d = d.Round(100 * time.Millisecond)
-	if local, gone := c.way.gone(); gone {
+	if local, gone := c.route.gone(); gone {
 		return fmt.Errorf("the local address %s is gone, nothing heard from the server for %s", local, d)
 	}
 	return fmt.Errorf("nothing heard from the server for %s", d)

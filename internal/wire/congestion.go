@@ -1,4 +1,4 @@
-package peer
+package wire
 
 import (
 	"iter"
@@ -46,14 +46,14 @@ const (
 	rateAge = 5 * time.Second
 )
 
-// estimate watches the transport-wide feedback (draft-holmer-rmcat-transport-wide-cc)
+// Congestion watches the transport-wide feedback (draft-holmer-rmcat-transport-wide-cc)
 // and says how much the way to the server carries, and whether it is full.
 //
 // It is simple on purpose: what is sent has a fixed rate, so all there is to decide
 // is whether the picture still has room beside the sound. A queue grows, or loses
 // packets. A transit time that is longer but steady is another way: another route,
 // a clock that was set.
-type estimate struct {
+type Congestion struct {
 	mu   sync.Mutex // guards what follows
 	sent [sentSize]sentMark
 
@@ -80,7 +80,7 @@ type sentMark struct {
 }
 
 // note records a packet that is being sent.
-func (e *estimate) note(number uint16, size int, at time.Duration) {
+func (e *Congestion) note(number uint16, size int, at time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sent[number%sentSize] = sentMark{number, size, at, true}
@@ -94,7 +94,7 @@ type tally struct {
 }
 
 // hear takes one feedback packet.
-func (e *estimate) hear(fb *rtcp.TransportLayerCC) {
+func (e *Congestion) hear(fb *rtcp.TransportLayerCC) {
 	if fb.PacketStatusCount > sentSize {
 		return
 	}
@@ -118,7 +118,7 @@ func (e *estimate) hear(fb *rtcp.TransportLayerCC) {
 }
 
 // count looks up what the feedback is about. It reports false for a malformed one.
-func (e *estimate) count(fb *rtcp.TransportLayerCC) (t tally, ok bool) {
+func (e *Congestion) count(fb *rtcp.TransportLayerCC) (t tally, ok bool) {
 	// The reference time has 24 bits and wraps each 12.4 days.
 	reference := e.reference + int64(int32((fb.ReferenceTime-uint32(e.reference))<<8)>>8)
 	at := time.Duration(reference) * 64 * time.Millisecond
@@ -152,7 +152,7 @@ func (e *estimate) count(fb *rtcp.TransportLayerCC) (t tally, ok bool) {
 }
 
 // judge looks whether a queue grows.
-func (e *estimate) judge(t tally, now time.Time) {
+func (e *Congestion) judge(t tally, now time.Time) {
 	e.queue = t.transit - e.base.least(t.transit, now)
 	if e.queue <= queueing {
 		e.run, e.crowded = run{}, false
@@ -174,7 +174,7 @@ func (e *estimate) judge(t tally, now time.Time) {
 }
 
 // measure smooths how much arrives.
-func (e *estimate) measure(t tally) {
+func (e *Congestion) measure(t tally) {
 	const weight, usual = 0.3, 0.1 // seconds from one feedback packet to the next
 	e.bits += t.bits
 	span := t.last - e.lastAt
@@ -191,17 +191,17 @@ func (e *estimate) measure(t tally) {
 }
 
 // forget drops a verdict that no feedback confirms.
-func (e *estimate) forget() { e.run, e.crowded, e.loss = run{}, false, 0 }
+func (e *Congestion) forget() { e.run, e.crowded, e.loss = run{}, false, 0 }
 
 // full reports whether the way carries less than is being sent.
-func (e *estimate) full(now time.Time) bool {
+func (e *Congestion) full(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return now.Sub(e.heardAt) <= staleAfter && (e.crowded || e.loss > lossy)
 }
 
-// rate is how many bits per second arrive: none when no feedback says so.
-func (e *estimate) rate(now time.Time) uint64 {
+// Rate is how many bits per second arrive: none when no feedback says so.
+func (e *Congestion) Rate(now time.Time) uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if now.Sub(e.heardAt) > rateAge {

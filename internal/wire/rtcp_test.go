@@ -1,12 +1,10 @@
-package peer
+package wire
 
 import (
 	"encoding/binary"
 	"testing"
-	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,27 +26,21 @@ func hugeFeedback(ssrc uint32) []byte {
 
 // TestFeedbackOnTooManyPacketsIsNotUnpacked: it would take a megabyte each time.
 func TestFeedbackOnTooManyPacketsIsNotUnpacked(t *testing.T) {
-	c := &Conn{clock: newClock()}
-	c.audio, _ = bound(t, webrtc.RTPCodecTypeAudio, time.Now())
-	c.video, _ = bound(t, webrtc.RTPCodecTypeVideo, time.Now())
-	c.wire = &wire{clock: c.clock}
-	e := ear{c, 7}
+	sender, _ := bound(video, NewClock())
+	congestion := new(Congestion)
 	report, err := (&rtcp.ReceiverReport{}).Marshal()
 	require.NoError(t, err)
 	for _, packet := range [][]byte{hugeFeedback(7), append(report, hugeFeedback(7)...)} {
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			_, err = e.Write(packet)
+			HandleRTCP(packet, testSSRC, sender, congestion)
 		}))
-		require.NoError(t, err)
 	}
 }
 
 // FuzzRTCP looks for panics. It is worth little more: pion's parser does the work.
 func FuzzRTCP(f *testing.F) {
 	f.Add(hugeFeedback(7))
-	c := &Conn{clock: newClock()}
-	c.audio, _ = bound(f, webrtc.RTPCodecTypeAudio, time.Now())
-	c.video, _ = bound(f, webrtc.RTPCodecTypeVideo, time.Now())
-	c.wire = &wire{clock: c.clock}
-	f.Fuzz(func(_ *testing.T, packet []byte) { _, _ = ear{c, 7}.Write(packet) })
+	sender, _ := bound(video, NewClock())
+	congestion := new(Congestion)
+	f.Fuzz(func(_ *testing.T, packet []byte) { HandleRTCP(packet, testSSRC, sender, congestion) })
 }

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package peer
+package wire
 
 import (
 	"encoding/binary"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,8 +30,8 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const trip = 70 * time.Millisecond
 				const seconds = 20
-				track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
-				track.feedback.RoundTrip = trip
+				sender, r := bound(video, NewClock())
+				sender.reception.stats.RoundTrip = trip
 				var all []uint16
 				for n := range 1 << 16 {
 					all = append(all, uint16(n))
@@ -44,10 +43,10 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 				defer ticker.Stop()
 				for i := range 50 * seconds {
 					if i%2 == 0 {
-						require.NoError(t, track.WriteFrame(make([]byte, c.picture), time.Now()))
+						require.NoError(t, sender.WriteFrame(make([]byte, c.picture), time.Now()))
 					}
 					r.packets = nil
-					require.NoError(t, track.resend(nack))
+					require.NoError(t, sender.resend(nack))
 					for _, p := range r.packets {
 						sequence := binary.BigEndian.Uint16(p.Payload)
 						repeated += len(p.Payload)
@@ -67,13 +66,13 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 
 func TestNothingIsSentAgainWhilePicturesAreHeldBack(t *testing.T) {
 	t.Parallel()
-	track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
-	require.NoError(t, track.WriteFrame([]byte{1, 2, 3}, time.Now()))
+	sender, r := bound(video, NewClock())
+	require.NoError(t, sender.WriteFrame([]byte{1, 2, 3}, time.Now()))
 	nack := &rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{r.packets[0].SequenceNumber})}
-	track.gate.closed = true
-	require.NoError(t, track.resend(nack))
+	sender.video.gate.closed = true
+	require.NoError(t, sender.resend(nack))
 	require.Len(t, r.packets, 1)
-	track.gate.closed = false
-	require.NoError(t, track.resend(nack))
+	sender.video.gate.closed = false
+	require.NoError(t, sender.resend(nack))
 	require.Len(t, r.packets, 2)
 }

@@ -13,11 +13,11 @@ const (
 	midVideo = "1"
 )
 
-// offer writes the server's answer to our join as the SDP offer the server
-// would have made: it receives Opus and VP8 and takes a data channel. With lite
-// it claims to be an ICE-lite agent (RFC 8445 section 6.1.1), which makes us the
+// offer writes the server's answer to our join as the SDP offer the server would
+// have made: it receives Opus and VP8 at the given candidates, and takes a data
+// channel. With lite it claims to be an ICE-lite agent (RFC 8445 section 6.1.1), which makes us the
 // controlling side.
-func offer(r *jsonparams.Response, lite bool) string {
+func offer(r *jsonparams.Response, candidates []jsonparams.Candidate, lite bool) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
 
@@ -54,7 +54,7 @@ func offer(r *jsonparams.Response, lite bool) string {
 	line("a=rtpmap:%d opus/48000/2", r.Opus)
 	line("a=fmtp:%d minptime=10;useinbandfec=1", r.Opus)
 	line("a=rtcp-fb:%d transport-cc", r.Opus)
-	for i, c := range r.Transport.Candidates {
+	for i, c := range candidates {
 		line("a=candidate:%s %d udp %d %s %d typ %s", c.Foundation, c.Component,
 			// Telegram gives all candidates one priority; the order decides.
 			c.Priority-min(c.Priority, uint32(i)), c.Addr.Addr(), c.Addr.Port(), c.Type)

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package peer
+package wire
 
 import (
 	"math/rand/v2"
@@ -22,7 +22,7 @@ const (
 // 100 ms. The server's clock has nothing to do with the sender's. It runs in
 // virtual time.
 type way struct {
-	*estimate
+	*Congestion
 	gate gate
 
 	delay, jitter time.Duration
@@ -50,9 +50,9 @@ type arrival struct {
 }
 
 func newWay() *way {
-	e := new(estimate)
+	e := new(Congestion)
 	return &way{
-		estimate: e, gate: gate{estimate: e}, delay: 30 * time.Millisecond, clock: time.Hour,
+		Congestion: e, gate: gate{estimate: e}, delay: 30 * time.Millisecond, clock: time.Hour,
 		count: func(last uint8) uint8 { return last + 1 },
 		epoch: time.Now(), random: rand.New(rand.NewPCG(1, 2)),
 	}
@@ -180,7 +180,7 @@ func TestWayThatCarriesAllIsNeverFull(t *testing.T) {
 					}
 				})
 				require.Equal(t, 5*60*frameRate, sum(sent))
-				require.InDelta(t, 940_000, float64(w.estimate.rate(time.Now())), 300_000)
+				require.InDelta(t, 940_000, float64(w.Rate(time.Now())), 300_000)
 			})
 		})
 	}
@@ -230,7 +230,7 @@ func TestLongerWayIsNotAFullOne(t *testing.T) {
 				t.Log(sent)
 				require.GreaterOrEqual(t, sum(sent), (30-c.shed)*frameRate)
 				require.Equal(t, 5*60*frameRate, sum(w.run(5*time.Minute, stay)))
-				require.InDelta(t, 940_000, float64(w.estimate.rate(time.Now())), 300_000)
+				require.InDelta(t, 940_000, float64(w.Rate(time.Now())), 300_000)
 			})
 		})
 	}
@@ -294,13 +294,13 @@ func TestVerdictIsForgottenWithoutFeedback(t *testing.T) {
 		w.still, w.rate = true, 0
 		sent := w.run(10*time.Minute, stay)
 		require.GreaterOrEqual(t, sum(sent), (600-8)*frameRate, "the rest, and up to a key frame")
-		require.Zero(t, w.estimate.rate(time.Now()))
+		require.Zero(t, w.Rate(time.Now()))
 	})
 }
 
 func TestGateClosesForLongerEachTime(t *testing.T) {
 	t.Parallel()
-	e := new(estimate)
+	e := new(Congestion)
 	g := gate{estimate: e}
 	now := time.Now()
 	find := func(full bool) { e.crowded, e.heardAt = full, now }
@@ -330,7 +330,7 @@ func TestGateClosesForLongerEachTime(t *testing.T) {
 
 func TestGateClosesWhileNobodyWatches(t *testing.T) {
 	t.Parallel()
-	g := gate{estimate: new(estimate)}
+	g := gate{estimate: new(Congestion)}
 	now := time.Now()
 	require.True(t, g.admit(true, now))
 	g.watch(false, now)
@@ -348,17 +348,14 @@ func TestGateClosesWhileNobodyWatches(t *testing.T) {
 
 func TestMalformedFeedbackIsSurvived(t *testing.T) {
 	t.Parallel()
-	e := new(estimate)
+	e := new(Congestion)
 	e.hear(&rtcp.TransportLayerCC{})
 	e.hear(&rtcp.TransportLayerCC{FbPktCount: 1, PacketStatusCount: 65535})
 	e.hear(&rtcp.TransportLayerCC{FbPktCount: 2, PacketStatusCount: 3, PacketChunks: []rtcp.PacketStatusChunk{
 		&rtcp.RunLengthChunk{PacketStatusSymbol: rtcp.TypeTCCPacketReceivedSmallDelta, RunLength: 8191},
 	}})
 	require.False(t, e.full(time.Now()))
-	w := ear{conn: &Conn{}}
 	for _, b := range [][]byte{nil, {0}, {0x80, 205, 0, 0}, make([]byte, 40)} {
-		n, err := w.Write(b)
-		require.NoError(t, err)
-		require.Equal(t, len(b), n)
+		HandleRTCP(b, testSSRC, nil, e)
 	}
 }

@@ -1,4 +1,4 @@
-package peer
+package wire
 
 import "time"
 
@@ -19,7 +19,7 @@ const (
 // nobody watches. After either it opens for a key frame only. It is owned by the
 // video track.
 type gate struct {
-	estimate *estimate
+	estimate *Congestion
 	closed   bool          // the way was full
 	until    time.Time     // when a closed gate may open
 	opened   time.Time     // when it opened last

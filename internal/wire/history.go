@@ -1,4 +1,4 @@
-package peer
+package wire
 
 import (
 	"encoding/binary"
@@ -109,28 +109,29 @@ func (b *budget) turn(now time.Time) {
 	}
 }
 
-// resend answers a NACK. While pictures are held back nothing is sent again either.
-func (t *Track) resend(nack *rtcp.TransportLayerNack) error {
-	now, trip := time.Now(), t.feedback.roundTrip()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.history == nil || t.writer == nil || t.gate.shut() {
+// resend answers a NACK. While pictures are withheld nothing is sent again either.
+func (s *Sender) resend(nack *rtcp.TransportLayerNack) error {
+	now, trip := time.Now(), s.reception.last().RoundTrip
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.video == nil || s.writer == nil || s.video.gate.shut() {
 		return nil
 	}
+	history := &s.video.history
 	var err error
 	for i := range nack.Nacks {
 		nack.Nacks[i].Range(func(sequence uint16) bool {
-			p := t.history.lost(sequence, now, trip)
+			p := history.lost(sequence, now, trip)
 			if p == nil {
 				return true
 			}
-			h := &t.history.header
+			h := &history.header
 			h.Timestamp, h.Marker = p.timestamp, p.marker
-			if _, err = t.writer.WriteRTP(h, p.payload); err != nil {
+			if _, err = s.writer.WriteRTP(h, p.payload); err != nil {
 				return false
 			}
 			h.SequenceNumber++
-			t.history.count++
+			history.count++
 			return true
 		})
 		if err != nil {

@@ -1,11 +1,10 @@
-package peer
+package wire
 
 import (
 	"bytes"
 	"testing"
 	"time"
 
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/models"
@@ -46,8 +45,8 @@ func TestLongOpusPacketIsSplitIntoItsFrames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			epoch := time.Now()
-			track, r := bound(t, webrtc.RTPCodecTypeAudio, epoch)
-			require.NoError(t, track.WriteFrame(c.packet, epoch))
+			sender, r := bound(audio, Clock{epoch: epoch, wall: epoch})
+			require.NoError(t, sender.WriteFrame(c.packet, epoch))
 			if c.sizes == nil {
 				require.Len(t, r.packets, 1)
 				require.Equal(t, c.packet, r.packets[0].Payload)
@@ -73,8 +72,8 @@ func TestOversizeNoiseIsRefused(t *testing.T) {
 		append([]byte{0xff, 0}, make([]byte, 1300)...),
 		append([]byte{0xfe, 255, 255}, make([]byte, 1268)...),
 	} {
-		track, r := bound(t, webrtc.RTPCodecTypeAudio, time.Now())
-		require.ErrorIs(t, track.WriteFrame(packet, time.Now()), models.ErrInvalidParams)
+		sender, r := bound(audio, NewClock())
+		require.ErrorIs(t, sender.WriteFrame(packet, time.Now()), models.ErrInvalidParams)
 		require.Empty(t, r.packets)
 	}
 }

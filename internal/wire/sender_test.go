@@ -1,49 +1,47 @@
-package peer
+package wire
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
-
-	"github.com/gotgcall/gotgcall/jsonparams"
 )
 
-// recorder is a webrtc.TrackLocalWriter and context that keeps what is written.
-type recorder struct {
-	webrtc.TrackLocalContext
-	codec   webrtc.RTPCodecParameters
-	packets []rtp.Packet
-}
+const (
+	testSSRC = 7
+	testMID  = "1"
+)
 
-func (r *recorder) CodecParameters() []webrtc.RTPCodecParameters {
-	return []webrtc.RTPCodecParameters{r.codec}
-}
-func (r *recorder) WriteStream() webrtc.TrackLocalWriter { return r }
-func (r *recorder) SSRC() webrtc.SSRC                    { return 7 }
-func (r *recorder) Write([]byte) (int, error)            { panic("not used") }
+// recorder is a Writer that keeps what is written.
+type recorder struct{ packets []rtp.Packet }
 
 func (r *recorder) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	r.packets = append(r.packets, rtp.Packet{Header: h.Clone(), Payload: append([]byte(nil), payload...)})
 	return len(payload), nil
 }
 
-func bound(t testing.TB, kind webrtc.RTPCodecType, epoch time.Time) (*Track, *recorder) {
-	t.Helper()
-	track := newAudioTrack(7, epoch)
-	if kind == webrtc.RTPCodecTypeVideo {
-		track = newVideoTrack(jsonparams.Layer{SSRC: 7, RTX: 8}, epoch)
-		track.gate.estimate = new(estimate)
-	}
-	r := &recorder{codec: webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: track.mime}, PayloadType: 99}}
-	_, err := track.Bind(r)
-	require.NoError(t, err)
-	return track, r
+func ids() Extensions {
+	return Extensions{AudioLevel: 1, AbsSendTime: 2, TransportWide: 3, MID: 4}
+}
+
+// bound returns a sender on a clock, and what records its packets.
+func bound(build func(Stream, Clock) *Sender, c Clock) (*Sender, *recorder) {
+	s, r := build(Stream{SSRC: testSSRC, MID: testMID, CNAME: "test", Extensions: ids()}, c), new(recorder)
+	s.Bind(r, 99, 100)
+	return s, r
+}
+
+func audio(s Stream, c Clock) *Sender {
+	return NewAudioSender(s, c, slog.New(slog.DiscardHandler))
+}
+
+func video(s Stream, c Clock) *Sender {
+	return NewVideoSender(s, testSSRC+1, c, slog.New(slog.DiscardHandler), new(Congestion))
 }
 
 func TestTimelineIsExactForAMonth(t *testing.T) {
@@ -60,12 +58,12 @@ func TestTimelineIsExactForAMonth(t *testing.T) {
 func TestPictureIsCutIntoPacketsThatMakeItAgain(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, maxFragment, maxFragment + 1, 10 * maxFragment, 12345} {
-		track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
+		sender, r := bound(video, NewClock())
 		frame := make([]byte, size)
 		for i := range frame {
 			frame[i] = byte(i)
 		}
-		require.NoError(t, track.WriteFrame(frame, time.Now()))
+		require.NoError(t, sender.WriteFrame(frame, time.Now()))
 		var got []byte
 		for i, p := range r.packets {
 			var vp8 codecs.VP8Packet
@@ -77,7 +75,7 @@ func TestPictureIsCutIntoPacketsThatMakeItAgain(t *testing.T) {
 			require.Equal(t, r.packets[0].Timestamp, p.Timestamp)
 			require.Equal(t, r.packets[0].SequenceNumber+uint16(i), p.SequenceNumber)
 			require.EqualValues(t, 1, vp8.I)
-			require.Equal(t, track.pictureID, vp8.PictureID)
+			require.Equal(t, sender.video.pictureID, vp8.PictureID)
 			got = append(got, payload...)
 		}
 		require.Equal(t, frame, got)
@@ -87,20 +85,20 @@ func TestPictureIsCutIntoPacketsThatMakeItAgain(t *testing.T) {
 func TestAudioCarriesMarkerAndLevel(t *testing.T) {
 	t.Parallel()
 	epoch := time.Now()
-	track, r := bound(t, webrtc.RTPCodecTypeAudio, epoch)
+	sender, r := bound(audio, Clock{epoch: epoch, wall: epoch})
 	loud, silent := make([]byte, 100), []byte{0xfc, 0xff, 0xfe}
 	for i, f := range []struct {
 		data []byte
 		at   time.Duration
 	}{{loud, 0}, {loud, 20}, {silent, 40}, {loud, 500}} {
-		require.NoError(t, track.WriteFrame(f.data, epoch.Add(f.at*time.Millisecond)))
+		require.NoError(t, sender.WriteFrame(f.data, epoch.Add(f.at*time.Millisecond)))
 		require.Equal(t, i == 0 || i == 3, r.packets[i].Marker, "packet %d", i)
 		want := byte(levelSpeaking)
 		if i == 2 {
 			want = levelSilent
 		}
 		require.Equal(t, []byte{want}, r.packets[i].GetExtension(1))
-		require.Equal(t, []byte(midAudio), r.packets[i].GetExtension(4))
+		require.Equal(t, []byte(testMID), r.packets[i].GetExtension(4))
 	}
 	require.EqualValues(t, 960, r.packets[1].Timestamp-r.packets[0].Timestamp)
 	require.EqualValues(t, 22080, r.packets[3].Timestamp-r.packets[2].Timestamp)
@@ -108,12 +106,12 @@ func TestAudioCarriesMarkerAndLevel(t *testing.T) {
 
 func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
 	t.Parallel()
-	track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
+	sender, r := bound(video, NewClock())
 	now := time.Now()
-	require.NoError(t, track.keepAlive(now, time.Second))
-	require.NoError(t, track.keepAlive(now, time.Second), "not idle any more")
-	require.NoError(t, track.WriteFrame([]byte{1}, now))
-	require.NoError(t, track.keepAlive(now.Add(time.Minute), time.Second))
+	require.NoError(t, sender.KeepAlive(now, time.Second))
+	require.NoError(t, sender.KeepAlive(now, time.Second), "not idle any more")
+	require.NoError(t, sender.WriteFrame([]byte{1}, now))
+	require.NoError(t, sender.KeepAlive(now.Add(time.Minute), time.Second))
 	require.Len(t, r.packets, 3)
 	require.True(t, r.packets[0].Padding)
 	require.EqualValues(t, paddingSize, r.packets[0].Header.PaddingSize)
@@ -127,15 +125,15 @@ func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
 
 func TestLostPacketGoesOutAgainWithItsNumber(t *testing.T) {
 	t.Parallel()
-	track, r := bound(t, webrtc.RTPCodecTypeVideo, time.Now())
+	sender, r := bound(video, NewClock())
 	for range 2 * historySize {
-		require.NoError(t, track.WriteFrame([]byte{1, 2, 3}, time.Now()))
+		require.NoError(t, sender.WriteFrame([]byte{1, 2, 3}, time.Now()))
 	}
 	first, last := r.packets[0], r.packets[len(r.packets)-1]
 	r.packets = nil
 	nack := &rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{first.SequenceNumber, last.SequenceNumber, last.SequenceNumber + 1})}
-	require.NoError(t, track.resend(nack))
-	require.NoError(t, track.resend(nack), "at once again: not sent")
+	require.NoError(t, sender.resend(nack))
+	require.NoError(t, sender.resend(nack), "at once again: not sent")
 	require.Len(t, r.packets, 1, "what is too old or was never sent cannot be")
 	again := r.packets[0]
 	require.EqualValues(t, 8, again.SSRC)
@@ -145,38 +143,38 @@ func TestLostPacketGoesOutAgainWithItsNumber(t *testing.T) {
 	require.Equal(t, last.SequenceNumber, binary.BigEndian.Uint16(again.Payload))
 	require.Equal(t, last.Payload, again.Payload[2:])
 
-	track.history.slots[last.SequenceNumber%historySize].again = time.Time{}
-	require.NoError(t, track.resend(nack))
+	sender.video.history.slots[last.SequenceNumber%historySize].again = time.Time{}
+	require.NoError(t, sender.resend(nack))
 	require.Equal(t, again.SequenceNumber+1, r.packets[1].SequenceNumber, "a number is used once")
-	require.EqualValues(t, 2, track.stats().Retransmitted)
+	require.EqualValues(t, 2, sender.Stats().Retransmitted)
 }
 
 func BenchmarkWriteAudioFrame(b *testing.B) {
-	track, r := bound(b, webrtc.RTPCodecTypeAudio, time.Now())
-	track.writer = discardWriter{r}
+	sender, _ := bound(audio, NewClock())
+	sender.Bind(discardWriter{}, 99, 100)
 	frame := make([]byte, 320)
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := track.WriteFrame(frame, now); err != nil {
+		if err := sender.WriteFrame(frame, now); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkWriteVideoFrame(b *testing.B) {
-	track, r := bound(b, webrtc.RTPCodecTypeVideo, time.Now())
-	track.writer = discardWriter{r}
+	sender, _ := bound(video, NewClock())
+	sender.Bind(discardWriter{}, 99, 100)
 	frame := make([]byte, 3500)
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := track.WriteFrame(frame, now); err != nil {
+		if err := sender.WriteFrame(frame, now); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-type discardWriter struct{ webrtc.TrackLocalWriter }
+type discardWriter struct{}
 
 func (discardWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }

@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// vp8ClockRate is the RTP clock of VP8 (RFC 7741 section 4.1).
+	vp8ClockRate = 90000
+	// vp8DescriptorSize is the payload descriptor with a 15-bit picture id
+	// (RFC 7741 section 4.2).
+	vp8DescriptorSize = 4
+	// maxFragment is the most that a packet carries of a picture.
+	maxFragment = maxPayload - vp8DescriptorSize
+)
+
+// videoPayload is what packets of pictures have besides the header.
+type videoPayload struct {
+	pictureID uint16 // of the last picture, 15 bits
+	history   history
+	gate      gate
+}
+
+func newVideoPayload(s Stream, rtx uint32, congestion *Congestion) *videoPayload {
+	v := &videoPayload{pictureID: uint16(rand.N(1 << 15)), gate: gate{estimate: congestion}}
+	s.SSRC = rtx
+	v.history.header = newHeader(s)
+	return v
+}
+
+// writeVideo cuts a picture into packets of equal size (RFC 7741): equal ones
+// lose less to a queue than full ones and a rest.
+func (s *Sender) writeVideo(data []byte) error {
+	if len(data) == 0 || !s.video.gate.admit(data[0]&1 == 0, time.Now()) { // RFC 6386 section 9.1: 0 is a key frame
+		return nil
+	}
+	id := (s.video.pictureID + 1) & 0x7fff
+	s.video.pictureID = id
+	packets := (len(data) + maxFragment - 1) / maxFragment
+	for i := range packets {
+		from, to := i*len(data)/packets, (i+1)*len(data)/packets
+		start := byte(0)
+		if i == 0 {
+			start = 0x10 // S: start of partition 0
+		}
+		s.buf[0] = 0x80 | start // X: extension follows
+		s.buf[1] = 0x80         // I: picture id follows
+		s.buf[2] = 0x80 | byte(id>>8)
+		s.buf[3] = byte(id)
+		n := copy(s.buf[vp8DescriptorSize:], data[from:to])
+		s.header.Marker = i == packets-1
+		if err := s.write(s.buf[:vp8DescriptorSize+n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetWatched sets whether anybody watches the pictures. They are withheld two
+// seconds after nobody does, and come back with a key frame.
+func (s *Sender) SetWatched(watched bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.video.gate.watch(watched, time.Now())
+}
+
+// Withheld returns how many pictures were withheld because the path was congested,
+// and how many because nobody watched.
+func (s *Sender) Withheld() (congested, unwatched uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.video.gate.shed, s.video.gate.unseen
+}
