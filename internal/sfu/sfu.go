@@ -45,31 +45,30 @@ func New(cfg Config) (*SFU, error) {
 	return s, nil
 }
 
-// Join does what phone.joinGroupCall does: it takes the join payload and gives the answer. The error for a
-// payload it refuses is a *JoinError.
-func (s *SFU) Join(ctx context.Context, params string) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("join: %w", err)
-	}
+// Join answers a join payload, as phone.joinGroupCall does. The error of a payload that
+// it refuses is a *[JoinError].
+func (s *SFU) Join(ctx context.Context, params string) (answer string, err error) {
+	_, answer, err = s.Admit(ctx, params)
+	return answer, err
+}
 
+// Admit is like [SFU.Join] and returns the new participant too.
+func (s *SFU) Admit(ctx context.Context, params string) (p *Participant, answer string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", fmt.Errorf("join: %w", err)
+	}
 	req, err := decodeJoin(params, s.cfg.Strict)
 	if err != nil {
-		return "", fmt.Errorf("join: %w", err)
+		return nil, "", fmt.Errorf("join: %w", err)
 	}
-
-	p, err := s.admit(req)
-	if err != nil {
-		return "", fmt.Errorf("join: %w", err)
+	if p, err = s.admit(req); err != nil {
+		return nil, "", fmt.Errorf("join: %w", err)
 	}
-
-	answer, err := p.answer()
-	if err != nil {
+	if answer, err = p.answer(); err != nil {
 		p.close(err)
-
-		return "", fmt.Errorf("join: %w", err)
+		return nil, "", fmt.Errorf("join: %w", err)
 	}
-
-	return answer, nil
+	return p, answer, nil
 }
 
 // admit makes the participant under the lock, so that two joins cannot take one SSRC.
