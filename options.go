@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
+	"github.com/gotgcall/gotgcall/internal/source"
 	"github.com/gotgcall/gotgcall/media"
 )
 
@@ -121,6 +122,7 @@ func (c *config) mediaEnv() media.Env {
 		StallTimeout: c.stallTimeout,
 		URLPolicy:    c.urlPolicy,
 		InsecureTLS:  c.insecureTLS,
+		Opener:       source.Opener{},
 	}
 }
 

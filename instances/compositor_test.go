@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/internal/play/playtest"
 	"github.com/gotgcall/gotgcall/internal/rtmp"
 	"github.com/gotgcall/gotgcall/media"
@@ -59,9 +60,9 @@ func (s *rawScript) ReadFrame() (media.Frame, error) {
 		f.Key = true
 		s.data = append(binary.LittleEndian.AppendUint32(s.data, uint32(at/(40*ms))+1), 0, 0)
 	} else {
-		s.data = append(s.data, make([]byte, 882*media.RawSampleSize)...)
+		s.data = append(s.data, make([]byte, 882*container.SampleSize)...)
 		for i := 0; i < 882; i += grain {
-			binary.LittleEndian.PutUint32(s.data[i*media.RawSampleSize:], uint32((int(at/(20*ms))*882+i)/grain)+1)
+			binary.LittleEndian.PutUint32(s.data[i*container.SampleSize:], uint32((int(at/(20*ms))*882+i)/grain)+1)
 		}
 	}
 	f.Data = s.data
@@ -219,10 +220,10 @@ func (s *fakeServer) wait() {
 }
 
 func (s *fakeServer) samplesAt(at time.Duration, pcm []byte) {
-	if at := int64((at*media.RawSampleRate + time.Second/2) / time.Second); at != s.samples {
+	if at := int64((at*container.SampleRate + time.Second/2) / time.Second); at != s.samples {
 		s.holes++
 	}
-	for ; len(pcm) > 0; pcm = pcm[grain*media.RawSampleSize:] {
+	for ; len(pcm) > 0; pcm = pcm[grain*container.SampleSize:] {
 		s.hear(binary.LittleEndian.Uint32(pcm))
 	}
 }
@@ -284,7 +285,7 @@ type stretch struct {
 func (s stretch) length() time.Duration { return timeOf(s.samples) }
 
 func timeOf(samples int64) time.Duration {
-	return time.Duration(samples) * time.Second / media.RawSampleRate
+	return time.Duration(samples) * time.Second / container.SampleRate
 }
 
 type endOf struct {
@@ -365,7 +366,7 @@ func (s *stage) look(do func()) {
 // play is SetSource for a source that is raw already.
 func (s *stage) play(t *testing.T, src media.Source) {
 	t.Helper()
-	format := rtmp.Format{RawFormat: media.RawFormat{Width: 2, Height: 2, FPS: 25}, VideoKbps: 1, AudioKbps: 64}
+	format := rtmp.Format{Format: media.Format{Width: 2, Height: 2, FPS: 25}, VideoKbps: 1, AudioKbps: 64}
 	require.NoError(t, s.player.SetSource(t.Context(), src))
 	require.True(t, s.begin(format))
 }

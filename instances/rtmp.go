@@ -62,15 +62,17 @@ func (r *RTMP) SetSource(ctx context.Context, src media.Source) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
+	raw, ok := src.(media.RawSource)
+	if !ok {
+		return fmt.Errorf("open source: %w: only FromFile and FromURL can be played here: other sources give Opus and VP8",
+			models.ErrInvalidParams)
+	}
 	for {
-		format, err := r.format(media.OptionsOf(src))
+		format, err := r.format(raw.Encoding())
 		if err != nil {
 			return fmt.Errorf("open source: %w", err)
 		}
-		raw, err := media.Raw(src, format.RawFormat)
-		if err != nil {
-			return fmt.Errorf("open source: %w", err)
-		}
+		raw := inFormat(raw, format.Format)
 		if err := r.player.SetSource(ctx, raw); err != nil {
 			return err
 		}
@@ -81,10 +83,6 @@ func (r *RTMP) SetSource(ctx context.Context, src media.Source) error {
 	}
 }
 
-// maxPicture is the largest raw picture, of 5760x3840: package media takes no
-// frame beyond 32 MiB.
-const maxPicture = 32 << 20
-
 // format returns the call's, or what it would be by some options.
 func (r *RTMP) format(o media.EncodeOptions) (rtmp.Format, error) {
 	r.mu.Lock()
@@ -93,12 +91,7 @@ func (r *RTMP) format(o media.EncodeOptions) (rtmp.Format, error) {
 	if publisher != nil {
 		return publisher.Format(), nil
 	}
-	raw, err := o.RawFormat()
-	if err == nil && raw.PictureSize() > maxPicture {
-		err = fmt.Errorf("%w: a picture of %dx%d is too large to publish: want at most %d pixels",
-			models.ErrInvalidParams, raw.Width, raw.Height, maxPicture*2/3)
-	}
-	return rtmp.Format{RawFormat: raw, VideoKbps: o.VideoBitrateKbps, AudioKbps: o.AudioBitrateKbps}, err
+	return rtmp.FormatOf(o)
 }
 
 // begin starts to publish in a format, once. It reports whether that is the call's.

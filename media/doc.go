@@ -1,15 +1,16 @@
-// Package media turns what a user names (a file, a URL, a command) into encoded
-// frames with timestamps: Opus for audio, VP8 for video.
+// Package media describes what can be played: a file, a URL, a command. A Source is a
+// description and costs nothing; Open starts what is behind it and returns a Stream of
+// encoded frames with timestamps, Opus for audio and VP8 for video, or of raw frames.
 //
-// A Source is a description and costs nothing; Open starts the one ffmpeg (or
-// the commands) behind it and returns a Stream of frames. Everything up to the
-// Stream is untrusted input; see FromFile, FromURL and FromShell for what each
-// refuses.
+// The sources of this package are plain values. They are opened by the Opener of the
+// [Env] that a Client opens a Source with, so outside of a Client they are only
+// descriptions. Everything up to the Stream is untrusted input; see [FromFile],
+// [FromURL] and [FromShell] for what each refuses.
 //
 // # Network
 //
-// FromURL fetches http and https itself (package internal/fetch) and hands them to
-// ffmpeg by a loopback address that cannot be guessed. Certificates are verified,
+// http and https are fetched by this process, and handed to ffmpeg by a loopback
+// address that cannot be guessed. Certificates are verified,
 // for rtmps and rtsps too, unless Env.InsecureTLS is set. What a URL is, is decided
 // once, by the server's answer:
 //

@@ -2,7 +2,6 @@ package media
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -57,6 +56,13 @@ type EncodeOptions struct {
 	Tracks Track
 }
 
+// Resolve returns the options with the defaults in place of zeros, or
+// models.ErrInvalidParams and the name of a value that is out of range.
+func (o EncodeOptions) Resolve() (EncodeOptions, error) {
+	o = o.withDefaults()
+	return o, o.validate()
+}
+
 // withDefaults fills in what is zero.
 func (o EncodeOptions) withDefaults() EncodeOptions {
 	audioKbps, channels := defaultAudioKbps, defaultChannels
@@ -102,17 +108,5 @@ func (o EncodeOptions) validate() error {
 			return fmt.Errorf("%w: %s is %d, want %d to %d", models.ErrInvalidParams, f.name, f.value, f.min, f.max)
 		}
 	}
-	return validTracks(o.Tracks)
-}
-
-// interval is the least time between two frames.
-func (o EncodeOptions) interval() time.Duration {
-	return time.Second / time.Duration(o.VideoFPS)
-}
-
-func validTracks(t Track) error {
-	if t == 0 || t&^(TrackAudio|TrackVideo) != 0 {
-		return fmt.Errorf("%w: tracks are %#x, want TrackAudio, TrackVideo or both", models.ErrInvalidParams, uint8(t))
-	}
-	return nil
+	return o.Tracks.Check()
 }

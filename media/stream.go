@@ -2,8 +2,10 @@ package media
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"time"
+
+	"github.com/gotgcall/gotgcall/models"
 )
 
 // Track is a set of tracks.
@@ -31,7 +33,17 @@ func (t Track) String() string {
 	return "none"
 }
 
-// Frame is one encoded frame: an Opus packet or a VP8 picture.
+// Check returns an error that wraps models.ErrInvalidParams unless t has a track, and
+// none that is not known.
+func (t Track) Check() error {
+	if t == 0 || t&^(TrackAudio|TrackVideo) != 0 {
+		return fmt.Errorf("%w: tracks are %#x, want TrackAudio, TrackVideo or both", models.ErrInvalidParams, uint8(t))
+	}
+	return nil
+}
+
+// Frame is one encoded frame: an Opus packet or a VP8 picture. Where [Env] asks for
+// raw frames it is samples or a picture of its [Format].
 type Frame struct {
 	// Track is TrackAudio or TrackVideo, never both.
 	Track Track
@@ -39,17 +51,22 @@ type Frame struct {
 	// one timeline for both tracks. It is never negative.
 	PTS time.Duration
 	// Duration is how long the frame lasts. For audio it is exact, from the
-	// Opus TOC byte (RFC 6716 section 3.1); for video it is the nominal
+	// Opus TOC byte (RFC 6716 section 3.1) or the number of samples; for video it is the nominal
 	// frame interval, or 0 when the stream does not say.
 	Duration time.Duration
 	// Key reports a video key frame. It is false for audio.
 	Key bool
-	// Data is the encoded frame. It is valid until the next ReadFrame.
+	// Data is the frame. It is valid until the next ReadFrame.
 	Data []byte
 }
 
 // Stream is one run of a source. Its methods other than Close are for one
 // goroutine at a time.
+//
+// Two further methods are optional. Start() time.Duration, of a Source or of the
+// Stream that its Open returned, is the position in the media at which Open begins; by
+// default 0. Restarts() uint64 is how often the Stream's input was opened again, and
+// may be called from any goroutine.
 type Stream interface {
 	// Tracks reports the tracks the stream really has, which may be fewer
 	// than the source was asked for.
@@ -92,10 +109,6 @@ type Source interface {
 type SeekableSource interface {
 	Source
 
-	// Start is the position at which Open begins: 0, or what a command says
-	// with an initial -ss.
-	Start() time.Duration
-
 	// OpenAt is Open from a position, counted from the start of the media.
 	// The frames' PTS count from that position: the first is near zero.
 	//
@@ -105,22 +118,12 @@ type SeekableSource interface {
 	OpenAt(ctx context.Context, env Env, position time.Duration) (Stream, error)
 }
 
-// Env is what a Source needs of the program it runs in.
-type Env struct {
-	// FFmpegPath is the ffmpeg binary: a path, or a name to look up in PATH.
-	FFmpegPath string
-	// Logger is never nil.
-	Logger *slog.Logger
-	// LogStderr asks for ffmpeg's standard error, line by line, on Logger at
-	// Info level.
-	LogStderr bool
-	// StallTimeout is how long a stream may give nothing before whoever reads
-	// it closes it. What was lost on the network is asked for again for a
-	// little less than that. 0 means 30 s.
-	StallTimeout time.Duration
-	// URLPolicy is asked about each address before FromURL connects to it;
-	// nil allows all.
-	URLPolicy URLPolicy
-	// InsecureTLS accepts any certificate of an https server.
-	InsecureTLS bool
+// RawSource is a Source that gives raw frames where Env.Format asks for them. Only
+// such a source can be published by RTMP.
+type RawSource interface {
+	Source
+
+	// Encoding returns the options that say how what the source gives is to be
+	// encoded.
+	Encoding() EncodeOptions
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the ffmpeg of other suites of Debian, such as trixie or sid, for tests on
 # more versions than the system's. Each is unpacked into bin/ffmpeg-VERSION, from
-# which it runs as it is: PATH=$PWD/bin/ffmpeg-7.1:$PATH go test ./media. Nothing
+# which it runs as it is: PATH=$PWD/bin/ffmpeg-7.1:$PATH go test ./internal/source. Nothing
 # of the system is touched, and what was brought stays until its folder is removed.
 #
 # It prints the folders. A suite that cannot be had is skipped, or an error where

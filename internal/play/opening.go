@@ -32,14 +32,30 @@ func (p *Player) SetSource(ctx context.Context, src media.Source) error {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
 	o := &opening{source: src}
-	if seekable, ok := src.(media.SeekableSource); ok {
-		o.from = seekable.Start()
-	}
-	err := p.open(ctx, o, func() error { return nil }, src.Open)
+	err := p.open(ctx, o, func() error { return nil }, func(ctx context.Context, env media.Env) (media.Stream, error) {
+		stream, err := src.Open(ctx, env)
+		if err == nil {
+			o.from = startOf(src, stream)
+		}
+		return stream, err
+	})
 	if err != nil {
 		return fmt.Errorf("open source: %w", err)
 	}
 	return nil
+}
+
+// startOf returns where in the media a stream begins that was opened without a
+// position, as the source reports or else the stream.
+func startOf(src media.Source, stream media.Stream) time.Duration {
+	type starter interface{ Start() time.Duration }
+	if s, ok := src.(starter); ok {
+		return s.Start()
+	}
+	if s, ok := stream.(starter); ok {
+		return s.Start()
+	}
+	return 0
 }
 
 // Seek opens the current source again, at what target makes of its position. The

@@ -122,7 +122,7 @@ func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 		return nil
 	}
 	src, ok := r.Source.(media.SeekableSource)
-	if !ok || r.Position <= src.Start() {
+	if !ok || r.Position == 0 {
 		return p.SetSource(ctx, r.Source)
 	}
 	err := p.open(ctx, &opening{source: src, from: r.Position}, func() error { return nil },

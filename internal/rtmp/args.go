@@ -4,13 +4,34 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
 )
 
-// Format is what is published.
+// Format is what is published: raw frames, and the bit rates they are encoded at.
 type Format struct {
-	media.RawFormat
+	media.Format
 	VideoKbps, AudioKbps int
+}
+
+// maxPicture is the largest raw picture in bytes, of 5760x3840: package container
+// takes no frame beyond 32 MiB.
+const maxPicture = 32 << 20
+
+// FormatOf returns the format that encoding options ask for; an odd side is made even.
+// It fails with models.ErrInvalidParams for a value out of range.
+func FormatOf(o media.EncodeOptions) (Format, error) {
+	o, err := o.Resolve()
+	if err != nil {
+		return Format{}, err
+	}
+	raw := media.Format{Width: o.VideoWidth &^ 1, Height: o.VideoHeight &^ 1, FPS: o.VideoFPS}
+	if raw.PictureSize() > maxPicture {
+		return Format{}, fmt.Errorf("%w: a picture of %dx%d is too large to publish: want at most %d pixels",
+			models.ErrInvalidParams, raw.Width, raw.Height, maxPicture*2/3)
+	}
+	return Format{Format: raw, VideoKbps: o.VideoBitrateKbps, AudioKbps: o.AudioBitrateKbps}, nil
 }
 
 // KeyInterval is the time between two key frames: what Telegram asks for.
@@ -27,7 +48,7 @@ func encoderArgs(f Format) []string {
 		"-map", "0:v:0", "-map", "0:a:0",
 	}
 	args = append(args, videoArgs(f)...)
-	args = append(args, "-c:a", "aac", "-b:a", kbps(f.AudioKbps), "-ar", strconv.Itoa(media.RawSampleRate), "-ac", strconv.Itoa(media.RawChannels))
+	args = append(args, "-c:a", "aac", "-b:a", kbps(f.AudioKbps), "-ar", strconv.Itoa(container.SampleRate), "-ac", strconv.Itoa(container.Channels))
 	return append(args, "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
 }
 

@@ -10,10 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
 )
 
 func format() Format {
-	return Format{RawFormat: media.RawFormat{Width: 1280, Height: 720, FPS: 30}, VideoKbps: 800, AudioKbps: 128}
+	return Format{Format: media.Format{Width: 1280, Height: 720, FPS: 30}, VideoKbps: 800, AudioKbps: 128}
 }
 
 func TestEncoderArgs(t *testing.T) {
@@ -54,4 +55,22 @@ func TestFFmpegReadsTheStream(t *testing.T) {
 		"audio|360000.080000|7056", "video|360000.080000|192",
 		"rawvideo|16|8|yuv420p|25/1", "pcm_s16le|44100|2|0/0",
 	}, strings.Fields(string(out)))
+}
+
+func TestFormatOfOptions(t *testing.T) {
+	t.Parallel()
+	format, err := FormatOf(media.EncodeOptions{})
+	require.NoError(t, err)
+	require.Equal(t, Format{Format: media.Format{Width: 1280, Height: 720, FPS: 30}, VideoKbps: 800, AudioKbps: 128}, format)
+	format, err = FormatOf(media.EncodeOptions{VideoWidth: 641, VideoHeight: 361, VideoFPS: 10})
+	require.NoError(t, err)
+	require.Equal(t, media.Format{Width: 640, Height: 360, FPS: 10}, format.Format)
+	require.Equal(t, 640*360*3/2, format.PictureSize())
+	for name, o := range map[string]media.EncodeOptions{
+		"rate":    {VideoFPS: -1},
+		"picture": {VideoWidth: 16000, VideoHeight: 16000},
+	} {
+		_, err = FormatOf(o)
+		require.ErrorIs(t, err, models.ErrInvalidParams, name)
+	}
 }

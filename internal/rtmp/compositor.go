@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/media"
 )
 
@@ -71,7 +72,7 @@ type picture struct {
 }
 
 func newCompositor(f Format, noVideo bool) *compositor {
-	c := &compositor{format: f, black: blackPicture(f.RawFormat), noVideo: noVideo}
+	c := &compositor{format: f, black: blackPicture(f.Format), noVideo: noVideo}
 	c.shown = picture{yuv: c.black, isBlack: true}
 	// What is due before its tick is made, and a tick on either side.
 	c.capacity = int((pictureLag+catchUp)*time.Duration(f.FPS)/time.Second) + 2
@@ -79,7 +80,7 @@ func newCompositor(f Format, noVideo bool) *compositor {
 }
 
 // blackPicture is black in limited range (ITU-R BT.601 section 2.5.3).
-func blackPicture(f media.RawFormat) []byte {
+func blackPicture(f media.Format) []byte {
 	yuv := make([]byte, f.PictureSize())
 	luma := f.Width * f.Height
 	for i := range yuv {
@@ -116,7 +117,7 @@ func (c *compositor) advance() time.Duration {
 
 // prime gives the encoder the first ticks of a publication.
 func (c *compositor) prime(out Encoder) error {
-	silence := make([]byte, media.RawSampleSize*samplesIn(c.at(1)))
+	silence := make([]byte, container.SampleSize*samplesIn(c.at(1)))
 	for i := range int64(primer) {
 		at := timeOf(c.firstSample() + i*samplesIn(c.at(1)))
 		if err := errors.Join(out.Sound(at, silence), out.Picture(c.at(c.first+i), c.shown.yuv)); err != nil {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/internal/container"
 )
 
 // Track numbers of the stream.
@@ -44,8 +44,8 @@ func appendHeader(b []byte, f Format) []byte {
 			number(0xD7, audioTrack), number(0x73C5, audioTrack), number(0x83, 2), number(0x9C, 0),
 			text(0x86, "A_PCM/INT/LIT"),
 			element(0xE1,
-				element(0xB5, binary.BigEndian.AppendUint64(nil, math.Float64bits(media.RawSampleRate))),
-				number(0x9F, media.RawChannels), number(0x6264, 16), // channels, bits
+				element(0xB5, binary.BigEndian.AppendUint64(nil, math.Float64bits(container.SampleRate))),
+				number(0x9F, container.Channels), number(0x6264, 16), // channels, bits
 			),
 		),
 	)...)

@@ -3,20 +3,20 @@ package rtmp
 import (
 	"time"
 
-	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/internal/container"
 )
 
 // soundLength is how much sound waits at most: the lag, a long frame, and what
 // comes while a publication is stuck.
-const soundLength = media.RawSampleRate // one second, in samples
+const soundLength = container.SampleRate // one second, in samples
 
 // pcmLine is a line of samples that frames are put on at their times, and that is
 // taken off in order. What no frame covers is silence.
 type pcmLine struct {
-	ring [soundLength * media.RawSampleSize]byte // by sample number, modulo; zero beyond what was put
-	next int64                                   // the sample to be read next
-	end  int64                                   // where the last frame ended
-	out  [soundLength * media.RawSampleSize]byte // what read returns, until the next one
+	ring [soundLength * container.SampleSize]byte // by sample number, modulo; zero beyond what was put
+	next int64                                    // the sample to be read next
+	end  int64                                    // where the last frame ended
+	out  [soundLength * container.SampleSize]byte // what read returns, until the next one
 }
 
 // reset forgets everything and goes on at a sample.
@@ -29,12 +29,12 @@ func (l *pcmLine) reset(next int64) {
 // because a product with nanoseconds is too large after two days.
 func samplesIn(d time.Duration) int64 {
 	part := d % time.Second
-	return int64(d/time.Second)*media.RawSampleRate + int64((part*media.RawSampleRate+time.Second/2)/time.Second)
+	return int64(d/time.Second)*container.SampleRate + int64((part*container.SampleRate+time.Second/2)/time.Second)
 }
 
 func timeOf(sample int64) time.Duration {
-	part := time.Duration(sample % media.RawSampleRate)
-	return time.Duration(sample/media.RawSampleRate)*time.Second + part*time.Second/media.RawSampleRate
+	part := time.Duration(sample % container.SampleRate)
+	return time.Duration(sample/container.SampleRate)*time.Second + part*time.Second/container.SampleRate
 }
 
 // put places a frame. What is too late for the line, or too early, is cut off.
@@ -43,14 +43,14 @@ func (l *pcmLine) put(at time.Duration, pcm []byte) {
 	if gap := timeOf(first - l.end); gap.Abs() <= sameInstant {
 		first = l.end
 	}
-	l.end = first + int64(len(pcm)/media.RawSampleSize)
+	l.end = first + int64(len(pcm)/container.SampleSize)
 	if late := l.next - first; late > 0 {
-		pcm = pcm[min(int64(len(pcm)), late*media.RawSampleSize):]
+		pcm = pcm[min(int64(len(pcm)), late*container.SampleSize):]
 		first = l.next
 	}
 	room := max(0, l.next+soundLength-first)
-	pcm = pcm[:min(int64(len(pcm)), room*media.RawSampleSize)]
-	n := copy(l.ring[first%soundLength*media.RawSampleSize:], pcm)
+	pcm = pcm[:min(int64(len(pcm)), room*container.SampleSize)]
+	n := copy(l.ring[first%soundLength*container.SampleSize:], pcm)
 	copy(l.ring[:], pcm[n:])
 }
 
@@ -71,8 +71,8 @@ func (l *pcmLine) read(before time.Duration) (at time.Duration, pcm []byte) {
 
 // off takes up to a second off the line and leaves silence behind.
 func (l *pcmLine) off(samples int64) []byte {
-	out := l.out[:samples*media.RawSampleSize]
-	from := l.ring[l.next%soundLength*media.RawSampleSize:]
+	out := l.out[:samples*container.SampleSize]
+	from := l.ring[l.next%soundLength*container.SampleSize:]
 	n := copy(out, from)
 	clear(from[:n])
 	copy(out[n:], l.ring[:])

@@ -63,7 +63,7 @@ func publish(t *testing.T, addr string, fps int) (encoders chan *encoder) {
 	in := ingestAt(t, "rtmp", addr)
 	p := Start(Config{
 		Env: env, Ingest: in, NoVideo: true, ConnectTimeout: time.Minute, Retry: time.Minute,
-		Format:    Format{RawFormat: media.RawFormat{Width: 64, Height: 36, FPS: fps}, VideoKbps: 100, AudioKbps: 64},
+		Format:    Format{Format: media.Format{Width: 64, Height: 36, FPS: fps}, VideoKbps: 100, AudioKbps: 64},
 		Connected: func() {}, Disconnected: func(err error) { t.Log("disconnected:", err) }, Failed: func(err error) { t.Error(err) },
 		Encode: func(f Format) (Encoder, error) {
 			e, err := startEncoder(env, f)

@@ -1,0 +1,159 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+const (
+	// slowSpan is how much sound has to come too slowly before pictures are cut
+	// down: more than a moment without a processor costs.
+	slowSpan = 3 * time.Second
+	// slowBound is how long that may be waited for. At 1 the encoder is as fast as
+	// what it plays.
+	slowBound = slowSpan + slowSpan/50
+	// longestWait is as much of a wait as counts: a machine or a disk that stood
+	// still for once is not slow.
+	longestWait = 500 * time.Millisecond
+)
+
+// adaptive is the Stream of a file that is encoded while it is played. ffmpeg does
+// not get on with the sound before the pictures, so where the machine is too slow
+// for these the file is opened again at its place, with fewer and smaller pictures,
+// and then with none.
+type adaptive struct {
+	// immutable
+	open   func(ctx context.Context, position time.Duration, effort effort) (media.Stream, error)
+	logger *slog.Logger
+	tracks media.Track
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+
+	restarts atomic.Uint64
+
+	mu      sync.Mutex // guards current; held while it is opened again
+	current media.Stream
+
+	// owned by the reader
+	effort effort
+	base   time.Duration // where in the file the stream began
+	offset time.Duration // of the current stream's times
+	sound  time.Duration // where the last frame of sound ended
+	begin  time.Duration // where the span began
+	waited time.Duration // for frames, in the span
+	end    error         // why it could not be opened again
+}
+
+// effort is how much is asked of an encoder.
+type effort int
+
+const (
+	full effort = iota
+	reduced
+	soundAlone
+)
+
+// options returns the options of an effort.
+func (e effort) options(o media.EncodeOptions) media.EncodeOptions {
+	switch e {
+	case reduced:
+		o.VideoFPS = max(1, o.VideoFPS/2)
+		o.VideoWidth, o.VideoHeight = max(2, o.VideoWidth/2), max(2, o.VideoHeight/2)
+	case soundAlone:
+		o.Tracks = media.TrackAudio
+	}
+	return o
+}
+
+// form returns the output form of an effort. Raw pictures stay of one size.
+func (e effort) form(f outputForm) outputForm {
+	if f.Raw() && e == reduced {
+		f.FPS = max(1, f.FPS/2)
+	}
+	return f
+}
+
+// newAdaptive takes over a stream that was opened at a position with full effort,
+// and what opens it again.
+func newAdaptive(env media.Env, stream media.Stream, position time.Duration, open func(context.Context, time.Duration, effort) (media.Stream, error)) *adaptive {
+	a := &adaptive{open: open, logger: env.Logger, tracks: stream.Tracks(), current: stream, base: position}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a
+}
+
+func (a *adaptive) Tracks() media.Track { return a.tracks }
+
+// Restarts returns how often the file was opened again.
+func (a *adaptive) Restarts() uint64 { return a.restarts.Load() }
+
+func (a *adaptive) ReadFrame() (media.Frame, error) {
+	if a.end == nil && a.tooSlow() {
+		a.end = a.reduce()
+	}
+	if a.end != nil {
+		return media.Frame{}, a.end
+	}
+	before := time.Now()
+	f, err := a.current.ReadFrame()
+	if err != nil {
+		return media.Frame{}, err
+	}
+	a.waited += min(time.Since(before), longestWait)
+	f.PTS += a.offset
+	if f.Track == media.TrackAudio {
+		a.sound = f.PTS + f.Duration
+	}
+	return f, nil
+}
+
+// tooSlow reports whether the last span of sound took longer to come than it lasts.
+func (a *adaptive) tooSlow() bool {
+	if a.tracks != media.TrackAudio|media.TrackVideo || a.effort == soundAlone || a.sound-a.begin < slowSpan {
+		return false
+	}
+	slow := a.waited > slowBound
+	a.begin, a.waited = a.sound, 0
+	return slow
+}
+
+// reduce opens the file again where its sound has come to, with less effort.
+func (a *adaptive) reduce() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx.Err() != nil {
+		return errStreamClosed()
+	}
+	_ = a.current.Close()
+	stream, err := a.open(a.ctx, a.base+a.sound, a.effort+1)
+	switch {
+	case a.ctx.Err() != nil:
+		if err == nil {
+			_ = stream.Close()
+		}
+		return errStreamClosed()
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err != nil:
+		return fmt.Errorf("open with fewer pictures: %w", err)
+	}
+	a.current, a.offset = stream, a.sound
+	a.effort++
+	a.restarts.Add(1)
+	a.logger.Warn("this machine is too slow for the pictures: they are cut down", slog.Bool("none", a.effort == soundAlone))
+	return nil
+}
+
+func (a *adaptive) Close() error {
+	a.cancel()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current.Close()
+}

@@ -1,0 +1,120 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/fetch"
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// defaultStall is the stall timeout of an Env that has none.
+const defaultStall = 30 * time.Second
+
+// patience is how long what was lost is asked for again: less than the stall
+// timeout, so that the stream ends with the reason.
+func patience(env media.Env) time.Duration {
+	stall := env.StallTimeout
+	if stall <= 0 {
+		stall = defaultStall
+	}
+	return stall * 4 / 5
+}
+
+func fetchConfig(env media.Env) fetch.Config {
+	return fetch.Config{Policy: fetch.Policy(env.URLPolicy), Insecure: env.InsecureTLS, Patience: patience(env)}
+}
+
+// fetch opens what is fetched by this process and reaches ffmpeg by a loopback
+// address.
+func (s address) fetch(ctx context.Context, env media.Env, u target, position time.Duration) (media.Stream, error) {
+	cfg := fetchConfig(env)
+	cfg.Run = new(fetch.Run)
+	stream, kind, err := s.fetchOnce(ctx, env, cfg, u, position)
+	if err != nil || kind != fetch.Live {
+		return stream, err
+	}
+	return newReopening(env, stream, func(ctx context.Context, played time.Duration) (media.Stream, error) {
+		again := fetchConfig(env)
+		again.Run = new(fetch.Run)
+		if cfg.Run.Waited() < played/10 {
+			again.Before = cfg.Run // it came too fast for a radio
+		}
+		stream, _, err := s.fetchOnce(ctx, env, again, u, 0)
+		if err == nil {
+			cfg = again
+		}
+		return stream, err
+	}), nil
+}
+
+// fetchOnce opens what is there now.
+func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u target, position time.Duration) (media.Stream, fetch.Kind, error) {
+	client := fetch.New(cfg)
+	cmd, kind, err := s.fetched(ctx, env, client, u, position)
+	if err != nil {
+		_ = client.Close()
+		return nil, 0, err
+	}
+	cmd.release = func() { _ = client.Close() }
+	stream, err := encoderStream(openEncoder(ctx, env, cmd))
+	return stream, kind, err
+}
+
+func (s address) fetched(
+	ctx context.Context, env media.Env, client *fetch.Client, u target, position time.Duration,
+) (cmd command, kind fetch.Kind, err error) {
+	resource, err := client.Open(ctx, u.url)
+	switch {
+	case ctx.Err() != nil:
+		return cmd, 0, ctx.Err()
+	case err != nil:
+		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
+	}
+	if resource.Kind == fetch.Playlist {
+		found, programme, err := client.OpenList(ctx, resource, s.bounds(), position)
+		switch {
+		case ctx.Err() != nil:
+			return cmd, 0, ctx.Err()
+		case err != nil:
+			return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
+		case programme != nil:
+			cmd, err = s.programme(env, programme, position)
+			cmd.redact = u.unserve
+			return cmd, fetch.Playlist, err
+		}
+		resource = found
+	}
+	if err := reachable(resource, position); err != nil {
+		return cmd, 0, err
+	}
+	address, err := client.Serve(resource)
+	if err != nil {
+		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
+	}
+	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.form.outputs(s.opts)), position)
+	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
+	cmd.redact = u.unserve
+	return cmd, resource.Kind, nil
+}
+
+// served finds the addresses at which ffmpeg is served.
+var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+/[0-9a-f]{32}(/[^\s'":]*)?`)
+
+// unserve puts the URL in place of the addresses at which ffmpeg is served.
+func (u target) unserve(line string) string { return served.ReplaceAllLiteralString(line, u.public) }
+
+// reachable reports, as models.ErrSeekUnsupported, that a position cannot be
+// reached: ffmpeg would read a live stream forward to it, in real time.
+func reachable(r *fetch.Resource, position time.Duration) error {
+	switch {
+	case position == 0 || r.Ranges:
+		return nil
+	case r.Kind == fetch.Live:
+		return fmt.Errorf("%w: the stream is live", models.ErrSeekUnsupported)
+	}
+	return fmt.Errorf("%w: the server gives out no ranges of it", models.ErrSeekUnsupported)
+}

@@ -1,0 +1,378 @@
+package source
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+// The elements of RFC 9559 that carry a stream; all others are skipped.
+const (
+	idSegment        = 0x18538067
+	idInfo           = 0x1549A966
+	idTimestampScale = 0x2AD7B1
+	idTracks         = 0x1654AE6B
+	idTrackEntry     = 0xAE
+	idTrackNumber    = 0xD7
+	idCodecID        = 0x86
+	idCodecPrivate   = 0x63A2
+	idDefaultDur     = 0x23E383
+	idCluster        = 0x1F43B675
+	idTimestamp      = 0xE7
+	idBlockGroup     = 0xA0
+	idBlock          = 0xA1
+	idSimpleBlock    = 0xA3
+)
+
+const (
+	maxHeader    = 4 << 20 // the Tracks and Info elements, which are read whole
+	unknownSize  = -1
+	audioSlack   = 10 * time.Millisecond // more than containers round, less than a packet
+	snapDistance = time.Millisecond      // both ends of a distance are rounded by half of it
+)
+
+// matroska reads Opus and VP8, or raw frames, in Matroska or WebM as it is
+// written: clusters of any size, known or not.
+type matroska struct {
+	r     *bufio.Reader
+	holds payload
+	left  int64 // bytes left of the cluster's known size, or unknownSize
+	scale time.Duration
+	head  [8]byte
+
+	audio, video mkvTrack
+	cluster      time.Duration
+	data         []byte   // reused from block to block
+	laced        [][]byte // what is left of a block of several frames of sound
+}
+
+// mkvTrack is a track that is played; its number is 0 when there is none.
+type mkvTrack struct {
+	number   uint64
+	refused  error         // why the track of this kind cannot be played, or nil
+	interval time.Duration // video: the frame interval, or 0
+	started  bool
+	base     time.Duration // video: where the interval's grid begins
+	due      time.Duration // audio: where the next packet begins
+}
+
+// newMatroska reads the header. A track that is not wanted may be of any codec.
+func newMatroska(r *bufio.Reader, holds payload, want media.Track) (*matroska, error) {
+	m := &matroska{r: r, holds: holds, left: unknownSize, scale: time.Millisecond}
+	for {
+		id, size, err := m.element()
+		if err != nil {
+			return nil, fmt.Errorf("matroska: header: %w", truncated(err))
+		}
+		switch id {
+		case idSegment:
+		case idInfo, idTracks:
+			if err := m.header(id, size); err != nil {
+				return nil, fmt.Errorf("matroska: header: %w", err)
+			}
+			if id == idTracks {
+				return m, m.refusal(want)
+			}
+		case idCluster:
+			return nil, errors.New("matroska: no tracks before the first cluster")
+		default:
+			if err := m.skip(size); err != nil {
+				return nil, fmt.Errorf("matroska: header: %w", err)
+			}
+		}
+	}
+}
+
+func (m *matroska) tracks() (t media.Track) {
+	if m.audio.number != 0 {
+		t |= media.TrackAudio
+	}
+	if m.video.number != 0 {
+		t |= media.TrackVideo
+	}
+	return t
+}
+
+// refusal returns why a wanted track cannot be played.
+func (m *matroska) refusal(want media.Track) error {
+	switch {
+	case want.Has(media.TrackAudio) && m.audio.refused != nil:
+		return fmt.Errorf("matroska: %w", m.audio.refused)
+	case want.Has(media.TrackVideo) && m.video.refused != nil:
+		return fmt.Errorf("matroska: %w", m.video.refused)
+	}
+	return nil
+}
+
+func (m *matroska) next() (media.Frame, error) {
+	for {
+		if len(m.laced) > 0 {
+			f, err := m.sound(m.laced[0], m.audio.due)
+			if m.laced = m.laced[1:]; err != nil {
+				return media.Frame{}, fmt.Errorf("matroska: %w", err)
+			}
+			return f, nil
+		}
+		id, size, err := m.element()
+		if errors.Is(err, io.EOF) && m.left <= 0 {
+			return media.Frame{}, io.EOF
+		}
+		if err != nil {
+			return media.Frame{}, fmt.Errorf("matroska: %w", truncated(err))
+		}
+		switch id {
+		case idCluster:
+			m.left = size
+		case idSegment, idBlockGroup:
+			// Their children are read as if they were not there.
+		case idTimestamp:
+			err = m.timestamp(size)
+		case idSimpleBlock, idBlock:
+			var f media.Frame
+			if f, err = m.block(size); err == nil && f.Track != 0 {
+				return f, nil
+			}
+		default:
+			err = m.skip(size)
+		}
+		if err != nil {
+			return media.Frame{}, fmt.Errorf("matroska: %w", err)
+		}
+	}
+}
+
+// timestamp reads the cluster's.
+func (m *matroska) timestamp(size int64) error {
+	data, err := m.read(size, 8)
+	if err != nil {
+		return err
+	}
+	ticks := number(data)
+	if ticks > uint64(maxPTS/m.scale) {
+		return errors.New("timestamp out of range")
+	}
+	m.cluster = time.Duration(ticks) * m.scale
+	return nil
+}
+
+// block reads a block. The frame has no track when the block is not played.
+func (m *matroska) block(size int64) (media.Frame, error) {
+	data, err := m.read(size, maxVideoFrame)
+	if err != nil {
+		return media.Frame{}, err
+	}
+	track, n := vint(data)
+	if n == 0 || len(data) < n+3 {
+		return media.Frame{}, errors.New("malformed block")
+	}
+	pts := m.cluster + time.Duration(int16(binary.BigEndian.Uint16(data[n:])))*m.scale
+	lacing, payload := data[n+2]>>1&3, data[n+3:]
+	switch {
+	case len(payload) == 0 || track == 0 || track != m.audio.number && track != m.video.number:
+		return media.Frame{}, nil
+	case track == m.video.number && lacing != 0:
+		return media.Frame{}, errors.New("a laced picture")
+	case track == m.video.number:
+		return media.Frame{
+			Track: media.TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval,
+			Key: m.holds.key(payload), Data: payload,
+		}, nil
+	}
+	if lacing != 0 {
+		frames, err := unlace(lacing, payload)
+		if err != nil {
+			return media.Frame{}, err
+		}
+		payload, m.laced = frames[0], frames[1:]
+	}
+	return m.sound(payload, pts)
+}
+
+// sound returns a frame that begins at a time of the container.
+func (m *matroska) sound(payload []byte, pts time.Duration) (media.Frame, error) {
+	d, err := m.holds.duration(payload)
+	if err != nil {
+		return media.Frame{}, err
+	}
+	return media.Frame{Track: media.TrackAudio, PTS: m.audio.advance(pts, d), Duration: d, Data: payload}, nil
+}
+
+// snap moves a rounded time to the grid of the frame interval.
+func (t *mkvTrack) snap(pts time.Duration) time.Duration {
+	if !t.started {
+		t.started, t.base = true, pts
+	}
+	if t.interval == 0 {
+		return pts
+	}
+	if grid := t.base + (pts - t.base).Round(t.interval); (grid - pts).Abs() <= snapDistance {
+		return grid
+	}
+	return pts
+}
+
+// advance returns when a packet begins: where the last one ended, unless the
+// container has a gap there.
+func (t *mkvTrack) advance(pts, d time.Duration) time.Duration {
+	if !t.started || (pts-t.due).Abs() > audioSlack {
+		t.started, t.due = true, pts
+	}
+	begin := t.due
+	t.due += d
+	return begin
+}
+
+// header reads the Info or Tracks element.
+func (m *matroska) header(id uint32, size int64) error {
+	data, err := m.read(size, maxHeader)
+	if err != nil {
+		return err
+	}
+	return children(data, func(child uint32, body []byte) error {
+		switch {
+		case id == idInfo && child == idTimestampScale:
+			m.scale = time.Duration(number(body))
+			if m.scale <= 0 || m.scale > time.Second {
+				return errors.New("timestamp scale out of range")
+			}
+		case id == idTracks && child == idTrackEntry:
+			return m.track(body)
+		}
+		return nil
+	})
+}
+
+// track reads a TrackEntry; the first playable track of a kind is played.
+func (m *matroska) track(data []byte) error {
+	var entry mkvTrack
+	var codec string
+	var private []byte
+	err := children(data, func(id uint32, body []byte) error {
+		switch id {
+		case idTrackNumber:
+			entry.number = number(body)
+		case idCodecID:
+			codec = string(body)
+		case idCodecPrivate:
+			private = body
+		case idDefaultDur:
+			if d := number(body); d <= uint64(10*time.Second) {
+				entry.interval = time.Duration(d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if entry.number == 0 {
+		return errors.New("a track without a number")
+	}
+	audio, video := m.holds.codecs()
+	switch {
+	case strings.HasPrefix(codec, "A_"):
+		if entry.refused = wrongCodec(codec, audio); entry.refused == nil {
+			entry.refused = m.holds.audioHead(private)
+		}
+		m.audio.offer(entry)
+	case strings.HasPrefix(codec, "V_"):
+		entry.refused = wrongCodec(codec, video)
+		m.video.offer(entry)
+	}
+	return nil
+}
+
+// offer takes an entry over if there is no track yet.
+func (t *mkvTrack) offer(entry mkvTrack) {
+	switch {
+	case t.number != 0:
+	case entry.refused == nil:
+		*t = entry
+	case t.refused == nil:
+		t.refused = entry.refused
+	}
+}
+
+func wrongCodec(codec, want string) error {
+	if codec == want {
+		return nil
+	}
+	return fmt.Errorf("codec is %.32q, want %s", codec, want)
+}
+
+// element reads an element's id and size.
+func (m *matroska) element() (id uint32, size int64, err error) {
+	rawID, _, err := m.vint(4)
+	if err != nil {
+		return 0, 0, err
+	}
+	id = uint32(rawID)
+	value, n, err := m.vint(8)
+	if err != nil {
+		return 0, 0, truncated(err)
+	}
+	value &^= 1 << (7 * n) // the length marker
+	if value == 1<<(7*n)-1 {
+		if id != idSegment && id != idCluster {
+			return 0, 0, fmt.Errorf("element %#x has no size", id)
+		}
+		return id, unknownSize, nil
+	}
+	return id, int64(value), nil
+}
+
+// vint reads a variable-length integer of at most limit bytes with its length
+// marker (RFC 8794 section 4).
+func (m *matroska) vint(limit int) (value uint64, n int, err error) {
+	if _, err := io.ReadFull(m.r, m.head[:1]); err != nil {
+		return 0, 0, err
+	}
+	for n = 1; n <= limit && m.head[0]&(0x80>>(n-1)) == 0; n++ {
+	}
+	if n > limit {
+		return 0, 0, errors.New("malformed element")
+	}
+	if _, err := io.ReadFull(m.r, m.head[1:n]); err != nil {
+		return 0, 0, truncated(err)
+	}
+	m.consume(int64(n))
+	for _, b := range m.head[:n] {
+		value = value<<8 | uint64(b)
+	}
+	return value, n, nil
+}
+
+// consume counts what is left of the cluster.
+func (m *matroska) consume(n int64) {
+	if m.left >= 0 {
+		m.left = max(0, m.left-n)
+	}
+}
+
+// read reads a whole element's body into the reused buffer.
+func (m *matroska) read(size int64, limit int) ([]byte, error) {
+	if size < 0 || size > int64(limit) {
+		return nil, fmt.Errorf("an element of %d bytes, want at most %d", size, limit)
+	}
+	m.consume(size)
+	var err error
+	m.data, err = readInto(m.r, m.data, int(size))
+	return m.data, err
+}
+
+func (m *matroska) skip(size int64) error {
+	m.consume(size)
+	const step = 1 << 20 // Discard takes an int
+	for ; size > 0; size -= step {
+		if _, err := m.r.Discard(int(min(size, step))); err != nil {
+			return truncated(err)
+		}
+	}
+	return nil
+}

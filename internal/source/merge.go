@@ -1,0 +1,293 @@
+package source
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+const (
+	// soundWait is how long sound that is ready waits for a picture that is due
+	// before it: half a frame, which costs nothing, as the frame is due when the
+	// one before has been heard.
+	soundWait = 10 * time.Millisecond
+	// lateAfter is how long a picture waits for sound. Encoders stall for less;
+	// live inputs for more.
+	lateAfter = 500 * time.Millisecond
+	// framesAhead is how many frames of a leg are read ahead, so that one that
+	// has more is never found empty.
+	framesAhead = 4
+	// bytesAhead bounds what is read ahead of a leg while the other has nothing:
+	// one process writes both, and does not come to sound while a pipe full of
+	// pictures holds it up. Broadcasts send pictures a second before their sound,
+	// which is 62 MB of raw ones at 1280x720.
+	bytesAhead = 64 << 20
+)
+
+// feed is what a leg is read from, by one goroutine.
+type feed interface {
+	// header returns the tracks that the header announces.
+	header() (media.Track, error)
+	// next returns the next frame, whose Data is valid until the next call.
+	next() (media.Frame, error)
+}
+
+// merge plays sound and pictures of two feeds as one, in the order of their PTS. A
+// leg that has nothing ready, for whatever reason, holds the other one up for a
+// moment at most.
+type merge struct {
+	legs    [2]*leg // sound, pictures
+	changed chan struct{}
+	stop    chan struct{}
+	readers sync.WaitGroup
+	mu      sync.Mutex // guards what the legs say of it
+
+	// owned by the reader
+	origin time.Duration
+	given  *leg // whose frame the reader has
+	timer  *time.Timer
+}
+
+// leg is one of the two feeds.
+type leg struct {
+	feed feed
+	room chan struct{}
+
+	// guarded by merge.mu
+	tracks media.Track // what it has, or what it should have until its header is there
+	known  bool        // the header is there
+	begun  bool        // it has had a frame
+	queue  []media.Frame
+	bytes  int
+	free   [][]byte
+	ended  error
+	late   bool // it held the other up: it is not waited for
+	hungry bool // the other has nothing: read on
+
+	// owned by the reader
+	given media.Frame
+	after time.Duration // the leg's next frame is not before this
+}
+
+// newMerge begins to read two feeds, which have to end once stop has been called.
+func newMerge(sound, pictures feed) *merge {
+	m := &merge{changed: make(chan struct{}, 1), stop: make(chan struct{}), timer: time.NewTimer(0)}
+	m.timer.Stop()
+	m.legs[0] = &leg{feed: sound, tracks: media.TrackAudio, room: make(chan struct{}, 1)}
+	m.legs[1] = &leg{feed: pictures, tracks: media.TrackVideo, room: make(chan struct{}, 1)}
+	for _, l := range m.legs {
+		// Stopped by stop and the feed's end, waited for by readers.
+		m.readers.Add(1)
+		go m.read(l)
+	}
+	return m
+}
+
+// halt makes the goroutines end once their feeds do.
+func (m *merge) halt() { close(m.stop) }
+
+// read reads a leg to its end, a few frames ahead.
+func (m *merge) read(l *leg) {
+	defer m.readers.Done()
+	tracks, err := l.feed.header()
+	m.mu.Lock()
+	l.tracks, l.known, l.ended = tracks, true, err
+	m.mu.Unlock()
+	notify(m.changed)
+	for err == nil {
+		var f media.Frame
+		f, err = l.feed.next()
+		if !m.put(l, f, err) {
+			return
+		}
+	}
+}
+
+// put queues what a feed gave, and waits for room for more. It reports false when
+// the merge was halted.
+func (m *merge) put(l *leg, f media.Frame, err error) bool {
+	m.mu.Lock()
+	if l.ended = err; err == nil {
+		var buffer []byte
+		if n := len(l.free); n > 0 {
+			buffer, l.free = l.free[n-1], l.free[:n-1]
+		}
+		f.Data = append(buffer[:0], f.Data...)
+		l.queue, l.bytes, l.begun, l.late = append(l.queue, f), l.bytes+len(f.Data), true, false
+	}
+	m.mu.Unlock()
+	notify(m.changed)
+	for {
+		m.mu.Lock()
+		wait := len(l.queue) >= framesAhead && (!l.hungry || l.full())
+		m.mu.Unlock()
+		if !wait {
+			return true
+		}
+		select {
+		case <-l.room:
+		case <-m.stop:
+			return false
+		}
+	}
+}
+
+func (l *leg) full() bool { return l.bytes >= bytesAhead }
+
+// opened waits until it is known how each leg begins, but not for long when one of
+// them has begun. It returns the tracks there are, and none when both have ended without a frame.
+func (m *merge) opened() media.Track {
+	defer m.timer.Stop()
+	var late <-chan time.Time
+	for {
+		m.mu.Lock()
+		tracks, begun, settled, ended := media.Track(0), false, true, true
+		for _, l := range m.legs {
+			begun, ended = begun || l.begun, ended && l.ended != nil
+			settled = settled && (l.begun || l.ended != nil || l.known && l.tracks == 0)
+			if l.begun || l.ended == nil {
+				tracks |= l.tracks
+			}
+		}
+		m.mu.Unlock()
+		switch {
+		case ended && !begun:
+			return 0
+		case settled && begun:
+			return tracks
+		}
+		if begun && late == nil {
+			m.timer.Reset(lateAfter)
+			late = m.timer.C
+		}
+		select {
+		case <-m.changed:
+		case <-late:
+			return tracks
+		}
+	}
+}
+
+// begin counts the frames' times from the first frame there is.
+func (m *merge) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := true
+	for _, l := range m.legs {
+		if len(l.queue) > 0 && (first || l.queue[0].PTS < m.origin) {
+			m.origin, first = l.queue[0].PTS, false
+		}
+	}
+	for _, l := range m.legs {
+		l.after = m.origin
+	}
+}
+
+// next returns the next frame, io.EOF when both legs are at their end, and the
+// error of one that ended otherwise.
+func (m *merge) next() (media.Frame, error) {
+	defer m.timer.Stop()
+	var timeout <-chan time.Time
+	for {
+		l, wait, err := m.pick(false)
+		switch {
+		case err != nil:
+			return media.Frame{}, err
+		case l != nil:
+			return m.give(l), nil
+		case wait > 0 && timeout == nil:
+			m.timer.Reset(wait)
+			timeout = m.timer.C
+		}
+		select {
+		case <-m.changed:
+		case <-timeout:
+			timeout = nil
+			if l, _, err := m.pick(true); l != nil || err != nil {
+				return m.give(l), err
+			}
+		case <-m.stop:
+			return media.Frame{}, errStreamClosed()
+		}
+	}
+}
+
+// give takes a leg's first frame out.
+func (m *merge) give(l *leg) media.Frame {
+	if l == nil {
+		return media.Frame{}
+	}
+	f := l.given
+	m.given, l.after = l, f.PTS+f.Duration
+	// The other track may begin a moment before the first frame.
+	f.PTS = max(0, f.PTS-m.origin)
+	return f
+}
+
+// pick is the leg whose frame is next, as its given one, or how long to wait for
+// the other leg. With overdue that is not waited for any more.
+func (m *merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.release()
+	a, b := m.legs[0], m.legs[1]
+	for _, l := range m.legs {
+		if len(l.queue) == 0 && l.ended != nil && !errors.Is(l.ended, io.EOF) {
+			return nil, 0, l.ended
+		}
+	}
+	a.hungry, b.hungry = false, false
+	first, other, wait := a, b, soundWait
+	if len(a.queue) == 0 || len(b.queue) > 0 && b.queue[0].PTS < a.queue[0].PTS {
+		first, other, wait = b, a, lateAfter
+	}
+	switch {
+	case len(first.queue) > 0:
+	case a.ended != nil && b.ended != nil:
+		return nil, 0, io.EOF
+	default:
+		return nil, 0, nil
+	}
+	other.late = other.late || overdue && len(other.queue) == 0
+	if !first.mayLeave(other) {
+		first.hungry = true
+		notify(first.room)
+		return nil, wait, nil
+	}
+	first.take()
+	return first, 0, nil
+}
+
+// take takes the leg's first frame as its given one.
+func (l *leg) take() {
+	l.given = l.queue[0]
+	l.queue = slices.Delete(l.queue, 0, 1)
+	l.bytes -= len(l.given.Data)
+	notify(l.room)
+}
+
+// mayLeave reports whether a leg's frame is next, seen what is known of the other.
+func (l *leg) mayLeave(other *leg) bool {
+	return len(other.queue) > 0 || other.ended != nil || other.known && other.tracks == 0 || other.late ||
+		l.queue[0].PTS <= other.after || l.full()
+}
+
+// release takes the buffer back that the reader had.
+func (m *merge) release() {
+	if m.given != nil {
+		m.given.free = append(m.given.free, m.given.given.Data)
+		m.given = nil
+	}
+}
+
+// notify leaves word on a channel of one.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

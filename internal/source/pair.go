@@ -1,0 +1,68 @@
+package source
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+// pair is the Stream of two processes, one for sound and one for pictures. It ends
+// when both have ended, or one with an error.
+type pair struct {
+	sound, pictures *encoder
+	merge           *merge
+	end             error // owned by the reader
+	closed          atomic.Bool
+	close           sync.Once
+}
+
+// newPair takes over two encoders whose first frames are there.
+func newPair(sound, pictures *encoder) *pair {
+	p := &pair{sound: sound, pictures: pictures, merge: newMerge(opened{sound}, opened{pictures})}
+	p.merge.opened()
+	p.merge.begin()
+	return p
+}
+
+// opened is the feed of an encoder that is open.
+type opened struct{ *encoder }
+
+func (o opened) header() (media.Track, error) { return o.Tracks(), nil }
+
+func (o opened) next() (media.Frame, error) {
+	f, err := o.ReadFrame()
+	f.PTS += o.outputs[0].origin
+	return f, err
+}
+
+// Start returns where in the media the commands begin by themselves.
+func (p *pair) Start() time.Duration { return p.sound.Start() }
+
+func (p *pair) Tracks() media.Track { return p.sound.Tracks() | p.pictures.Tracks() }
+
+func (p *pair) ReadFrame() (media.Frame, error) {
+	if p.closed.Load() {
+		return media.Frame{}, errStreamClosed()
+	}
+	if p.end != nil {
+		return media.Frame{}, p.end
+	}
+	f, err := p.merge.next()
+	if p.end = err; err != nil && p.closed.Load() {
+		return media.Frame{}, errStreamClosed()
+	}
+	return f, err
+}
+
+func (p *pair) Close() error {
+	p.closed.Store(true)
+	p.close.Do(func() {
+		p.merge.halt()
+		_ = p.sound.Close()
+		_ = p.pictures.Close()
+	})
+	p.merge.readers.Wait()
+	return nil
+}

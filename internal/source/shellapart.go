@@ -1,0 +1,43 @@
+package source
+
+import (
+	"runtime"
+	"slices"
+
+	"github.com/gotgcall/gotgcall/media"
+)
+
+// completeApart is completeArgs for a command that leaves the output for both tracks
+// to us: they get one each, as from a file. It reports false for a command that is
+// about the output as a whole, and where a process cannot have two.
+func completeApart(global, args []string) ([]string, bool) {
+	out, err := parseArgs(args)
+	if err != nil || runtime.GOOS == "windows" || len(out.urls) > 0 || out.mapped || len(out.inputs) != 1 {
+		return nil, false
+	}
+	for _, whole := range []string{
+		"f", "vn", "an", "sn", "shortest", "fs", "copyts", "output_ts_offset", "avoid_negative_ts", "max_interleave_delta",
+		"attach", "streamid", "dump_attachment",
+	} {
+		if out.has(whole, "") {
+			return nil, false
+		}
+	}
+	out.byKind(media.TrackAudio | media.TrackVideo)
+	sound, err := out.missingAudio()
+	if err != nil {
+		return nil, false
+	}
+	pictures, err := out.missingVideo()
+	if err != nil {
+		return nil, false
+	}
+	if len(out.logging) > 0 {
+		global = global[:2] // -nostdin -hide_banner
+	}
+	end := out.inputs[0].at + 2 // -i and its value
+	input, own := args[:end], args[end:]
+	return slices.Concat(global, input, emptyInput(),
+		own, mapSound(), sound, apartArgs(), []string{"pipe:1"},
+		own, mapPictures(), pictures, apartArgs(), []string{"pipe:3"}), true
+}
