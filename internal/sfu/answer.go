@@ -12,7 +12,8 @@ const (
 
 	// answerPriority is the one priority that production gives to every candidate.
 	answerPriority = 2130706431
-	// unroutable is in the documentation prefix of RFC 3849, spelled the unabridged way production spells.
+	// unroutable is in the documentation prefix of RFC 3849, spelled the unabridged way
+	// production spells.
 	unroutable = "2001:db8:4e8:f004:0:0:0:1f"
 
 	uriAudioLevel       = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -103,16 +104,13 @@ func encodeAnswer(cfg Config, f answerFacts) (string, error) {
 	if !cfg.OmitAudio {
 		a.Audio = audioAnswer()
 	}
-
 	if f.video {
 		a.Video = videoAnswer(f)
 	}
-
 	raw, err := json.Marshal(a)
 	if err != nil {
 		return "", fmt.Errorf("encode answer: %w", err)
 	}
-
 	return string(raw), nil
 }
 
@@ -128,17 +126,14 @@ func transportAnswer(cfg Config, f answerFacts) answerTransport {
 	if !cfg.OmitXMLNS {
 		t.XMLNS = "urn:xmpp:jingle:transports:ice-udp:1"
 	}
-
 	ips := []string{f.ip}
 	if cfg.UnroutableIPv6 {
 		ips = []string{unroutable, f.ip}
 	}
-
 	if cfg.NoCandidates {
 		ips = nil
 		t.Candidates = []answerCandidate{}
 	}
-
 	for i, ip := range ips {
 		t.Candidates = append(t.Candidates, answerCandidate{
 			Generation: "0",
@@ -153,7 +148,6 @@ func transportAnswer(cfg Config, f answerFacts) answerTransport {
 			Network:    "0",
 		})
 	}
-
 	return t
 }
 
@@ -171,11 +165,10 @@ func audioAnswer() *answerMedia {
 	}
 }
 
-// videoAnswer keeps production's oddities: a clock rate of 9000, channels on video, a nested hint, and
-// parameters that are sometimes an empty array.
+// videoAnswer keeps production's oddities: a clock rate of 9000, channels on video, a
+// nested hint, and parameters that are sometimes an empty array.
 func videoAnswer(f answerFacts) *answerVideo {
 	const clock = 9000
-
 	feedback := []answerFeedback{{"goog-remb"}, {"transport-cc"}, {"ccm fir"}, {"nack"}, {"nack pli"}}
 	hint := map[string]any{"fmtp": map[string]any{"x-google-start-bitrate": 800}}
 	rtx := func(id int) answerPayloadType {
@@ -188,7 +181,6 @@ func videoAnswer(f answerFacts) *answerVideo {
 			ID: id, Name: name, ClockRate: clock, Channels: 1, Parameters: parameters, Feedback: feedback,
 		}
 	}
-
 	return &answerVideo{
 		Endpoint:      f.endpoint,
 		ServerSources: f.serverSources,

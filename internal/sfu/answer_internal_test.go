@@ -16,7 +16,6 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestAnswerHasProductionsShape(t *testing.T) {
 	t.Parallel()
-
 	facts := answerFacts{
 		identity: identity{
 			ufrag: "4kq7a1hm92c0de", pwd: "2rk0s8vx61tm5bq3zd7wy9ncaf",
@@ -27,7 +26,6 @@ func TestAnswerHasProductionsShape(t *testing.T) {
 	}
 	noVideo := facts
 	noVideo.video = false
-
 	for name, test := range map[string]struct {
 		cfg   Config
 		facts answerFacts
@@ -38,19 +36,15 @@ func TestAnswerHasProductionsShape(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			answer, err := encodeAnswer(test.cfg, test.facts)
 			require.NoError(t, err)
-
 			var got bytes.Buffer
 			require.NoError(t, json.Indent(&got, []byte(answer), "", "  "))
 			got.WriteByte('\n')
-
 			golden := filepath.Join("testdata", "answer_"+name+".json")
 			if *update {
 				require.NoError(t, os.WriteFile(golden, got.Bytes(), 0o600))
 			}
-
 			want, err := os.ReadFile(golden)
 			require.NoError(t, err)
 			assert.Equal(t, string(want), got.String())

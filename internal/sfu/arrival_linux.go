@@ -10,7 +10,8 @@ import (
 // arrivalSpace is what the kernel needs to say when a datagram came.
 const arrivalSpace = 64
 
-// stampArrivals has the kernel note when datagrams come: on a busy machine they are read much later.
+// stampArrivals has the kernel note when datagrams come: on a busy machine they are
+// read much later.
 func stampArrivals(sock *net.UDPConn) {
 	raw, err := sock.SyscallConn()
 	if err != nil {
@@ -29,14 +30,11 @@ func arrivalOf(oob []byte, now time.Time) time.Time {
 	if err != nil {
 		return now
 	}
-
 	for _, m := range messages {
 		if m.Header.Level != syscall.SOL_SOCKET || m.Header.Type != syscall.SCM_TIMESTAMPNS {
 			continue
 		}
-
 		var came time.Time
-
 		switch len(m.Data) { // a timespec
 		case 16:
 			came = time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
@@ -51,6 +49,5 @@ func arrivalOf(oob []byte, now time.Time) time.Time {
 			return now.Add(-age)
 		}
 	}
-
 	return now
 }

@@ -12,19 +12,14 @@ import (
 // TestArrivalIsNotTheTimeOfReading: a datagram waits in the kernel.
 func TestArrivalIsNotTheTimeOfReading(t *testing.T) {
 	t.Parallel()
-
 	sock, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-
 	defer sock.Close()
-
 	stampArrivals(sock)
 	_, err = sock.WriteTo([]byte{1}, sock.LocalAddr())
 	require.NoError(t, err)
-
 	sent := time.Now()
 	<-time.After(50 * time.Millisecond)
-
 	oob := make([]byte, arrivalSpace)
 	_, said, _, _, err := sock.ReadMsgUDP(make([]byte, 10), oob)
 	require.NoError(t, err)

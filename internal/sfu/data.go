@@ -54,7 +54,6 @@ func (p *Participant) DataOpen() <-chan struct{} { return p.data.openedCh }
 func (p *Participant) DataMessages() []DataMessage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	return append([]DataMessage(nil), p.data.messages...)
 }
 
@@ -70,23 +69,20 @@ func (p *Participant) send(b []byte, text bool) error {
 	p.mu.Lock()
 	channel := p.data.channel
 	p.mu.Unlock()
-
 	if channel == nil {
 		return ErrDataClosed
 	}
-
 	if _, err := channel.WriteDataChannel(b, text); err != nil {
 		return fmt.Errorf("send data: %w", err)
 	}
-
 	return nil
 }
 
-// serveData accepts the client's association and its channels. It reads DTLS as long as that is up, and ends
-// the participant when the client closes it: a close_notify shows nowhere else.
+// serveData accepts the client's association and its channels. It reads DTLS as long as
+// that is up, and ends the participant when the client closes it: a close_notify shows
+// nowhere else.
 func (p *Participant) serveData() {
 	watched := &watchedConn{Conn: p.transport.dtls}
-
 	association, err := sctp.ServerWithOptions(
 		sctp.WithNetConn(watched),
 		sctp.WithLoggerFactory(loggerFactory{p.log}),
@@ -94,58 +90,46 @@ func (p *Participant) serveData() {
 	)
 	if err != nil {
 		p.stop(watched.cause(err))
-
 		return
 	}
-
 	p.data.associated.Store(true)
 	p.wake()
-
 	for {
 		stream, err := association.AcceptStream()
 		if err != nil {
 			p.stop(watched.cause(err))
 			_ = association.Close() // waits for its read loop
-
 			return
 		}
-
 		p.serveChannel(stream)
 	}
 }
 
-// serveChannel serves one channel after the other: a client has one, and opens another when it was closed.
+// serveChannel serves one channel after the other: a client has one, and opens another
+// when it was closed.
 func (p *Participant) serveChannel(stream *sctp.Stream) {
 	config := &datachannel.Config{LoggerFactory: loggerFactory{p.log}}
-
 	channel, err := datachannel.Server(stream, config)
 	if errors.Is(err, io.EOF) || errors.Is(err, sctp.ErrStreamClosed) || errors.Is(err, sctp.ErrPayloadDataStateNotExist) {
 		return // the client left meanwhile
 	}
-
 	if err != nil {
 		p.violate("data channel", "stream %d: %v", stream.StreamIdentifier(), err)
-
 		return
 	}
-
 	if config.Label != dataLabel || stream.StreamIdentifier() != dataStream {
 		p.violate("data channel", "%q on stream %d, not %q on %d",
 			config.Label, stream.StreamIdentifier(), dataLabel, dataStream)
 	}
-
 	p.setChannel(channel)
 	defer p.setChannel(nil)
-
 	p.greet()
-
 	buf := make([]byte, maxDataMessage)
 	for {
 		n, text, err := channel.ReadDataChannel(buf)
 		if err != nil {
 			return
 		}
-
 		p.onData(DataMessage{Text: string(buf[:n]), Binary: !text, Arrival: time.Now()})
 	}
 }
@@ -153,10 +137,8 @@ func (p *Participant) serveChannel(stream *sctp.Stream) {
 func (p *Participant) setChannel(channel *datachannel.DataChannel) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	p.data.channel = channel
 	p.data.open = channel != nil
-
 	if channel != nil && !p.data.opened {
 		p.data.opened = true
 		close(p.data.openedCh)
@@ -170,28 +152,24 @@ func (p *Participant) onData(msg DataMessage) {
 	}
 	p.data.messages = append(p.data.messages, msg)
 	p.mu.Unlock()
-
 	p.obey(msg)
-
 	if p.cfg.OnData != nil {
 		p.cfg.OnData(p, msg)
 	}
 }
 
-// greet sends the constraints that tell a sender what its viewers want, and what it must ignore.
+// greet sends the constraints that tell a sender what its viewers want, and what it
+// must ignore.
 func (p *Participant) greet() {
 	if p.cfg.Chatter {
 		p.chatter()
 	}
-
 	p.mu.Lock()
 	height := max(p.ideal, p.cfg.SenderVideoHeight)
 	p.mu.Unlock()
-
 	if height == 0 {
 		return
 	}
-
 	if err := p.SendVideoConstraints(height); err != nil {
 		p.log.Debug("send constraints", "error", err)
 	}
@@ -209,18 +187,17 @@ func (p *Participant) chatter() {
 			p.log.Debug("chatter", "error", err)
 		}
 	}
-
 	if err := p.SendBinary([]byte{0, 1, 2, 0xff}); err != nil {
 		p.log.Debug("chatter", "error", err)
 	}
 }
 
-// SendVideoConstraints tells the client the largest height any viewer wants. Zero: nobody watches.
+// SendVideoConstraints tells the client the largest height any viewer wants. Zero:
+// nobody watches.
 func (p *Participant) SendVideoConstraints(idealHeight int) error {
 	type constraints struct {
 		IdealHeight int `json:"idealHeight"`
 	}
-
 	raw, err := json.Marshal(struct {
 		Class       string      `json:"colibriClass"`
 		Constraints constraints `json:"videoConstraints"`
@@ -228,7 +205,6 @@ func (p *Participant) SendVideoConstraints(idealHeight int) error {
 	if err != nil {
 		return fmt.Errorf("encode constraints: %w", err)
 	}
-
 	return p.SendData(string(raw))
 }
 
@@ -243,16 +219,14 @@ func (w *watchedConn) Read(b []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		w.left.Store(true)
 	}
-
 	return n, err
 }
 
-// cause tells a client that left from a failure. pion's clients abort the association before they close DTLS,
-// which SCTP reports as EOF too.
+// cause tells a client that left from a failure. pion's clients abort the association
+// before they close DTLS, which SCTP reports as EOF too.
 func (w *watchedConn) cause(err error) error {
 	if w.left.Load() || errors.Is(err, io.EOF) {
 		return ErrLeft
 	}
-
 	return fmt.Errorf("SCTP: %w", err)
 }

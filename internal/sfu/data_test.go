@@ -12,7 +12,6 @@ import (
 
 func TestDataChannelCarriesBothWays(t *testing.T) {
 	t.Parallel()
-
 	got := make(chan sfu.DataMessage, 1)
 	_, c, p := connected(t, sfu.Config{
 		SenderVideoHeight: 720,
@@ -20,16 +19,12 @@ func TestDataChannelCarriesBothWays(t *testing.T) {
 	}, clientOptions{})
 	until(t, "open", p.DataOpen())
 	assert.True(t, p.Stats().DataChannelOpen)
-
 	assert.JSONEq(t, `{"colibriClass":"SenderVideoConstraints","videoConstraints":{"idealHeight":720}}`,
 		until(t, "constraints", c.messages))
-
 	require.NoError(t, p.SendData(`{"x":1}`))
 	assert.Equal(t, `{"x":1}`, until(t, "message", c.messages))
-
 	require.NoError(t, c.channel.SendText(`{"y":2}`))
 	assert.Equal(t, `{"y":2}`, until(t, "message", got).Text)
-
 	all := p.DataMessages()
 	require.Len(t, all, 1)
 	assert.Equal(t, `{"y":2}`, all[0].Text)
@@ -39,7 +34,6 @@ func TestDataChannelCarriesBothWays(t *testing.T) {
 
 func TestClientWithoutDataChannelIsHeardNormally(t *testing.T) {
 	t.Parallel()
-
 	onRTP, heard := packets()
 	_, c, p := connected(t, sfu.Config{OnRTP: onRTP}, clientOptions{noData: true})
 	c.untilConnected(t)
@@ -51,15 +45,12 @@ func TestClientWithoutDataChannelIsHeardNormally(t *testing.T) {
 
 func TestTelegramTestHearsNobodyWithoutDataChannel(t *testing.T) {
 	t.Parallel()
-
 	onRTP, heard := packets()
 	_, c, p := connected(t, sfu.Config{Strict: true, OnRTP: onRTP}, clientOptions{noData: true})
 	c.untilConnected(t)
-
 	for range 300 { // more than are kept
 		c.sendAudio(t, nil)
 	}
-
 	require.Eventually(t, func() bool { return p.Stats().Held > 0 }, waitFor, 10*time.Millisecond)
 	assert.Empty(t, heard)
 	require.Eventually(t, func() bool { return len(p.Violations()) > 1 }, waitFor, 50*time.Millisecond)
@@ -69,7 +60,6 @@ func TestTelegramTestHearsNobodyWithoutDataChannel(t *testing.T) {
 
 func TestTelegramTestKnowsVideoBySIMAlone(t *testing.T) {
 	t.Parallel()
-
 	onRTP, heard := packets()
 	_, c, p := connected(t, sfu.Config{Strict: true, OnRTP: onRTP}, clientOptions{fidOnly: true})
 	c.sendVideo(t, nil)

@@ -1,16 +1,18 @@
-// Package sfu is a Telegram-like selective forwarding unit in one process: the far end that tests,
-// the examples and the demo join instead of Telegram.
+// Package sfu is a Telegram-like selective forwarding unit in one process: the far end
+// that tests, the examples and the demo join instead of Telegram.
 //
-// It is an oracle, not a convenience. It decodes the join strictly, answers with the oddities of the
-// production servers, and writes down every rule of the wire a client breaks (Participant.Violations).
-// It shares no code and no wire structs with the rest of the library, so that a wrong tag cannot be
-// wrong on both sides.
+// It is an oracle, not a convenience. It decodes the join strictly, answers with the
+// oddities of the production servers, and writes down every rule of the wire a client
+// breaks (Participant.Violations). It shares no code and no wire structs with the rest
+// of the library, so that a wrong tag cannot be wrong on both sides.
 //
-// Between it and each client lies a network that loses, delays, reorders, doubles and caps on demand (Shape),
-// without blaming the client for it, and Playout judges what a receiver could have played of what came.
+// Between it and each client lies a network that loses, delays, reorders, doubles and
+// caps on demand (Shape), without blaming the client for it, and Playout judges what a
+// receiver could have played of what came.
 //
-// It speaks ICE, DTLS, SRTP and SCTP over UDP on loopback addresses. It is not a server for strangers:
-// there is no TURN, no congestion control and no authentication beyond the one ICE and DTLS bring.
+// It speaks ICE, DTLS, SRTP and SCTP over UDP on loopback addresses. It is not a server
+// for strangers: there is no TURN, no congestion control and no authentication beyond
+// the one ICE and DTLS bring.
 //
 //	s, err := sfu.New(sfu.Config{})
 //	answer, err := s.Join(ctx, joinPayload) // what phone.joinGroupCall does

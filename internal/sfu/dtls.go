@@ -54,16 +54,12 @@ func (p *Participant) handshake(t *transport) error {
 	if err != nil {
 		return err
 	}
-
 	t.dtls = conn
-
 	ctx, cancel := context.WithTimeout(p.ctx, dtlsTimeout+p.cfg.HandshakeBlackOut)
 	defer cancel()
-
 	if err = conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
-
 	return p.deriveKeys(t)
 }
 
@@ -74,27 +70,24 @@ func (p *Participant) dialDTLS(pipe *dtlsPipe) (*dtls.Conn, error) {
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		dtls.WithFlightInterval(dtlsFlight),
 		dtls.WithMTU(dtlsMTU),
-		// Certificates of WebRTC are self-signed: the fingerprint is the check (RFC 8827 §5.1).
+		// Certificates of WebRTC are self-signed: the fingerprint is the check (RFC
+		// 8827 §5.1).
 		dtls.WithInsecureSkipVerify(true),
 		dtls.WithVerifyPeerCertificate(p.verifyCertificate),
 		dtls.WithLoggerFactory(loggerFactory{p.log}),
 	}
 	packets := dtlsnet.PacketConnFromConn(pipe)
-
 	if p.dtlsClient() {
 		options := make([]dtls.ClientOption, len(shared))
 		for i, o := range shared {
 			options[i] = o
 		}
-
 		return dtls.ClientWithOptions(packets, pipe.RemoteAddr(), options...)
 	}
-
 	options := []dtls.ServerOption{dtls.WithClientAuth(dtls.RequireAnyClientCert)}
 	for _, o := range shared {
 		options = append(options, o)
 	}
-
 	return dtls.ServerWithOptions(packets, pipe.RemoteAddr(), options...)
 }
 
@@ -102,11 +95,9 @@ func (p *Participant) verifyCertificate(raw [][]byte, _ [][]*x509.Certificate) e
 	if len(raw) == 0 {
 		return errors.New("the client showed no certificate")
 	}
-
 	if got := fingerprint(sha256.Sum256(raw[0])); got != p.req.fingerprint {
 		return fmt.Errorf("the client's certificate has fingerprint %s, its join said %s", got, p.req.fingerprint)
 	}
-
 	return nil
 }
 
@@ -115,33 +106,26 @@ func (p *Participant) deriveKeys(t *transport) error {
 	if !ok {
 		return errors.New("no SRTP profile in common")
 	}
-
 	state, ok := t.dtls.ConnectionState()
 	if !ok {
 		return errors.New("no connection state")
 	}
-
 	keys := srtp.Config{Profile: srtp.ProtectionProfile(profile)}
 	if err := keys.ExtractSessionKeysFromDTLS(&state, p.dtlsClient()); err != nil {
 		return fmt.Errorf("derive SRTP keys: %w", err)
 	}
-
 	inbound, err := srtp.CreateContext(keys.Keys.RemoteMasterKey, keys.Keys.RemoteMasterSalt, keys.Profile)
 	if err != nil {
 		return fmt.Errorf("SRTP: %w", err)
 	}
-
 	outbound, err := srtp.CreateContext(keys.Keys.LocalMasterKey, keys.Keys.LocalMasterSalt, keys.Profile)
 	if err != nil {
 		return fmt.Errorf("SRTP: %w", err)
 	}
-
 	p.profile = profileName(profile)
-
 	t.keysMu.Lock()
 	defer t.keysMu.Unlock()
 	t.inbound, t.outbound = inbound, outbound
-
 	return nil
 }
 
@@ -154,11 +138,11 @@ func profileName(profile dtls.SRTPProtectionProfile) string {
 	case dtls.SRTP_AES128_CM_HMAC_SHA1_80:
 		return "AES128_CM_HMAC_SHA1_80"
 	}
-
 	return fmt.Sprintf("%#04x", uint16(profile))
 }
 
-// dtlsPipe is the DTLS part of the ICE connection: reads come from what the read loop sorted out.
+// dtlsPipe is the DTLS part of the ICE connection: reads come from what the read loop
+// sorted out.
 type dtlsPipe struct {
 	*ice.Conn // writes and addresses
 	inbox     *packetio.Buffer
@@ -167,7 +151,6 @@ type dtlsPipe struct {
 func newDTLSPipe(conn *ice.Conn) *dtlsPipe {
 	inbox := packetio.NewBuffer()
 	inbox.SetLimitCount(dtlsQueue)
-
 	return &dtlsPipe{Conn: conn, inbox: inbox}
 }
 
@@ -179,7 +162,6 @@ func (d *dtlsPipe) push(b []byte) {
 // Read gives the next DTLS record.
 func (d *dtlsPipe) Read(b []byte) (int, error) {
 	n, _, err := d.inbox.Read(b, nil)
-
 	return n, err
 }
 

@@ -11,11 +11,12 @@ type Feedback struct {
 	Video bool
 	// FixedCount leaves the count of feedback packets at zero.
 	FixedCount bool
-	// Coarse reports the first packet as if it had come at the reference time, a multiple of 64 ms: all times of one
-	// feedback packet are up to 64 ms too early, as they are from Telegram's test SFU.
+	// Coarse reports the first packet as if it had come at the reference time, a
+	// multiple of 64 ms: all times of one feedback packet are up to 64 ms too early, as
+	// they are from Telegram's test SFU.
 	Coarse bool
-	// Reference is added to the reference time, in units of 64 ms. 1<<24 of them are a cycle: a value a little below
-	// makes it wrap.
+	// Reference is added to the reference time, in units of 64 ms. 1<<24 of them are a
+	// cycle: a value a little below makes it wrap.
 	Reference uint32
 	// Swap sends each two feedback packets in reverse order.
 	Swap bool
@@ -35,23 +36,18 @@ func (p *Participant) SetFeedback(f Feedback) {
 func (p *Participant) buildFeedback() []rtcp.Packet {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	pkts := p.twcc.BuildFeedbackPacket()
 	for _, pkt := range pkts {
 		if fb, ok := pkt.(*rtcp.TransportLayerCC); ok {
 			p.spoil(fb)
 		}
 	}
-
 	if p.odd.Swap && len(p.delayed) == 0 {
 		p.delayed = pkts
-
 		return nil
 	}
-
 	pkts = append(pkts, p.delayed...)
 	p.delayed = nil
-
 	return pkts
 }
 
@@ -59,14 +55,11 @@ func (p *Participant) spoil(fb *rtcp.TransportLayerCC) {
 	if p.odd.Video && len(p.req.layers) > 0 {
 		fb.MediaSSRC = p.req.layers[0].media
 	}
-
 	if p.odd.FixedCount {
 		fb.FbPktCount = 0
 	}
-
 	if p.odd.Coarse && len(fb.RecvDeltas) > 0 {
 		fb.RecvDeltas[0].Delta = 0
 	}
-
 	fb.ReferenceTime = (fb.ReferenceTime + p.odd.Reference) & referenceMask
 }

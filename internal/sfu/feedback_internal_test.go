@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// feedbackOf builds one feedback packet for three numbers, 10 ms apart, the first one 30 ms after a reference time.
+// feedbackOf builds one feedback packet for three numbers, 10 ms apart, the first one
+// 30 ms after a reference time.
 func feedbackOf(t *testing.T, odd Feedback) *rtcp.TransportLayerCC {
 	t.Helper()
-
 	p := &Participant{
 		req:  &joinRequest{audio: benchAudio, layers: []videoLayer{{benchVideo, benchRTX}}},
 		twcc: twcc.NewRecorder(reporterSSRC),
@@ -22,35 +22,27 @@ func feedbackOf(t *testing.T, odd Feedback) *rtcp.TransportLayerCC {
 	// The count of the next one is 1.
 	p.twcc.Record(benchAudio, 1, 0)
 	p.buildFeedback()
-
 	for n := range int64(3) {
 		at := 1000*64*time.Millisecond + 30*time.Millisecond + time.Duration(n)*10*time.Millisecond
 		p.twcc.Record(benchAudio, uint16(2+n), at.Microseconds())
 	}
-
 	pkts := p.buildFeedback()
 	require.Len(t, pkts, 1)
-
 	raw, err := pkts[0].Marshal()
 	require.NoError(t, err)
-
 	var fb rtcp.TransportLayerCC
 	require.NoError(t, fb.Unmarshal(raw))
-
 	return &fb
 }
 
 func TestFeedbackCanBeOdd(t *testing.T) {
 	t.Parallel()
-
 	type facts struct {
 		ssrc, reference uint32
 		count           uint8
 		first, second   time.Duration
 	}
-
 	usual := facts{ssrc: benchAudio, reference: 1000, count: 1, first: 30 * time.Millisecond, second: 10 * time.Millisecond}
-
 	for name, test := range map[string]struct {
 		odd    Feedback
 		change func(*facts)
@@ -64,10 +56,8 @@ func TestFeedbackCanBeOdd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			want := usual
 			test.change(&want)
-
 			fb := feedbackOf(t, test.odd)
 			require.Len(t, fb.RecvDeltas, 3)
 			assert.Equal(t, want, facts{
@@ -81,23 +71,17 @@ func TestFeedbackCanBeOdd(t *testing.T) {
 
 func TestFeedbackCanBeSwapped(t *testing.T) {
 	t.Parallel()
-
 	p := &Participant{
 		req: &joinRequest{audio: benchAudio}, twcc: twcc.NewRecorder(reporterSSRC), odd: Feedback{Swap: true},
 	}
-
 	var counts []uint8
-
 	for n := range uint16(4) {
 		p.twcc.Record(benchAudio, n, int64(n)*100_000)
-
 		for _, pkt := range p.buildFeedback() {
 			fb, ok := pkt.(*rtcp.TransportLayerCC)
 			require.True(t, ok)
-
 			counts = append(counts, fb.FbPktCount)
 		}
 	}
-
 	assert.Equal(t, []uint8{1, 0, 3, 2}, counts)
 }

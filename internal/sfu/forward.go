@@ -4,7 +4,8 @@ import (
 	"sync/atomic"
 )
 
-// outboxSize is what a participant may lag behind the others before packets are dropped for it.
+// outboxSize is what a participant may lag behind the others before packets are dropped
+// for it.
 const outboxSize = 512
 
 // outbox is a bounded queue of decrypted RTP. Putting never blocks.
@@ -42,16 +43,12 @@ func (p *Participant) forward() {
 
 func (p *Participant) sendRTP(packet []byte) error {
 	t := p.transport
-
 	t.keysMu.Lock()
 	secured, err := t.outbound.EncryptRTP(nil, packet, nil)
 	t.keysMu.Unlock()
-
 	if err != nil {
 		return err
 	}
-
 	_, err = t.conn.Write(secured)
-
 	return err
 }

@@ -11,40 +11,33 @@ type groups struct {
 	pairs []videoLayer
 }
 
-// decodeGroups fills in the video layers. Telegram's test SFU (simOnly) knows video through a SIM group
-// alone: without one the FID pairs mean nothing to it.
+// decodeGroups fills in the video layers. Telegram's test SFU (simOnly) knows video
+// through a SIM group alone: without one the FID pairs mean nothing to it.
 func (r *joinRequest) decodeGroups(raw json.RawMessage, simOnly bool) error {
 	if raw == nil {
 		return nil
 	}
-
 	list, err := decodeArray("ssrc-groups", raw)
 	if err != nil {
 		return err
 	}
-
 	var g groups
 	for i, item := range list {
 		if err = g.add(fmt.Sprintf("ssrc-groups[%d]", i), item); err != nil {
 			return err
 		}
 	}
-
 	if err = g.checkUnique(r.audio); err != nil {
 		return err
 	}
-
 	layers, err := g.layers()
 	if err != nil {
 		return err
 	}
-
 	if simOnly && g.sim == nil {
 		return nil
 	}
-
 	r.layers = layers
-
 	return nil
 }
 
@@ -53,40 +46,33 @@ func (g *groups) add(what string, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-
 	semantics, err := decodeString(what+".semantics", keys["semantics"])
 	if err != nil {
 		return err
 	}
-
 	if keys["sources"] == nil {
 		return invalid("%s.sources is missing", what)
 	}
-
 	list, err := decodeArray(what+".sources", keys["sources"])
 	if err != nil {
 		return err
 	}
-
 	sources := make([]uint32, len(list))
 	for i, item := range list {
 		where := fmt.Sprintf("%s.sources[%d]", what, i)
 		if sources[i], err = decodeSSRC(where, item); err != nil {
 			return err
 		}
-
 		if sources[i] == 0 {
 			return invalid("%s is 0", where)
 		}
 	}
-
 	switch semantics {
 	case "SIM":
 		return g.addSIM(what, sources)
 	case "FID":
 		return g.addFID(what, sources)
 	}
-
 	return invalid("%s.semantics is %q, neither SIM nor FID", what, semantics)
 }
 
@@ -94,13 +80,10 @@ func (g *groups) addSIM(what string, sources []uint32) error {
 	if g.sim != nil {
 		return invalid("%s is a second SIM", what)
 	}
-
 	if len(sources) == 0 || len(sources) > maxLayers {
 		return invalid("%s is a SIM of %d", what, len(sources))
 	}
-
 	g.sim = sources
-
 	return nil
 }
 
@@ -108,17 +91,15 @@ func (g *groups) addFID(what string, sources []uint32) error {
 	if len(sources) != 2 {
 		return invalid("%s is a FID of %d, not a pair", what, len(sources))
 	}
-
 	if len(g.pairs) == maxLayers {
 		return invalid("%s is one FID too many", what)
 	}
-
 	g.pairs = append(g.pairs, videoLayer{media: sources[0], rtx: sources[1]})
-
 	return nil
 }
 
-// checkUnique wants every SSRC in one place: the audio SSRC in no group, no SSRC in two pairs or twice in SIM.
+// checkUnique wants every SSRC in one place: the audio SSRC in no group, no SSRC in two
+// pairs or twice in SIM.
 func (g *groups) checkUnique(audio uint32) error {
 	paired := map[uint32]bool{}
 	for _, pair := range g.pairs {
@@ -126,28 +107,22 @@ func (g *groups) checkUnique(audio uint32) error {
 			if ssrc == audio {
 				return invalid("a FID pairs the audio SSRC %d", ssrc)
 			}
-
 			if paired[ssrc] {
 				return duplicate("SSRC %d twice in FID groups", ssrc)
 			}
-
 			paired[ssrc] = true
 		}
 	}
-
 	listed := map[uint32]bool{}
 	for _, ssrc := range g.sim {
 		if ssrc == audio {
 			return invalid("the SIM lists the audio SSRC %d", ssrc)
 		}
-
 		if listed[ssrc] {
 			return duplicate("SSRC %d twice in the SIM", ssrc)
 		}
-
 		listed[ssrc] = true
 	}
-
 	return nil
 }
 
@@ -157,24 +132,19 @@ func (g *groups) layers() ([]videoLayer, error) {
 		if len(g.pairs) > 1 {
 			return nil, invalid("%d FID groups without a SIM", len(g.pairs))
 		}
-
 		return g.pairs, nil
 	}
-
 	if len(g.sim) != len(g.pairs) {
 		return nil, invalid("a SIM of %d with %d FID groups", len(g.sim), len(g.pairs))
 	}
-
 	layers := make([]videoLayer, 0, len(g.sim))
 	for _, media := range g.sim {
 		pair, ok := g.pairOf(media)
 		if !ok {
 			return nil, invalid("the SIM lists %d, which no FID pairs as media", media)
 		}
-
 		layers = append(layers, pair)
 	}
-
 	return layers, nil
 }
 
@@ -184,6 +154,5 @@ func (g *groups) pairOf(media uint32) (videoLayer, bool) {
 			return pair, true
 		}
 	}
-
 	return videoLayer{}, false
 }

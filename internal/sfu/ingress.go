@@ -9,7 +9,8 @@ import (
 
 const (
 	readBuffer = 1 << 13
-	// maxHeld is how many media packets wait until somebody reads: Telegram's test SFU keeps as many.
+	// maxHeld is how many media packets wait until somebody reads: Telegram's test SFU
+	// keeps as many.
 	maxHeld = 256
 	// settleTime is when it begins to read, counted from the connection.
 	settleTime = 500 * time.Millisecond
@@ -27,7 +28,6 @@ func (p *Participant) read() {
 		buf  = make([]byte, readBuffer)
 		conn = p.transport.conn
 	)
-
 	for {
 		n, err := conn.Read(buf)
 		switch {
@@ -35,12 +35,10 @@ func (p *Participant) read() {
 		case isTimeout(err) && p.ctx.Err() == nil:
 			_ = conn.SetReadDeadline(time.Time{}) // wake was called
 			held = p.release(held)
-
 			continue
 		default:
 			return
 		}
-
 		switch b := buf[:n]; {
 		case isDTLS(b):
 			p.transport.pipe.push(b)
@@ -56,18 +54,15 @@ func (p *Participant) hold(held []heldPacket, pkt heldPacket) []heldPacket {
 	if len(held) < maxHeld {
 		return append(held, pkt)
 	}
-
 	p.mu.Lock()
 	p.held++
 	if p.cfg.Strict && !p.settled.Load() {
 		p.oracle.violate("burst", "more than %d packets within %v after the connection", maxHeld, settleTime)
 	}
 	p.mu.Unlock()
-
 	if isRTP(pkt.data) {
 		p.noteLost(pkt.data)
 	}
-
 	return held
 }
 
@@ -76,7 +71,6 @@ func (p *Participant) release(held []heldPacket) []heldPacket {
 	if len(held) == 0 || !p.reading() {
 		return held
 	}
-
 	for _, pkt := range held {
 		if isRTCP(pkt.data) {
 			p.onRTCP(pkt)
@@ -84,7 +78,6 @@ func (p *Participant) release(held []heldPacket) []heldPacket {
 			p.onRTP(pkt)
 		}
 	}
-
 	return held[:0]
 }
 
@@ -92,7 +85,6 @@ func (p *Participant) release(held []heldPacket) []heldPacket {
 func (p *Participant) settle() {
 	timer := time.NewTimer(settleTime)
 	defer timer.Stop()
-
 	select {
 	case <-p.ctx.Done():
 	case <-timer.C:
@@ -101,14 +93,14 @@ func (p *Participant) settle() {
 	}
 }
 
-// reading says whether media is read yet: Telegram's test SFU waits a while, and for the client's SCTP association.
+// reading says whether media is read yet: Telegram's test SFU waits a while, and for
+// the client's SCTP association.
 func (p *Participant) reading() bool {
 	select {
 	case <-p.connected:
 	default:
 		return false
 	}
-
 	return !p.cfg.Strict || (p.settled.Load() && p.data.associated.Load())
 }
 
@@ -116,46 +108,37 @@ func (p *Participant) onRTP(in heldPacket) {
 	plain, err := p.decrypt(in.data, false)
 	if err != nil {
 		p.violate("SRTP", "%v", err)
-
 		return
 	}
-
 	pkt := &rtp.Packet{}
 	if err = pkt.Unmarshal(plain); err != nil {
 		p.violate("RTP", "%v", err)
-
 		return
 	}
-
 	at, collected := p.account(pkt, len(in.data), in.at)
 	if collected {
 		return
 	}
-
 	if p.cfg.OnRTP != nil {
 		p.cfg.OnRTP(p, Packet{Header: pkt.Header, Payload: pkt.Payload, Size: len(in.data), Arrival: at})
 	}
-
 	p.call.distribute(p, plain, p.isVideo(pkt.SSRC))
 }
 
-// account lets the oracle judge and the feedback know. It returns when the packet arrived, and whether its SSRC is one
-// that was collected: what comes on it is nobody's to hear.
+// account lets the oracle judge and the feedback know. It returns when the packet
+// arrived, and whether its SSRC is one that was collected: what comes on it is nobody's
+// to hear.
 func (p *Participant) account(pkt *rtp.Packet, size int, read time.Time) (at time.Time, collected bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	at = p.takeArrived(&pkt.Header, read)
-
 	if ext := pkt.GetExtension(extTransportCC); len(ext) == 2 {
 		p.twcc.Record(p.req.audio, uint16(ext[0])<<8|uint16(ext[1]), at.UnixMicro())
 	}
-
 	s, a := p.oracle.onPacket(&pkt.Header, pkt.Payload, size, at)
 	if s != nil && p.cfg.NACK {
 		s.want(a, pkt.Payload)
 	}
-
 	return at, s != nil && (s.stats.Collected || s.media != nil && s.media.stats.Collected)
 }
 
@@ -163,29 +146,22 @@ func (p *Participant) onRTCP(in heldPacket) {
 	plain, err := p.decrypt(in.data, true)
 	if err != nil {
 		p.violate("SRTCP", "%v", err)
-
 		return
 	}
-
 	pkts, err := rtcp.Unmarshal(plain)
 	if err != nil {
 		p.violate("RTCP", "%v", err)
-
 		return
 	}
-
 	p.mu.Lock()
 	sent := p.takeSent(in.data)
-
 	for _, pkt := range pkts {
 		if report, ok := pkt.(*rtcp.SenderReport); ok {
 			p.oracle.onReport(report, sent, in.at)
 		}
 	}
 	p.mu.Unlock()
-
 	p.relayWishes(pkts)
-
 	if p.cfg.OnRTCP != nil {
 		p.cfg.OnRTCP(p, pkts, in.at)
 	}
@@ -193,14 +169,11 @@ func (p *Participant) onRTCP(in heldPacket) {
 
 func (p *Participant) decrypt(b []byte, control bool) ([]byte, error) {
 	t := p.transport
-
 	t.keysMu.Lock()
 	defer t.keysMu.Unlock()
-
 	if control {
 		return t.inbound.DecryptRTCP(nil, b, nil)
 	}
-
 	return t.inbound.DecryptRTP(nil, b, nil)
 }
 

@@ -51,7 +51,6 @@ func (r *joinRequest) ssrcs() []uint32 {
 	for _, l := range r.layers {
 		all = append(all, l.media, l.rtx)
 	}
-
 	return all
 }
 
@@ -70,39 +69,33 @@ var (
 	iceCharsForm    = regexp.MustCompile(`^[A-Za-z0-9+/]+$`)
 )
 
-// decodeJoin reads a join payload. Keys it does not know are accepted, as in production; names are matched
-// to the letter, which encoding/json does not do for structs.
+// decodeJoin reads a join payload. Keys it does not know are accepted, as in
+// production; names are matched to the letter, which encoding/json does not do for
+// structs.
 func decodeJoin(payload string, simOnly bool) (*joinRequest, error) {
 	if len(payload) > maxPayload {
 		return nil, invalid("payload of %d bytes", len(payload))
 	}
-
 	keys, err := decodeObject("payload", []byte(payload))
 	if err != nil {
 		return nil, err
 	}
-
 	req := &joinRequest{}
 	if req.audio, err = decodeAudioSSRC(keys["ssrc"]); err != nil {
 		return nil, err
 	}
-
 	if req.ufrag, err = decodeICEString("ufrag", keys["ufrag"], minUfrag, maxUfrag); err != nil {
 		return nil, err
 	}
-
 	if req.pwd, err = decodeICEString("pwd", keys["pwd"], minPwd, maxPwd); err != nil {
 		return nil, err
 	}
-
 	if err = req.decodeFingerprints(keys["fingerprints"]); err != nil {
 		return nil, err
 	}
-
 	if err = req.decodeGroups(keys["ssrc-groups"], simOnly); err != nil {
 		return nil, err
 	}
-
 	return req, nil
 }
 
@@ -111,43 +104,38 @@ func decodeObject(what string, raw []byte) (map[string]json.RawMessage, error) {
 	if err := json.Unmarshal(raw, &keys); err != nil {
 		return nil, invalid("%s: %v", what, err)
 	}
-
 	if keys == nil {
 		return nil, invalid("%s is not an object", what)
 	}
-
 	return keys, nil
 }
 
-// decodeAudioSSRC refuses 0 the way production does: that error is what clients see who forgot the key.
+// decodeAudioSSRC refuses 0 the way production does: that error is what clients see who
+// forgot the key.
 func decodeAudioSSRC(raw json.RawMessage) (uint32, error) {
 	if raw == nil {
 		return 0, duplicate("ssrc is missing")
 	}
-
 	ssrc, err := decodeSSRC("ssrc", raw)
 	if err != nil {
 		return 0, err
 	}
-
 	if ssrc == 0 {
 		return 0, duplicate("ssrc is 0")
 	}
-
 	return ssrc, nil
 }
 
-// decodeSSRC takes a signed 32-bit number only: an unsigned value above 2147483647 is refused.
+// decodeSSRC takes a signed 32-bit number only: an unsigned value above 2147483647 is
+// refused.
 func decodeSSRC(what string, raw json.RawMessage) (uint32, error) {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil {
 		return 0, invalid("%s is %s, not an integer", what, raw)
 	}
-
 	if n < math.MinInt32 || n > math.MaxInt32 {
 		return 0, invalid("%s is %d, beyond a signed int32", what, n)
 	}
-
 	return uint32(int32(n)), nil
 }
 
@@ -155,12 +143,10 @@ func decodeString(what string, raw json.RawMessage) (string, error) {
 	if raw == nil {
 		return "", invalid("%s is missing", what)
 	}
-
 	var s *string
 	if err := json.Unmarshal(raw, &s); err != nil || s == nil {
 		return "", invalid("%s is %s, not a string", what, raw)
 	}
-
 	return *s, nil
 }
 
@@ -169,15 +155,12 @@ func decodeICEString(what string, raw json.RawMessage, shortest, longest int) (s
 	if err != nil {
 		return "", err
 	}
-
 	if len(s) < shortest || len(s) > longest {
 		return "", invalid("%s has %d characters, not %d to %d", what, len(s), shortest, longest)
 	}
-
 	if !iceCharsForm.MatchString(s) {
 		return "", invalid("%s %q has characters RFC 8839 does not allow", what, s)
 	}
-
 	return s, nil
 }
 
@@ -186,7 +169,6 @@ func decodeArray(what string, raw json.RawMessage) ([]json.RawMessage, error) {
 	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
 		return nil, invalid("%s is not an array", what)
 	}
-
 	return *list, nil
 }
 
@@ -194,45 +176,35 @@ func (r *joinRequest) decodeFingerprints(raw json.RawMessage) error {
 	if raw == nil {
 		return invalid("fingerprints is missing")
 	}
-
 	list, err := decodeArray("fingerprints", raw)
 	if err != nil {
 		return err
 	}
-
 	if len(list) != 1 {
 		return invalid("%d fingerprints, not one", len(list))
 	}
-
 	keys, err := decodeObject("fingerprints[0]", list[0])
 	if err != nil {
 		return err
 	}
-
 	hash, err := decodeString("fingerprints[0].hash", keys["hash"])
 	if err != nil {
 		return err
 	}
-
 	if hash != "sha-256" {
 		return invalid("fingerprints[0].hash is %q, not sha-256", hash)
 	}
-
 	if r.fingerprint, err = decodeString("fingerprints[0].fingerprint", keys["fingerprint"]); err != nil {
 		return err
 	}
-
 	if !fingerprintForm.MatchString(r.fingerprint) {
 		return invalid("fingerprints[0].fingerprint %q is not 32 upper-case octets", r.fingerprint)
 	}
-
 	if r.setup, err = decodeString("fingerprints[0].setup", keys["setup"]); err != nil {
 		return err
 	}
-
 	if r.setup != setupActive && r.setup != setupPassive {
 		return invalid("fingerprints[0].setup is %q, neither active nor passive", r.setup)
 	}
-
 	return nil
 }

@@ -24,7 +24,6 @@ const (
 
 func TestJoinAcceptsWhatTelegramAccepts(t *testing.T) {
 	t.Parallel()
-
 	for name, payload := range map[string]string{
 		"three keys of legacy":     strings.Replace(goodJoin, `"ssrc"`, `"payload-types":[{"id":111}],"rtp-hdrexts":[],"x":null,"ssrc"`, 1),
 		"negative ssrc":            strings.Replace(goodJoin, `"ssrc":100`, `"ssrc":-5`, 1),
@@ -37,7 +36,6 @@ func TestJoinAcceptsWhatTelegramAccepts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			_, err := newSFU(t, sfu.Config{}).Join(context.Background(), payload)
 			assert.NoError(t, err)
 		})
@@ -46,9 +44,7 @@ func TestJoinAcceptsWhatTelegramAccepts(t *testing.T) {
 
 func TestJoinRefusesWhatIsMalformed(t *testing.T) {
 	t.Parallel()
-
 	const invalid, duplicate = "DATA_JSON_INVALID", "GROUPCALL_SSRC_DUPLICATE_MUCH"
-
 	for name, test := range map[string]struct {
 		old, new, code, detail string
 	}{
@@ -95,12 +91,9 @@ func TestJoinRefusesWhatIsMalformed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			payload := strings.Replace(goodJoin, test.old, test.new, 1)
 			require.NotEqual(t, goodJoin, payload)
-
 			_, err := newSFU(t, sfu.Config{}).Join(context.Background(), payload)
-
 			var refused *sfu.JoinError
 			require.ErrorAs(t, err, &refused)
 			assert.Equal(t, test.code, refused.Code)
@@ -111,7 +104,6 @@ func TestJoinRefusesWhatIsMalformed(t *testing.T) {
 
 func TestJoinRefusesSSRCOfAnotherParticipant(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{})
 	_, err := s.Join(context.Background(), goodJoin)
 	require.NoError(t, err)
@@ -120,11 +112,9 @@ func TestJoinRefusesSSRCOfAnotherParticipant(t *testing.T) {
 	_, err = s.Join(context.Background(), strings.NewReplacer(
 		`"ssrc":100`, `"ssrc":104`, `,"ssrc-groups":`+goodGroups, "").Replace(goodJoin))
 	require.ErrorContains(t, err, "GROUPCALL_SSRC_DUPLICATE_MUCH")
-
 	p := s.Participant(100)
 	p.Kick()
 	until(t, "kick", p.Done())
-
 	_, err = s.Join(context.Background(), goodJoin)
 	require.NoError(t, err)
 	assert.NotSame(t, p, s.Participant(100))
@@ -132,29 +122,23 @@ func TestJoinRefusesSSRCOfAnotherParticipant(t *testing.T) {
 
 func TestJoinAfterCloseIsRefused(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{})
 	require.NoError(t, s.Close())
-
 	_, err := s.Join(context.Background(), goodJoin)
 	require.ErrorIs(t, err, sfu.ErrClosed)
-
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-
 	_, err = s.Join(ctx, goodJoin)
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func TestUnknownParticipantIsNil(t *testing.T) {
 	t.Parallel()
-
 	assert.Nil(t, newSFU(t, sfu.Config{}).Participant(1))
 }
 
 func TestNewRefusesBadConfig(t *testing.T) {
 	t.Parallel()
-
 	for name, cfg := range map[string]sfu.Config{
 		"address":  {ListenIP: "localhost"},
 		"mode":     {ICE: 7},
@@ -169,7 +153,6 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			_, err := sfu.New(cfg)
 			assert.Error(t, err)
 		})
@@ -181,23 +164,18 @@ func FuzzJoin(f *testing.F) {
 	f.Add(strings.Replace(goodJoin, goodGroups, `[{"semantics":"FID","sources":[101,102]}]`, 1))
 	f.Add(`{"ssrc":0}`)
 	f.Add(`null`)
-
 	s, err := sfu.New(sfu.Config{})
 	require.NoError(f, err)
 	f.Cleanup(func() { require.NoError(f, s.Close()) })
-
 	f.Fuzz(func(t *testing.T, payload string) {
 		answer, err := s.Join(context.Background(), payload)
-
 		var refused *sfu.JoinError
 		if err != nil && !errors.As(err, &refused) {
 			t.Fatalf("join %q: %v", payload, err)
 		}
-
 		if (err == nil) != (answer != "") {
 			t.Fatalf("join %q: answer %q with error %v", payload, answer, err)
 		}
-
 		for _, p := range s.Participants() {
 			p.Kick()
 			<-p.Done()

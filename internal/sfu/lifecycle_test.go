@@ -19,7 +19,6 @@ import (
 // untilState waits for one of these states of the client's PeerConnection.
 func (c *client) untilState(t *testing.T, want ...webrtc.PeerConnectionState) {
 	t.Helper()
-
 	deadline := time.After(waitFor)
 	for {
 		select {
@@ -35,13 +34,11 @@ func (c *client) untilState(t *testing.T, want ...webrtc.PeerConnectionState) {
 
 func TestKickedClientIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-
 	_, c, p := connected(t, sfu.Config{}, clientOptions{})
 	start := time.Now()
 	p.Kick()
 	c.untilState(t, webrtc.PeerConnectionStateClosed) // by close_notify: ICE alone takes longer
 	assert.Less(t, time.Since(start), 5*time.Second)
-
 	until(t, "kick", p.Done())
 	require.ErrorIs(t, p.Err(), sfu.ErrKicked)
 	assert.Error(t, p.SendRTCP())
@@ -49,7 +46,6 @@ func TestKickedClientIsToldAtOnce(t *testing.T) {
 
 func TestLeavingClientIsNoticed(t *testing.T) {
 	t.Parallel()
-
 	s, c, p := connected(t, sfu.Config{}, clientOptions{})
 	require.NoError(t, c.pc.Close())
 	until(t, "leave", p.Done())
@@ -60,11 +56,9 @@ func TestLeavingClientIsNoticed(t *testing.T) {
 
 func TestWrongFingerprintIsRefusedByTheClient(t *testing.T) {
 	t.Parallel()
-
 	for name, opt := range map[string]clientOptions{"client is server": {}, "client is client": {setupActive: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			s := newSFU(t, sfu.Config{WrongFingerprint: true})
 			c := newClient(t, opt)
 			p := c.connect(t, s)
@@ -78,7 +72,6 @@ func TestWrongFingerprintIsRefusedByTheClient(t *testing.T) {
 
 func TestWrongFingerprintIsRefusedByTheSFU(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{})
 	c := newClient(t, clientOptions{wrongCert: true})
 	p := c.connect(t, s)
@@ -88,7 +81,6 @@ func TestWrongFingerprintIsRefusedByTheSFU(t *testing.T) {
 
 func TestSRTPProfileIsNegotiated(t *testing.T) {
 	t.Parallel()
-
 	for profile, name := range map[dtls.SRTPProtectionProfile]string{
 		dtls.SRTP_AEAD_AES_256_GCM:       "AEAD_AES_256_GCM",
 		dtls.SRTP_AEAD_AES_128_GCM:       "AEAD_AES_128_GCM",
@@ -96,7 +88,6 @@ func TestSRTPProfileIsNegotiated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			onRTP, heard := packets()
 			_, c, p := connected(t, sfu.Config{
 				OnRTP: onRTP, SRTPProfiles: []dtls.SRTPProtectionProfile{profile},
@@ -110,7 +101,6 @@ func TestSRTPProfileIsNegotiated(t *testing.T) {
 
 func TestAnswerAnnouncesTheSetup(t *testing.T) {
 	t.Parallel()
-
 	for name, test := range map[string]struct {
 		cfg    sfu.Config
 		active bool
@@ -124,7 +114,6 @@ func TestAnswerAnnouncesTheSetup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			c := newClient(t, clientOptions{setupActive: test.active})
 			answer, err := newSFU(t, test.cfg).Join(context.Background(), c.payload)
 			require.NoError(t, err)
@@ -135,12 +124,10 @@ func TestAnswerAnnouncesTheSetup(t *testing.T) {
 
 func TestParticipantWithoutTransportIsDropped(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{TransportTimeout: 500 * time.Millisecond})
 	c := newClient(t, clientOptions{})
 	_, err := s.Join(context.Background(), c.payload)
 	require.NoError(t, err)
-
 	p := s.Participant(c.audio)
 	until(t, "drop", p.Done())
 	assert.ErrorContains(t, p.Err(), "transport is lost")
@@ -148,7 +135,6 @@ func TestParticipantWithoutTransportIsDropped(t *testing.T) {
 
 func TestLostTransportIsDropped(t *testing.T) {
 	t.Parallel()
-
 	_, _, p := connected(t, sfu.Config{TransportTimeout: time.Second}, clientOptions{})
 	p.Network().Silence(true)
 	until(t, "drop", p.Done())
@@ -157,7 +143,6 @@ func TestLostTransportIsDropped(t *testing.T) {
 
 func TestBlackOutEndsAndMediaFlowsAgain(t *testing.T) {
 	t.Parallel()
-
 	onRTP, heard := packets()
 	_, c, p := connected(t, sfu.Config{OnRTP: onRTP}, clientOptions{})
 	p.Network().BlackOut(time.Second)
@@ -170,7 +155,6 @@ func TestBlackOutEndsAndMediaFlowsAgain(t *testing.T) {
 
 func TestCloseInEveryOrder(t *testing.T) {
 	t.Parallel()
-
 	for name, act := range map[string]func(*testing.T, *sfu.SFU, *client){
 		"before any join": func(*testing.T, *sfu.SFU, *client) {},
 		"after join": func(t *testing.T, s *sfu.SFU, c *client) {
@@ -197,23 +181,18 @@ func TestCloseInEveryOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			s := newSFU(t, sfu.Config{})
 			c := newClient(t, clientOptions{})
 			act(t, s, c)
-
 			var closers sync.WaitGroup
 			for range 3 {
 				closers.Add(1)
-
 				go func() {
 					defer closers.Done()
 					assert.NoError(t, s.Close())
 				}()
 			}
-
 			closers.Wait()
-
 			if p := s.Participant(c.audio); p != nil {
 				until(t, "end", p.Done())
 				assert.Error(t, p.Err())
@@ -224,58 +203,50 @@ func TestCloseInEveryOrder(t *testing.T) {
 
 func TestCloseFromCallbackOfAnotherGoroutineIsAwaited(t *testing.T) {
 	t.Parallel()
-
 	onRTP, heard := packets()
 	s, c, p := connected(t, sfu.Config{OnRTP: onRTP}, clientOptions{})
 	c.keepSending(t)
 	until(t, "packet", heard)
 	require.NoError(t, s.Close())
-
 	select {
 	case <-p.Done():
 	default:
 		assert.Fail(t, "Close returned before the participant was done")
 	}
-
 	assert.ErrorIs(t, p.Err(), sfu.ErrClosed)
 }
 
-// TestClientIsDisconnectedBeforeItIsConnected: nothing is heard from the first DTLS record on, for longer than the
-// client's ICE is patient. It connects afterwards.
+// TestClientIsDisconnectedBeforeItIsConnected: nothing is heard from the first DTLS
+// record on, for longer than the client's ICE is patient. It connects afterwards.
 func TestClientIsDisconnectedBeforeItIsConnected(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{HandshakeBlackOut: 2 * time.Second})
 	c := newClient(t, clientOptions{hasty: true})
 	p := c.connect(t, s)
 	c.untilState(t, webrtc.PeerConnectionStateDisconnected)
-
 	select {
 	case <-p.Connected():
 		require.Fail(t, "connected before the black-out was over")
 	default:
 	}
-
 	c.untilState(t, webrtc.PeerConnectionStateConnected)
 	until(t, "connection", p.Connected())
 }
 
-// TestServerOfTheClientsRoleIsSilent: as by old pion, a check in the SFU's own role is not answered at all.
+// TestServerOfTheClientsRoleIsSilent: as by old pion, a check in the SFU's own role is
+// not answered at all.
 func TestServerOfTheClientsRoleIsSilent(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{ICE: sfu.Controlled, DropRoleConflicts: true})
 	c := newClient(t, clientOptions{hasty: true})
 	p := c.connect(t, s)
 	c.untilState(t, webrtc.PeerConnectionStateFailed)
-
 	for _, stats := range c.pc.GetStats() {
 		if pair, ok := stats.(webrtc.ICECandidatePairStats); ok {
 			assert.Positive(t, pair.RequestsSent)
 			assert.Zero(t, pair.ResponsesReceived)
 		}
 	}
-
 	p.Kick()
 
 	// The other role is welcome.

@@ -41,28 +41,24 @@ type feed struct {
 	at     time.Time
 }
 
-// Listen answers the offer of a WebRTC peer that wants to receive Opus and VP8, and sends it what the featured
-// participant sends. The answer holds all candidates. The listener lives until it leaves or the SFU is closed;
-// ctx bounds only the answering.
+// Listen answers the offer of a WebRTC peer that wants to receive Opus and VP8, and
+// sends it what the featured participant sends. The answer holds all candidates. The
+// listener lives until it leaves or the SFU is closed; ctx bounds only the answering.
 func (s *SFU) Listen(ctx context.Context, offerSDP string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("listen: %w", err)
 	}
-
 	l, err := newListener(s)
 	if err != nil {
 		return "", fmt.Errorf("listen: %w", err)
 	}
-
 	answerSDP, err := l.answer(ctx, offerSDP)
 	if err == nil {
 		err = s.addListener(l)
 	}
-
 	if err != nil {
 		return "", fmt.Errorf("listen: %w", errors.Join(err, l.pc.GracefulClose()))
 	}
-
 	return answerSDP, nil
 }
 
@@ -71,7 +67,6 @@ func newListener(s *SFU) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-
 	l := &listener{
 		sfu:       s,
 		pc:        pc,
@@ -79,11 +74,9 @@ func newListener(s *SFU) (*listener, error) {
 		connected: make(chan struct{}),
 		stop:      make(chan struct{}),
 	}
-
 	if err = l.addTracks(); err != nil {
 		return nil, errors.Join(err, pc.GracefulClose())
 	}
-
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
@@ -92,7 +85,6 @@ func newListener(s *SFU) (*listener, error) {
 			l.leave()
 		}
 	})
-
 	return l, nil
 }
 
@@ -101,26 +93,22 @@ func newListenerConnection(cfg Config) (*webrtc.PeerConnection, error) {
 	if err := engine.RegisterDefaultCodecs(); err != nil {
 		return nil, fmt.Errorf("codecs: %w", err)
 	}
-
 	registry := &interceptor.Registry{}
 	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
 		return nil, fmt.Errorf("interceptors: %w", err)
 	}
-
 	settings := webrtc.SettingEngine{LoggerFactory: loggerFactory{cfg.Logger}}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	// Browsers hide their addresses in mDNS names; they find us, and we learn theirs from their checks.
+	// Browsers hide their addresses in mDNS names; they find us, and we learn theirs
+	// from their checks.
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(settings))
-
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, fmt.Errorf("peer connection: %w", err)
 	}
-
 	return pc, nil
 }
 
@@ -130,25 +118,20 @@ func (l *listener) addTracks() error {
 	if err != nil {
 		return fmt.Errorf("audio track: %w", err)
 	}
-
 	video, err := webrtc.NewTrackLocalStaticRTP(
 		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: videoClock}, "video", "sfu")
 	if err != nil {
 		return fmt.Errorf("video track: %w", err)
 	}
-
 	l.audio = &splice{track: audio, clock: audioClock}
 	l.video = &splice{track: video, clock: videoClock}
-
 	for _, track := range []webrtc.TrackLocal{audio, video} {
 		sender, err := l.pc.AddTrack(track)
 		if err != nil {
 			return fmt.Errorf("%s track: %w", track.ID(), err)
 		}
-
 		go l.readRTCP(sender) // ends when the PeerConnection is closed
 	}
-
 	return nil
 }
 
@@ -157,17 +140,14 @@ func (l *listener) answer(ctx context.Context, offerSDP string) (string, error) 
 	if err := l.pc.SetRemoteDescription(offer); err != nil {
 		return "", fmt.Errorf("offer: %w", err)
 	}
-
 	answer, err := l.pc.CreateAnswer(nil)
 	if err != nil {
 		return "", fmt.Errorf("answer: %w", err)
 	}
-
 	gathered := webrtc.GatheringCompletePromise(l.pc)
 	if err = l.pc.SetLocalDescription(answer); err != nil {
 		return "", fmt.Errorf("answer: %w", err)
 	}
-
 	select {
 	case <-gathered:
 		return l.pc.LocalDescription().SDP, nil
@@ -176,14 +156,14 @@ func (l *listener) answer(ctx context.Context, offerSDP string) (string, error) 
 	}
 }
 
-// readRTCP must drain the sender's RTCP: interceptors see only what is read. It passes on wishes for key frames.
+// readRTCP must drain the sender's RTCP: interceptors see only what is read. It passes
+// on wishes for key frames.
 func (l *listener) readRTCP(sender *webrtc.RTPSender) {
 	for {
 		pkts, _, err := sender.ReadRTCP()
 		if err != nil {
 			return
 		}
-
 		for _, pkt := range pkts {
 			switch pkt.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
@@ -199,10 +179,8 @@ func (l *listener) leave() { l.stopOnce.Do(func() { close(l.stop) }) }
 // run feeds the tracks until the listener leaves.
 func (l *listener) run() {
 	defer l.close()
-
 	grace := time.NewTimer(listenerGrace)
 	defer grace.Stop()
-
 	connected := l.connected
 	for {
 		select {
@@ -214,7 +192,6 @@ func (l *listener) run() {
 			}
 		case <-connected:
 			connected = nil
-
 			l.sfu.requestKeyFrame()
 		case f := <-l.in:
 			l.play(f)
@@ -224,7 +201,6 @@ func (l *listener) run() {
 
 func (l *listener) close() {
 	l.sfu.removeListener(l)
-
 	if err := l.pc.GracefulClose(); err != nil {
 		l.sfu.cfg.Logger.Debug("close listener", "error", err)
 	}
@@ -243,13 +219,10 @@ func (l *listener) play(f feed) {
 	if err := pkt.Unmarshal(f.packet); err != nil {
 		return
 	}
-
 	if pkt.SSRC == f.from.req.audio {
 		l.audio.write(f, pkt)
-
 		return
 	}
-
 	for layer, v := range f.from.req.layers {
 		switch pkt.SSRC {
 		case v.media:
@@ -262,16 +235,15 @@ func (l *listener) play(f feed) {
 	}
 }
 
-// unwrapRTX restores a repeated packet (RFC 4588 §4); nil for one that only probes the line.
+// unwrapRTX restores a repeated packet (RFC 4588 §4); nil for one that only probes the
+// line.
 func unwrapRTX(pkt *rtp.Packet, media uint32) *rtp.Packet {
 	if len(pkt.Payload) <= osnSize {
 		return nil
 	}
-
 	pkt.SequenceNumber = uint16(pkt.Payload[0])<<8 | uint16(pkt.Payload[1])
 	pkt.Payload = pkt.Payload[osnSize:]
 	pkt.SSRC = media
 	pkt.PayloadType--
-
 	return pkt
 }

@@ -15,7 +15,6 @@ import (
 
 func TestForwardedPacketsAreUnchanged(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{Forward: true})
 	sender, receiver := newClient(t, clientOptions{}), newClient(t, clientOptions{})
 	from, to := sender.connect(t, s), receiver.connect(t, s)
@@ -24,7 +23,6 @@ func TestForwardedPacketsAreUnchanged(t *testing.T) {
 	until(t, "data channel", sender.opened)
 	until(t, "data channel", receiver.opened)
 	assert.Len(t, s.Participants(), 2)
-
 	var sent *rtp.Packet
 	for range 3 { // pion shows an undeclared stream after a few packets
 		sender.sendAudio(t, func(pkt *rtp.Packet) {
@@ -33,7 +31,6 @@ func TestForwardedPacketsAreUnchanged(t *testing.T) {
 			}
 		})
 	}
-
 	got := until(t, "forwarded packet", receiver.received)
 	assert.Equal(t, sender.audio, got.SSRC, "the sender's own SSRC")
 	assert.Equal(t, sent.SequenceNumber, got.SequenceNumber)
@@ -54,63 +51,50 @@ type viewer struct {
 
 func newViewer(t *testing.T) *viewer {
 	t.Helper()
-
 	v := &viewer{
 		tracks: make(chan *webrtc.TrackRemote, 4),
 		audio:  make(chan *rtp.Packet, 4096),
 		video:  make(chan *rtp.Packet, 4096),
 		states: make(chan webrtc.PeerConnectionState, 16),
 	}
-
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
-
 	engine := &webrtc.MediaEngine{}
 	require.NoError(t, engine.RegisterDefaultCodecs())
-
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine)).
 		NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, pc.GracefulClose()) })
-
 	v.pc = pc
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) { v.states <- state })
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		v.tracks <- track
-
 		into := v.audio
 		if track.Kind() == webrtc.RTPCodecTypeVideo {
 			into = v.video
 		}
-
 		for {
 			pkt, _, err := track.ReadRTP()
 			if err != nil {
 				return
 			}
-
 			into <- pkt
 		}
 	})
-
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		_, err = pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		require.NoError(t, err)
 	}
-
 	return v
 }
 
 func (v *viewer) listen(t *testing.T, s *sfu.SFU) {
 	t.Helper()
-
 	offer, err := v.pc.CreateOffer(nil)
 	require.NoError(t, err)
-
 	gathered := webrtc.GatheringCompletePromise(v.pc)
 	require.NoError(t, v.pc.SetLocalDescription(offer))
 	until(t, "candidates", gathered)
-
 	answer, err := s.Listen(context.Background(), v.pc.LocalDescription().SDP)
 	require.NoError(t, err)
 	require.NoError(t, v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
@@ -118,7 +102,6 @@ func (v *viewer) listen(t *testing.T, s *sfu.SFU) {
 
 func TestListenerHearsAndSeesTheFeaturedParticipant(t *testing.T) {
 	t.Parallel()
-
 	s, c, p := connected(t, sfu.Config{}, clientOptions{})
 	v := newViewer(t)
 	v.listen(t, s)
@@ -127,24 +110,19 @@ func TestListenerHearsAndSeesTheFeaturedParticipant(t *testing.T) {
 	// A listener that connects wants a key frame, and so does one that asks.
 	hear(t, c, "PLI", func(pli *rtcp.PictureLossIndication) bool { return pli.MediaSSRC == c.video })
 	c.keepSending(t)
-
 	video := until(t, "video", v.video)
 	assert.Len(t, video.Payload, 101)
 	assert.False(t, video.Extension, "another negotiation's extension ids")
-
 	var last *rtp.Packet
 	for range 10 {
 		audio := until(t, "audio", v.audio)
 		assert.Equal(t, []byte{0xfc, 1, 2, 3}, audio.Payload)
-
 		if last != nil {
 			assert.Equal(t, last.SequenceNumber+1, audio.SequenceNumber)
 			assert.Equal(t, last.Timestamp+960, audio.Timestamp)
 		}
-
 		last = audio
 	}
-
 	require.NoError(t, v.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: video.SSRC}}))
 	hear(t, c, "PLI", func(pli *rtcp.PictureLossIndication) bool { return pli.MediaSSRC == c.video })
 	assert.Empty(t, p.Violations())
@@ -154,7 +132,6 @@ func TestListenerHearsAndSeesTheFeaturedParticipant(t *testing.T) {
 	until(t, "connection", other.connect(t, s).Connected())
 	until(t, "data channel", other.opened)
 	other.keepSending(t)
-
 	seen := 0
 	for seen < 50 {
 		audio := until(t, "audio", v.audio)
@@ -162,34 +139,27 @@ func TestListenerHearsAndSeesTheFeaturedParticipant(t *testing.T) {
 		last = audio
 		seen++
 	}
-
 	require.NoError(t, s.Feature(c.audio))
 	require.Error(t, s.Feature(1))
 	until(t, "audio", v.audio)
-
 	require.NoError(t, v.pc.Close())
 	require.Eventually(t, func() bool { return s.Listeners() == 0 }, waitFor, waitFor/1000)
 }
 
 func TestListenRefusesNonsense(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{})
 	_, err := s.Listen(context.Background(), "v=0")
 	require.Error(t, err)
 	assert.Zero(t, s.Listeners())
-
 	v := newViewer(t)
 	offer, err := v.pc.CreateOffer(nil)
 	require.NoError(t, err)
 	require.NoError(t, v.pc.SetLocalDescription(offer))
-
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-
 	_, err = s.Listen(ctx, offer.SDP)
 	require.ErrorIs(t, err, context.Canceled)
-
 	require.NoError(t, s.Close())
 	_, err = s.Listen(context.Background(), offer.SDP)
 	require.ErrorIs(t, err, sfu.ErrClosed)
@@ -197,7 +167,6 @@ func TestListenRefusesNonsense(t *testing.T) {
 
 func TestCloseEndsListeners(t *testing.T) {
 	t.Parallel()
-
 	s := newSFU(t, sfu.Config{})
 	v := newViewer(t)
 	v.listen(t, s) // nobody is in the call

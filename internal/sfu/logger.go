@@ -8,7 +8,8 @@ import (
 	"github.com/pion/logging"
 )
 
-// loggerFactory leads pion's log into ours, one level down: what pion warns of is routine in a test of losses.
+// loggerFactory leads pion's log into ours, one level down: what pion warns of is
+// routine in a test of losses.
 type loggerFactory struct {
 	log *slog.Logger
 }

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// socketBuffer keeps the kernel from losing packets that no knob asked to lose: a GOP of 720p is < 1 MB.
+	// socketBuffer keeps the kernel from losing packets that no knob asked to lose: a
+	// GOP of 720p is < 1 MB.
 	socketBuffer = 4 << 20
 	// inboxSize is how many datagrams may wait for the ICE agent.
 	inboxSize = 2048
@@ -17,14 +18,16 @@ const (
 	maxDatagram = 1 << 16
 )
 
-// Network is a participant's socket with the weather in between. It is the net.PacketConn of the ICE agent.
+// Network is a participant's socket with the weather in between. It is the
+// net.PacketConn of the ICE agent.
 type Network struct {
 	sock     *net.UDPConn
 	gate     *stunGate
 	up, down *shaper
 	inbox    chan datagram
 
-	// handshakeGap is how long to be silent from the first DTLS record on; owned by pump, zero afterwards.
+	// handshakeGap is how long to be silent from the first DTLS record on; owned by
+	// pump, zero afterwards.
 	handshakeGap time.Duration
 
 	closeOnce sync.Once
@@ -35,7 +38,8 @@ type Network struct {
 // rtpFate is told what the weather does to RTP packets of the client.
 type rtpFate struct {
 	lost, late, again func(packet []byte)
-	// sent is told of datagrams of any kind when they reach the socket, arrived of RTP packets that came through.
+	// sent is told of datagrams of any kind when they reach the socket, arrived of RTP
+	// packets that came through.
 	sent, arrived func(datagram []byte, at time.Time)
 }
 
@@ -45,23 +49,21 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, 
 	if err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
 	}
-
 	sock, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
 	if err != nil {
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
 
-	// Best effort: the kernel caps the size silently, and a smaller buffer only shows under load.
+	// Best effort: the kernel caps the size silently, and a smaller buffer only shows
+	// under load.
 	_ = sock.SetReadBuffer(socketBuffer)
 	stampArrivals(sock)
-
 	n := &Network{
-		sock:   sock,
-		gate:   gate,
-		inbox:  make(chan datagram, inboxSize),
-		closed: make(chan struct{}),
-		done:   make(chan struct{}),
-
+		sock:         sock,
+		gate:         gate,
+		inbox:        make(chan datagram, inboxSize),
+		closed:       make(chan struct{}),
+		done:         make(chan struct{}),
 		handshakeGap: cfg.HandshakeBlackOut,
 	}
 	lost := ofRTP(of.lost)
@@ -76,16 +78,12 @@ func newNetwork(cfg Config, seed uint64, gate *stunGate, of rtpFate) (*Network, 
 		late:  ofRTP(of.late),
 		again: ofRTP(of.again),
 	})
-
 	ignore := func(datagram) {}
 	n.down = newShaper(cfg.Down, seed, 2, fate{deliver: n.transmit, lost: ignore, late: ignore, again: ignore})
-
 	if cfg.SilentFor > 0 {
 		n.BlackOut(cfg.SilentFor)
 	}
-
 	go n.pump(of.sent) // ends by Close, which waits
-
 	return n, nil
 }
 
@@ -102,9 +100,7 @@ func (n *Network) SetUp(s Shape) error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("up: %w", err)
 	}
-
 	n.up.setShape(s)
-
 	return nil
 }
 
@@ -113,9 +109,7 @@ func (n *Network) SetDown(s Shape) error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("down: %w", err)
 	}
-
 	n.down.setShape(s)
-
 	return nil
 }
 
@@ -145,12 +139,12 @@ func (n *Network) AnswerErrors(d time.Duration) {
 // pump moves datagrams from the socket into the up direction.
 func (n *Network) pump(sent func([]byte, time.Time)) {
 	defer close(n.done)
-
 	buf, oob := make([]byte, maxDatagram), make([]byte, arrivalSpace)
 	for {
 		size, said, _, addr, err := n.sock.ReadMsgUDP(buf, oob)
 		if err != nil {
-			// An ICMP "port unreachable" of a client that left surfaces as an error on some systems.
+			// An ICMP "port unreachable" of a client that left surfaces as an error on
+			// some systems.
 			select {
 			case <-n.closed:
 				return
@@ -158,15 +152,12 @@ func (n *Network) pump(sent func([]byte, time.Time)) {
 				continue
 			}
 		}
-
 		at := arrivalOf(oob[:said], time.Now())
 		sent(buf[:size], at)
-
 		if n.handshakeGap > 0 && isDTLS(buf[:size]) {
 			n.BlackOut(n.handshakeGap)
 			n.handshakeGap = 0
 		}
-
 		n.up.submit(datagram{data: append([]byte(nil), buf[:size]...), addr: addr, at: at})
 	}
 }
@@ -177,11 +168,9 @@ func (n *Network) enqueue(d datagram, lost func(datagram)) {
 	if reply != nil {
 		n.down.submit(datagram{data: reply, addr: d.addr})
 	}
-
 	if !pass {
 		return
 	}
-
 	select {
 	case n.inbox <- d:
 	default:
@@ -210,22 +199,18 @@ func (n *Network) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if !ok {
 		return 0, fmt.Errorf("address %v is not UDP", addr)
 	}
-
 	select {
 	case <-n.closed:
 		return 0, net.ErrClosed
 	default:
 	}
-
 	n.down.submit(datagram{data: append([]byte(nil), b...), addr: udp})
-
 	return len(b), nil
 }
 
 // Close closes the socket and waits for the goroutines. It is idempotent.
 func (n *Network) Close() error {
 	var err error
-
 	n.closeOnce.Do(func() {
 		close(n.closed)
 		n.down.close()
@@ -233,14 +218,14 @@ func (n *Network) Close() error {
 		<-n.done
 		n.up.close()
 	})
-
 	return err
 }
 
 // LocalAddr is the socket's address.
 func (n *Network) LocalAddr() net.Addr { return n.sock.LocalAddr() }
 
-// SetDeadline does nothing: the agent sets one only right before Close, which unblocks everything.
+// SetDeadline does nothing: the agent sets one only right before Close, which unblocks
+// everything.
 func (n *Network) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing, see SetDeadline.
@@ -254,11 +239,11 @@ func (n *Network) port() int {
 	if !ok {
 		return 0
 	}
-
 	return addr.Port
 }
 
-// The first byte tells the protocols of one 5-tuple apart (RFC 7983 §7), the second RTCP from RTP (RFC 5761 §4).
+// The first byte tells the protocols of one 5-tuple apart (RFC 7983 §7), the second
+// RTCP from RTP (RFC 5761 §4).
 func isDTLS(b []byte) bool { return len(b) > 0 && b[0] >= 20 && b[0] <= 63 }
 
 func isSRTP(b []byte) bool { return len(b) > 1 && b[0] >= 128 && b[0] <= 191 }

@@ -19,34 +19,28 @@ type weather struct {
 func newWeather(shape Shape, seed uint64) *weather {
 	into := func() (chan datagram, func(datagram)) {
 		ch := make(chan datagram, maxDelayed*2)
-
 		return ch, func(d datagram) { ch <- d }
 	}
-
 	var (
 		w = &weather{}
 		f fate
 	)
-
 	w.through, f.deliver = into()
 	w.lost, f.lost = into()
 	w.late, f.late = into()
 	w.again, f.again = into()
 	w.shaper = newShaper(shape, seed, 1, f)
-
 	return w
 }
 
 func (w *weather) next(t *testing.T) datagram {
 	t.Helper()
-
 	select {
 	case d := <-w.through:
 		return d
 	case <-time.After(patience):
 		require.FailNow(t, "nothing came through")
 	}
-
 	return datagram{}
 }
 
@@ -56,25 +50,20 @@ func control(n byte) datagram { return datagram{data: []byte{0x80, 200, n}} }
 
 func TestShaperPassesAtOnceByDefault(t *testing.T) {
 	t.Parallel()
-
 	w := newWeather(Shape{}, 0)
 	defer w.close()
-
 	w.submit(media(1))
 	assert.Len(t, w.through, 1)
 }
 
 func TestShaperDelaysAndKeepsTheOrder(t *testing.T) {
 	t.Parallel()
-
 	w := newWeather(Shape{Delay: 30 * time.Millisecond, Jitter: 20 * time.Millisecond}, 0)
 	defer w.close()
-
 	start := time.Now()
 	for n := range byte(50) {
 		w.submit(media(n))
 	}
-
 	for n := range byte(50) {
 		assert.Equal(t, n, w.next(t).data[2])
 		assert.GreaterOrEqual(t, time.Since(start), 30*time.Millisecond)
@@ -83,25 +72,19 @@ func TestShaperDelaysAndKeepsTheOrder(t *testing.T) {
 
 func TestShaperLosesAsTheSeedSays(t *testing.T) {
 	t.Parallel()
-
 	run := func(seed uint64) []byte {
 		w := newWeather(Shape{Loss: 0.3}, seed)
 		defer w.close()
-
 		for n := range byte(200) {
 			w.submit(media(n))
 		}
-
 		var through []byte
 		for len(w.through) > 0 {
 			through = append(through, (<-w.through).data[2])
 		}
-
 		assert.Len(t, w.lost, 200-len(through))
-
 		return through
 	}
-
 	first := run(1)
 	assert.Equal(t, first, run(1))
 	assert.NotEqual(t, first, run(2))
@@ -110,10 +93,8 @@ func TestShaperLosesAsTheSeedSays(t *testing.T) {
 
 func TestMediaLossSparesTheRest(t *testing.T) {
 	t.Parallel()
-
 	w := newWeather(Shape{MediaLoss: 1}, 0)
 	defer w.close()
-
 	w.submit(media(1))
 	w.submit(control(2))
 	assert.Len(t, w.through, 1)
@@ -122,10 +103,8 @@ func TestMediaLossSparesTheRest(t *testing.T) {
 
 func TestSilenceAndBlackOutLoseEverything(t *testing.T) {
 	t.Parallel()
-
 	w := newWeather(Shape{}, 0)
 	defer w.close()
-
 	w.setSilent(true)
 	w.submit(media(1))
 	w.setSilent(false)
@@ -141,12 +120,10 @@ func TestSilenceAndBlackOutLoseEverything(t *testing.T) {
 
 func TestShaperIsBounded(t *testing.T) {
 	t.Parallel()
-
 	w := newWeather(Shape{Delay: time.Hour}, 0)
 	for range maxDelayed + 5 {
 		w.submit(media(0))
 	}
-
 	assert.Len(t, w.lost, 5)
 	w.close() // delivers what it holds
 	assert.Len(t, w.through, maxDelayed)
@@ -156,7 +133,6 @@ func TestShaperIsBounded(t *testing.T) {
 
 func TestStartsKeyFrame(t *testing.T) {
 	t.Parallel()
-
 	for name, test := range map[string]struct {
 		payload []byte
 		want    bool

@@ -19,7 +19,8 @@ const (
 
 	// oneByteProfile is RFC 8285 §4.2.
 	oneByteProfile = 0xBEDE
-	// markerSilence is how long audio must have been quiet for a marker to mean a new talk spurt.
+	// markerSilence is how long audio must have been quiet for a marker to mean a new
+	// talk spurt.
 	markerSilence = 200 * time.Millisecond
 	// maxStreams bounds what a client with wild SSRCs costs.
 	maxStreams = 64
@@ -44,57 +45,50 @@ func newOracle(req *joinRequest, idleVideoGC time.Duration) *oracle {
 		kinds:       map[string]bool{},
 	}
 	o.add(req.audio, Audio, 0)
-
 	for i, layer := range req.layers {
 		media, rtx := o.add(layer.media, Video, i), o.add(layer.rtx, RTX, i)
 		media.rtx, rtx.media = rtx, media
 	}
-
 	return o
 }
 
 func (o *oracle) add(ssrc uint32, kind StreamKind, layer int) *stream {
 	s := &stream{ssrc: ssrc, stats: StreamStats{Kind: kind, Layer: layer}}
 	o.streams[ssrc] = s
-
 	return s
 }
 
-// violate notes the first occurrence of a kind. What follows the kind in a violation's text are the facts.
+// violate notes the first occurrence of a kind. What follows the kind in a violation's
+// text are the facts.
 func (o *oracle) violate(kind, format string, args ...any) {
 	if o.kinds[kind] {
 		return
 	}
-
 	o.kinds[kind] = true
 	o.broken = append(o.broken, kind+": "+fmt.Sprintf(format, args...))
 }
 
-// onPacket judges one packet. It gives the stream it belongs to (nil: beyond all bounds) and what its number
-// says.
+// onPacket judges one packet. It gives the stream it belongs to (nil: beyond all
+// bounds) and what its number says.
 func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time) (*stream, arrival) {
 	o.checkTransport(h)
-
 	s := o.streams[h.SSRC]
 	if s == nil {
 		if len(o.streams) >= maxStreams {
 			return nil, arrival{}
 		}
-
 		s = o.add(h.SSRC, Undeclared, 0)
 	}
-
 	a := s.seq.observe(h.SequenceNumber)
 	if a.unexplained > 0 && s.stats.Kind != Undeclared {
 		o.violate("sequence gap", "%s SSRC %d: %d numbers missing from %d on, then %d",
 			s.stats.Kind, s.ssrc, a.unexplained, uint16(a.firstUnexplained), h.SequenceNumber)
 	}
-
 	if a.duplicate && !a.doubled && s.stats.Kind != Undeclared {
-		// The index is SRTP's nonce: used twice for different packets it gives the keys away (RFC 3711 §9.1).
+		// The index is SRTP's nonce: used twice for different packets it gives the keys
+		// away (RFC 3711 §9.1).
 		o.violate("sequence number repeated", "%d on %s SSRC %d", h.SequenceNumber, s.stats.Kind, s.ssrc)
 	}
-
 	switch s.stats.Kind {
 	case Undeclared:
 		o.violate("undeclared SSRC", "SSRC %d, payload type %d, sequence number %d",
@@ -106,14 +100,11 @@ func (o *oracle) onPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 	case RTX:
 		o.checkRTX(s, h, at)
 	}
-
 	if s.stats.Kind != Undeclared {
 		o.checkSize(s, h, payload)
 	}
-
 	s.record(h, payload, size, at)
 	o.checkReported(s, at)
-
 	return s, a
 }
 
@@ -123,15 +114,12 @@ func (o *oracle) checkTransport(h *rtp.Header) {
 	if len(ext) != 2 {
 		return // the checks of the extension ids tell
 	}
-
 	number := uint16(ext[0])<<8 | uint16(ext[1])
 	a := o.transport.observe(number)
-
 	if a.unexplained > 0 {
 		o.violate("transport-wide gap", "%d numbers missing from %d on, then %d on SSRC %d",
 			a.unexplained, uint16(a.firstUnexplained), number, h.SSRC)
 	}
-
 	if a.duplicate && !a.doubled {
 		o.violate("transport-wide number repeated", "%d on SSRC %d", number, h.SSRC)
 	}
@@ -141,14 +129,11 @@ func (o *oracle) checkAudio(s *stream, h *rtp.Header, payload []byte, a arrival,
 	if h.PayloadType != audioPT {
 		o.violate("audio payload type", "%d on SSRC %d, not %d", h.PayloadType, h.SSRC, audioPT)
 	}
-
 	o.checkExtensions(s, h, []uint8{extAudioLevel, extAbsSendTime, extTransportCC}, []uint8{extMid})
 	o.checkLevel(s, h, payload)
-
 	if !h.Marker || s.stats.Packets == 0 || a.late || a.duplicate {
 		return // the packet before it is not known
 	}
-
 	jump := time.Duration(h.Timestamp-s.stats.LastRTP) * time.Second / audioClock
 	if at.Sub(s.stats.LastAt) <= markerSilence && jump <= markerSilence {
 		o.violate("audio marker", "sequence number %d, %v after the packet before it",
@@ -164,9 +149,7 @@ func (o *oracle) checkVideo(s *stream, h *rtp.Header, at time.Time) {
 	default:
 		o.violate("video payload type", "%d on SSRC %d, not 100, 102 or 104", h.PayloadType, h.SSRC)
 	}
-
 	o.checkExtensions(s, h, []uint8{extAbsSendTime, extTransportCC}, []uint8{extMid, extOrientation})
-
 	if o.collected(s, at) {
 		o.violate("video SSRC was collected", "SSRC %d sends again after more than %v of nothing",
 			h.SSRC, o.idleVideoGC)
@@ -181,7 +164,6 @@ func (o *oracle) checkRTX(s *stream, h *rtp.Header, at time.Time) {
 		o.violate("rtx payload type", "%d on the RTX SSRC %d of media with %d",
 			h.PayloadType, h.SSRC, media.stats.PayloadType)
 	}
-
 	o.checkExtensions(s, h, []uint8{extAbsSendTime, extTransportCC}, []uint8{extMid, extOrientation})
 
 	// An RTX SSRC carries nothing on a good line: it lives as long as what it repairs.
@@ -195,14 +177,12 @@ func (o *oracle) checkExtensions(s *stream, h *rtp.Header, must, may []uint8) {
 		o.violate("extension form", "profile %#04x on %s SSRC %d, not %#04x",
 			h.ExtensionProfile, s.stats.Kind, h.SSRC, oneByteProfile)
 	}
-
 	for _, id := range must {
 		if ext := h.GetExtension(id); len(ext) != extensionSize(id) {
 			o.violate(fmt.Sprintf("%s extension %d missing", s.stats.Kind, id),
 				"SSRC %d, sequence number %d: %d bytes, not %d", h.SSRC, h.SequenceNumber, len(ext), extensionSize(id))
 		}
 	}
-
 	for _, id := range h.GetExtensionIDs() {
 		if !contains(must, id) && !contains(may, id) {
 			o.violate(fmt.Sprintf("%s extension %d not allowed", s.stats.Kind, id),
@@ -228,7 +208,6 @@ func contains(ids []uint8, id uint8) bool {
 			return true
 		}
 	}
-
 	return false
 }
 
@@ -237,16 +216,13 @@ func (o *oracle) collected(s *stream, at time.Time) bool {
 	if o.idleVideoGC == 0 || s.stats.Kind != Video {
 		return false
 	}
-
 	last := s.stats.LastAt
 	if last.IsZero() {
 		last = o.connectedAt
 	}
-
 	if !last.IsZero() && at.Sub(last) > o.idleVideoGC {
 		s.stats.Collected = true
 	}
-
 	return s.stats.Collected
 }
 
@@ -255,7 +231,6 @@ func (o *oracle) onLost(h *rtp.Header) {
 	if ext := h.GetExtension(extTransportCC); len(ext) == 2 {
 		o.transport.swallow(uint16(ext[0])<<8 | uint16(ext[1]))
 	}
-
 	if s := o.streams[h.SSRC]; s != nil {
 		s.seq.swallow(h.SequenceNumber)
 	}
@@ -266,7 +241,6 @@ func (o *oracle) onDoubled(h *rtp.Header) {
 	if ext := h.GetExtension(extTransportCC); len(ext) == 2 {
 		o.transport.double(uint16(ext[0])<<8 | uint16(ext[1]))
 	}
-
 	if s := o.streams[h.SSRC]; s != nil {
 		s.seq.double(h.SequenceNumber)
 	}

@@ -28,25 +28,20 @@ const (
 
 func newBench(t *testing.T, idleVideoGC time.Duration) *bench {
 	t.Helper()
-
 	b := &bench{t: t, now: time.Unix(1000, 0), seq: map[uint32]uint16{}, wide: 65530, sent: map[uint32]*rtcp.SenderReport{}}
 	b.o = newOracle(&joinRequest{audio: benchAudio, layers: []videoLayer{{benchVideo, benchRTX}}}, idleVideoGC)
 	b.o.connectedAt = b.now
-
 	return b
 }
 
 // packet makes a conforming packet.
 func (b *bench) packet(ssrc uint32) *rtp.Packet {
 	b.t.Helper()
-
 	if _, ok := b.seq[ssrc]; !ok {
 		b.seq[ssrc] = 65533 // wraps soon
 	}
-
 	pkt := &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: ssrc, SequenceNumber: b.seq[ssrc]}, Payload: make([]byte, 40)}
 	b.seq[ssrc]++
-
 	switch ssrc {
 	case benchAudio:
 		pkt.PayloadType = 111
@@ -58,18 +53,15 @@ func (b *bench) packet(ssrc uint32) *rtp.Packet {
 		pkt.PayloadType = 100
 		pkt.Timestamp = uint32(b.now.UnixMilli() * 90)
 	}
-
 	require.NoError(b.t, pkt.SetExtension(2, sendTime(b.now)))
 	require.NoError(b.t, pkt.SetExtension(3, []byte{byte(b.wide >> 8), byte(b.wide)}))
 	b.wide++
-
 	return pkt
 }
 
 // sendTime is an abs-send-time of an instant.
 func sendTime(at time.Time) []byte {
 	v := uint64(at.UnixNano()%int64(sendTimeCycle)) << 18 / uint64(time.Second)
-
 	return []byte{byte(v >> 16), byte(v >> 8), byte(v)}
 }
 
@@ -85,19 +77,16 @@ func (b *bench) count(pkt *rtp.Packet) {
 	if b.sent[pkt.SSRC] == nil {
 		b.sent[pkt.SSRC] = &rtcp.SenderReport{}
 	}
-
 	b.sent[pkt.SSRC].PacketCount++
 	b.sent[pkt.SSRC].OctetCount += uint32(len(pkt.Payload))
 }
 
 func (b *bench) send(ssrc uint32, change func(*rtp.Packet)) {
 	b.t.Helper()
-
 	pkt := b.packet(ssrc)
 	if change != nil {
 		change(pkt)
 	}
-
 	b.feed(pkt)
 }
 
@@ -109,18 +98,15 @@ func (b *bench) report(ssrc uint32, clock int64, off time.Duration) {
 // reportChanged makes a conforming report, and breaks it.
 func (b *bench) reportChanged(ssrc uint32, clock int64, change func(*rtcp.SenderReport)) {
 	b.t.Helper()
-
 	report := rtcp.SenderReport{
 		SSRC: ssrc, NTPTime: ntpOf(b.now), RTPTime: uint32(b.now.UnixMilli() * clock),
 	}
 	if sent := b.sent[ssrc]; sent != nil {
 		report.PacketCount, report.OctetCount = sent.PacketCount, sent.OctetCount
 	}
-
 	if change != nil {
 		change(&report)
 	}
-
 	b.o.onReport(&report, b.o.snapshot(b.now), b.now)
 }
 
@@ -130,33 +116,27 @@ func ntpOf(at time.Time) uint64 {
 
 func TestConformingClientBreaksNoRule(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, time.Second)
 	for i := range 1000 {
 		b.send(benchAudio, func(p *rtp.Packet) { p.Marker = i == 0 })
 		b.send(benchVideo, func(p *rtp.Packet) { p.Marker = true })
-
 		if i%10 == 0 {
 			b.send(benchRTX, nil)
 		}
-
 		if i%50 == 0 {
 			b.report(benchAudio, 48, 5*time.Millisecond)
 			b.report(benchVideo, 90, -5*time.Millisecond)
 		}
 	}
-
 	assert.Empty(t, b.o.broken)
 }
 
 func TestOracleRules(t *testing.T) {
 	t.Parallel()
-
 	set := func(id uint8, payload ...byte) func(*rtp.Packet) {
 		return func(p *rtp.Packet) { _ = p.SetExtension(id, payload) }
 	}
 	del := func(id uint8) func(*rtp.Packet) { return func(p *rtp.Packet) { _ = p.DelExtension(id) } }
-
 	for name, test := range map[string]struct {
 		ssrc   uint32
 		change func(*rtp.Packet)
@@ -195,27 +175,21 @@ func TestOracleRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			b := newBench(t, 0)
 			for range 3 {
 				b.send(benchAudio, nil)
 				b.send(benchVideo, nil)
 				b.send(benchRTX, nil)
 			}
-
 			b.wide += 2
 			b.o.transport.swallow(b.wide - 2)
 			b.o.transport.swallow(b.wide - 1)
 			require.Empty(t, b.o.broken)
-
 			b.send(test.ssrc, test.change)
-
 			if test.want == "" {
 				assert.Empty(t, b.o.broken)
-
 				return
 			}
-
 			require.Len(t, b.o.broken, 1)
 			assert.True(t, strings.HasPrefix(b.o.broken[0], test.want), b.o.broken[0])
 		})
@@ -224,13 +198,11 @@ func TestOracleRules(t *testing.T) {
 
 func TestViolationIsReportedOncePerKind(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	for range 3 {
 		b.send(98, nil)
 		b.send(99, nil)
 	}
-
 	b.send(benchAudio, func(p *rtp.Packet) { p.PayloadType = 0 })
 	require.Len(t, b.o.broken, 2)
 	assert.Contains(t, b.o.broken[0], "SSRC 98")
@@ -239,7 +211,6 @@ func TestViolationIsReportedOncePerKind(t *testing.T) {
 
 func TestAudioMarkerAfterSilenceIsAllowed(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	b.send(benchAudio, nil)
 	b.now = b.now.Add(250 * time.Millisecond)
@@ -249,33 +220,28 @@ func TestAudioMarkerAfterSilenceIsAllowed(t *testing.T) {
 
 func TestLossOfOurOwnIsNoViolation(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	for i := range 300 {
 		pkt := b.packet(benchAudio)
 		if i%7 == 3 || i > 100 && i < 140 {
 			b.o.onLost(&pkt.Header)
-
 			continue
 		}
-
 		b.feed(pkt)
 	}
-
 	assert.Empty(t, b.o.broken)
 	st := b.o.streams[benchAudio].snapshot()
 	assert.Equal(t, uint64(300), st.Packets+st.Lost)
 	assert.Positive(t, st.Lost)
 }
 
-// TestWeatherOfOurOwnIsNoViolation: the first packet, which bears a marker, is overtaken and doubled.
+// TestWeatherOfOurOwnIsNoViolation: the first packet, which bears a marker, is
+// overtaken and doubled.
 func TestWeatherOfOurOwnIsNoViolation(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	first, second := b.packet(benchAudio), b.packet(benchAudio)
 	first.Marker = true
-
 	b.o.onLost(&first.Header)
 	b.o.onDoubled(&first.Header)
 	b.feed(second)
@@ -283,7 +249,6 @@ func TestWeatherOfOurOwnIsNoViolation(t *testing.T) {
 	b.feed(first)
 	assert.Empty(t, b.o.broken)
 	assert.Equal(t, uint64(1), b.o.streams[benchAudio].snapshot().Duplicates)
-
 	b.feed(first)
 	assert.Len(t, b.o.broken, 2, "the third one is the client's")
 }
@@ -297,10 +262,8 @@ func TestIdleVideoIsCollected(t *testing.T) {
 		b.now = b.now.Add(2 * time.Second)
 		b.send(benchVideo, func(p *rtp.Packet) { p.Payload = nil })
 	}
-
 	b.send(benchRTX, nil)
 	require.Empty(t, b.o.broken)
-
 	b.now = b.now.Add(4 * time.Second)
 	b.send(benchVideo, nil)
 	b.send(benchVideo, nil)
@@ -317,12 +280,10 @@ func TestIdleVideoIsCollected(t *testing.T) {
 
 func TestSenderReportsAreRequired(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	for range 400 { // 8 s
 		b.send(benchAudio, nil)
 	}
-
 	require.Len(t, b.o.broken, 1)
 	assert.Contains(t, b.o.broken[0], "sender report missing: audio SSRC 10 has sent for 6s")
 
@@ -332,24 +293,20 @@ func TestSenderReportsAreRequired(t *testing.T) {
 		b.now = b.now.Add(2 * time.Second)
 		b.send(benchVideo, func(p *rtp.Packet) { p.Payload = nil })
 	}
-
 	assert.Empty(t, b.o.broken)
 }
 
 func TestSenderReportsMustAgreeWithTheClock(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	b.report(benchAudio, 48, 0)
 	b.now = b.now.Add(time.Second)
 	b.report(benchAudio, 48, 100*time.Millisecond)
 	require.Empty(t, b.o.broken)
-
 	b.now = b.now.Add(time.Second)
 	b.report(benchAudio, 48, -200*time.Millisecond)
 	require.Len(t, b.o.broken, 1)
 	assert.Contains(t, b.o.broken[0], "sender report clock: audio SSRC 10: 1s by NTP, 700ms by RTP")
-
 	b.report(77, 48, 0)
 	require.Len(t, b.o.broken, 2)
 	assert.Contains(t, b.o.broken[1], "sender report SSRC: 77")
@@ -357,11 +314,9 @@ func TestSenderReportsMustAgreeWithTheClock(t *testing.T) {
 
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	for ssrc := range uint32(1000) {
 		b.send(1000+ssrc, nil)
 	}
-
 	assert.LessOrEqual(t, len(b.o.streams), maxStreams)
 }

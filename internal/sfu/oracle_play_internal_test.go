@@ -22,27 +22,21 @@ type mutant struct {
 // play sends 20 s of sound and picture, with two reports each second.
 func (b *bench) play(m mutant) {
 	b.t.Helper()
-
 	start := b.now
 	for i := range 1000 {
 		due := start.Add(time.Duration(i) * 20 * time.Millisecond)
-
 		for _, ssrc := range []uint32{benchAudio, benchVideo} {
 			b.now = due
 			pkt := b.packet(ssrc)
-
 			if m.late != nil {
 				b.now = due.Add(m.late(pkt, i))
 				require.NoError(b.t, pkt.SetExtension(2, sendTime(b.now)))
 			}
-
 			if m.packet != nil {
 				m.packet(pkt, b.now)
 			}
-
 			b.feed(pkt)
 		}
-
 		if b.now = due.Add(19 * time.Millisecond); i%50 == 49 {
 			b.reportChanged(benchAudio, 48, m.report)
 			b.reportChanged(benchVideo, 90, m.report)
@@ -60,7 +54,6 @@ func of(ssrc uint32, change func(*rtcp.SenderReport)) func(*rtcp.SenderReport) {
 
 func TestOracleKillsMutants(t *testing.T) {
 	t.Parallel()
-
 	level := func(value byte, size int) func(*rtp.Packet, time.Time) {
 		return func(p *rtp.Packet, _ time.Time) {
 			if p.SSRC == benchAudio {
@@ -69,7 +62,6 @@ func TestOracleKillsMutants(t *testing.T) {
 			}
 		}
 	}
-
 	for name, test := range map[string]struct {
 		mutant mutant
 		want   []string // the kinds of violations
@@ -141,7 +133,6 @@ func TestOracleKillsMutants(t *testing.T) {
 				if p.SSRC == benchAudio {
 					return 70 * time.Millisecond
 				}
-
 				return 0
 			}},
 			[]string{"lip sync"},
@@ -152,30 +143,26 @@ func TestOracleKillsMutants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			b := newBench(t, 0)
 			b.play(test.mutant)
-
 			var kinds []string
 			for _, v := range b.o.broken {
 				kind, _, _ := strings.Cut(v, ":")
 				kinds = append(kinds, kind)
 			}
-
 			assert.ElementsMatch(t, test.want, kinds, "%q", b.o.broken)
 		})
 	}
 }
 
-// TestRepeatsMayBeCounted: libwebrtc counts what it sends on the RTX SSRC in the reports of the media.
+// TestRepeatsMayBeCounted: libwebrtc counts what it sends on the RTX SSRC in the
+// reports of the media.
 func TestRepeatsMayBeCounted(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	for i := range 500 {
 		b.send(benchVideo, nil)
 		b.send(benchRTX, nil)
-
 		if i%50 == 0 {
 			b.reportChanged(benchVideo, 90, func(r *rtcp.SenderReport) {
 				r.PacketCount += b.sent[benchRTX].PacketCount
@@ -183,13 +170,11 @@ func TestRepeatsMayBeCounted(t *testing.T) {
 			})
 		}
 	}
-
 	assert.Empty(t, b.o.broken)
 }
 
 func TestDatagramsAreBounded(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
 	b.o.checkDatagram(maxClientDatagram)
 	require.Empty(t, b.o.broken)
@@ -198,38 +183,30 @@ func TestDatagramsAreBounded(t *testing.T) {
 	assert.Contains(t, b.o.broken[0], "datagram size")
 }
 
-// TestWeatherOfReportsIsNoViolation: one that comes again says nothing new, one that was overtaken by the next nothing
-// that counts.
+// TestWeatherOfReportsIsNoViolation: one that comes again says nothing new, one that
+// was overtaken by the next nothing that counts.
 func TestWeatherOfReportsIsNoViolation(t *testing.T) {
 	t.Parallel()
-
 	b := newBench(t, 0)
-
 	type sent struct {
 		report rtcp.SenderReport
 		wire   sentControl
 	}
-
 	var all []sent
-
 	for i := range 500 {
 		b.send(benchAudio, nil)
-
 		if i%50 == 49 {
 			report := rtcp.SenderReport{SSRC: benchAudio, NTPTime: ntpOf(b.now), RTPTime: uint32(b.now.UnixMilli() * 48)}
 			report.PacketCount, report.OctetCount = b.sent[benchAudio].PacketCount, b.sent[benchAudio].OctetCount
 			all = append(all, sent{report, b.o.snapshot(b.now)})
 		}
 	}
-
 	b.now = b.now.Add(time.Minute)
-
 	for i := 0; i+1 < len(all); i += 2 {
 		for _, s := range []sent{all[i+1], all[i], {report: all[i].report}} {
 			b.o.onReport(&s.report, s.wire, b.now)
 		}
 	}
-
 	for _, v := range b.o.broken {
 		assert.Contains(t, v, "sender report missing", "they were a minute on their way")
 	}

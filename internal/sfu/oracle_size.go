@@ -5,8 +5,9 @@ import "github.com/pion/rtp"
 const (
 	maxRTPPayload = 1200
 	osnSize       = 2 // RFC 4588 §4: the original sequence number before a repeated payload
-	// maxClientDatagram is what a client may put into one UDP datagram: the least MTU of IPv6, which tunnels have too
-	// (RFC 8200 §5), without the headers of IPv6 and UDP.
+	// maxClientDatagram is what a client may put into one UDP datagram: the least MTU
+	// of IPv6, which tunnels have too (RFC 8200 §5), without the headers of IPv6 and
+	// UDP.
 	maxClientDatagram = 1280 - 40 - 8
 )
 
@@ -15,7 +16,6 @@ func (o *oracle) checkSize(s *stream, h *rtp.Header, payload []byte) {
 	if s.stats.Kind == RTX {
 		limit += osnSize
 	}
-
 	if len(payload) > limit {
 		o.violate("payload size", "%d bytes on %s SSRC %d, more than %d",
 			len(payload), s.stats.Kind, h.SSRC, limit)

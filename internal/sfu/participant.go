@@ -66,7 +66,8 @@ type Participant struct {
 type call interface {
 	distribute(from *Participant, packet []byte, video bool)
 	gone(p *Participant)
-	// wished is told of new wishes, keyFrameWanted of a receiver of an SSRC that cannot decode.
+	// wished is told of new wishes, keyFrameWanted of a receiver of an SSRC that cannot
+	// decode.
 	wished()
 	keyFrameWanted(from *Participant, ssrc uint32)
 }
@@ -77,12 +78,10 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	if err != nil {
 		return nil, err
 	}
-
 	endpoint, err := randomToken(8)
 	if err != nil {
 		return nil, err
 	}
-
 	p := &Participant{
 		endpoint:  endpoint,
 		cfg:       cfg,
@@ -104,35 +103,27 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	if cfg.Strict && req.setup == setupActive {
 		p.oracle.violate("setup", "the client means to be the DTLS client, and so does the server")
 	}
-
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
-
 	if p.network, err = newNetwork(cfg, seed, p.gate, rtpFate{
 		lost: p.noteLost, late: p.noteLate, again: p.noteAgain, sent: p.noteSent, arrived: p.noteArrived,
 	}); err != nil {
 		return nil, err
 	}
-
 	if p.agent, err = p.newAgent(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start ICE agent: %w", err), p.network.Close())
 	}
-
 	go p.run() // stopped by p.stop, awaited by p.done
-
 	return p, nil
 }
 
 // run is the participant's life: connect, serve, tear down.
 func (p *Participant) run() {
 	defer close(p.done)
-
 	err := p.serve()
 	p.stop(err) // keeps an earlier cause
-
 	if cause := context.Cause(p.ctx); cause != nil {
 		p.log.Info("participant is gone", "cause", cause)
 	}
-
 	p.call.gone(p)
 }
 
@@ -145,10 +136,12 @@ func (p *Participant) Endpoint() string { return p.endpoint }
 // Connected is closed once DTLS and SRTP are up.
 func (p *Participant) Connected() <-chan struct{} { return p.connected }
 
-// Done is closed when the participant has left, was kicked or failed, and its socket is closed.
+// Done is closed when the participant has left, was kicked or failed, and its socket is
+// closed.
 func (p *Participant) Done() <-chan struct{} { return p.done }
 
-// Err says why the participant is gone: ErrLeft, ErrKicked, ErrClosed or what failed. It is nil before Done.
+// Err says why the participant is gone: ErrLeft, ErrKicked, ErrClosed or what failed.
+// It is nil before Done.
 func (p *Participant) Err() error {
 	select {
 	case <-p.done:
@@ -177,16 +170,15 @@ func (p *Participant) alive() bool {
 // dataChannelGrace is what a client has to open its data channel in Strict mode.
 const dataChannelGrace = 5 * time.Second
 
-// Violations lists the rules the client broke, in order, each kind once with the facts of its first occurrence.
+// Violations lists the rules the client broke, in order, each kind once with the facts
+// of its first occurrence.
 func (p *Participant) Violations() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	if p.cfg.Strict && !p.data.opened && !p.oracle.connectedAt.IsZero() &&
 		time.Since(p.oracle.connectedAt) > dataChannelGrace {
 		p.oracle.violate("data channel missing", "%v after the connection", dataChannelGrace)
 	}
-
 	return append([]string(nil), p.oracle.broken...)
 }
 
@@ -199,10 +191,12 @@ type Stats struct {
 	// ICERole is the SFU's mode.
 	ICERole         ICEMode
 	DataChannelOpen bool
-	// Swallowed counts RTP packets that the SFU's own weather lost; TransportLost the transport-wide numbers
-	// that never came, those included; Held the packets that came when nobody read yet and found no room.
+	// Swallowed counts RTP packets that the SFU's own weather lost; TransportLost the
+	// transport-wide numbers that never came, those included; Held the packets that
+	// came when nobody read yet and found no room.
 	Swallowed, TransportLost, Held uint64
-	// Overtaken counts RTP packets that the weather let later ones overtake, Doubled those it delivered twice.
+	// Overtaken counts RTP packets that the weather let later ones overtake, Doubled
+	// those it delivered twice.
 	Overtaken, Doubled uint64
 	// Dropped counts packets of other participants that this one was too slow for.
 	Dropped uint64
@@ -212,7 +206,6 @@ type Stats struct {
 func (p *Participant) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	st := Stats{
 		Streams:         make(map[uint32]StreamStats, len(p.oracle.streams)),
 		ICERole:         p.cfg.ICE,
@@ -224,18 +217,15 @@ func (p *Participant) Stats() Stats {
 		Held:            p.held,
 		Dropped:         p.outbox.dropped(),
 	}
-
 	select {
 	case <-p.connected:
 		st.SRTPProfile = p.profile
 	default:
 	}
-
 	now := time.Now()
 	for ssrc, s := range p.oracle.streams {
 		p.oracle.collected(s, now)
 		st.Streams[ssrc] = s.snapshot()
 	}
-
 	return st
 }

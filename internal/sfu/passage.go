@@ -6,10 +6,12 @@ import (
 	"github.com/pion/rtp"
 )
 
-// What follows is told of a client's datagrams on their way from our socket through the weather to the read loop.
+// What follows is told of a client's datagrams on their way from our socket through the
+// weather to the read loop.
 
 const (
-	// maxControl bounds the RTCP that is on its way: what the weather loses is never asked for.
+	// maxControl bounds the RTCP that is on its way: what the weather loses is never
+	// asked for.
 	maxControl = 256
 	// maxArrived bounds the RTP that has come through the weather and was not read yet.
 	maxArrived = 4096
@@ -26,53 +28,46 @@ func (p *Participant) noteSent(b []byte, at time.Time) {
 	if isRTP(b) {
 		p.note(b, func(h *rtp.Header) { p.oracle.onSent(h, len(b), at) })
 	}
-
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	p.oracle.checkDatagram(len(b))
-
 	if isRTCP(b) {
 		if len(p.control) == maxControl {
 			clear(p.control)
 		}
-
 		p.control[string(b)] = p.oracle.snapshot(at)
 	}
 }
 
-// takeSent finds when a datagram of RTCP reached our socket; nothing is known of one that was forgotten or comes for
-// the second time. The caller holds p.mu.
+// takeSent finds when a datagram of RTCP reached our socket; nothing is known of one
+// that was forgotten or comes for the second time. The caller holds p.mu.
 func (p *Participant) takeSent(datagram []byte) sentControl {
 	key := string(datagram)
 	sent := p.control[key]
 	delete(p.control, key)
-
 	return sent
 }
 
-// noteArrived is told of RTP packets that came through the weather, with the time that was due.
+// noteArrived is told of RTP packets that came through the weather, with the time that
+// was due.
 func (p *Participant) noteArrived(b []byte, at time.Time) {
 	p.note(b, func(h *rtp.Header) {
 		if len(p.arrived) == maxArrived {
 			clear(p.arrived)
 		}
-
 		p.arrived[packetKey{h.SSRC, h.SequenceNumber}] = at
 	})
 }
 
-// takeArrived finds when a packet arrived, which is earlier than when it was read. The caller holds p.mu.
+// takeArrived finds when a packet arrived, which is earlier than when it was read. The
+// caller holds p.mu.
 func (p *Participant) takeArrived(h *rtp.Header, read time.Time) time.Time {
 	key := packetKey{h.SSRC, h.SequenceNumber}
-
 	at, ok := p.arrived[key]
 	if !ok {
 		return read
 	}
-
 	delete(p.arrived, key)
-
 	return at
 }
 
@@ -84,8 +79,8 @@ func (p *Participant) noteLost(b []byte) {
 	})
 }
 
-// noteLate is told of RTP packets that our weather lets others overtake: for the oracle they are lost until they
-// come.
+// noteLate is told of RTP packets that our weather lets others overtake: for the oracle
+// they are lost until they come.
 func (p *Participant) noteLate(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.late++
@@ -107,7 +102,6 @@ func (p *Participant) note(b []byte, tell func(*rtp.Header)) {
 	if _, err := header.Unmarshal(b); err != nil {
 		return
 	}
-
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	tell(header)

@@ -9,13 +9,14 @@ import (
 const (
 	// maxPlayout bounds what a Playout keeps: an hour of 720p.
 	maxPlayout = 1 << 20
-	// playoutAhead is how many frames a Playout may find missing in one place, by their numbers.
+	// playoutAhead is how many frames a Playout may find missing in one place, by their
+	// numbers.
 	playoutAhead = 1 << 13
 )
 
-// Playout is a receiver's jitter buffer that judges afterwards: it keeps what it needs of the packets that
-// arrived, and says which of their frames could have been played in time. The zero value is ready; it may be used
-// by many goroutines.
+// Playout is a receiver's jitter buffer that judges afterwards: it keeps what it needs
+// of the packets that arrived, and says which of their frames could have been played in
+// time. The zero value is ready; it may be used by many goroutines.
 //
 //	var play sfu.Playout
 //	cfg.OnRTP = func(_ *sfu.Participant, pkt sfu.Packet) { play.Add(pkt) }
@@ -44,8 +45,8 @@ type heard struct {
 
 // PlayoutReport counts frames from the first one that arrived to the last one.
 type PlayoutReport struct {
-	// Frames is how many there were. A frame of which nothing came counts if the pictures around it are numbered
-	// (RFC 7741's PictureID of 15 bits).
+	// Frames is how many there were. A frame of which nothing came counts if the
+	// pictures around it are numbered (RFC 7741's PictureID of 15 bits).
 	Frames int
 	// InTime were complete when they were due; Late only after that; the rest never.
 	InTime, Late int
@@ -62,7 +63,6 @@ func (r PlayoutReport) Share() float64 {
 	if r.Frames == 0 {
 		return 0
 	}
-
 	return float64(r.Decodable) / float64(r.Frames)
 }
 
@@ -76,7 +76,6 @@ func (p *Playout) Add(pkt Packet) {
 		ends:      pkt.Header.Marker,
 	}
 	payload := pkt.Payload
-
 	if isRTXType(pkt.Header.PayloadType) {
 		h.repeats = len(payload) > osnSize
 		if h.repeats {
@@ -84,22 +83,17 @@ func (p *Playout) Add(pkt Packet) {
 			payload = payload[osnSize:]
 		}
 	}
-
 	h.key = startsKeyFrame(payload)
 	h.begins = startsFrame(payload)
 	h.picture, h.hasPicture = pictureID(payload)
-
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	if p.count == maxPlayout {
 		return
 	}
-
 	if p.streams == nil {
 		p.streams = map[uint32][]heard{}
 	}
-
 	p.count++
 	p.streams[pkt.Header.SSRC] = append(p.streams[pkt.Header.SSRC], h)
 }
@@ -108,8 +102,9 @@ func isRTXType(payloadType uint8) bool {
 	return payloadType == 101 || payloadType == 103 || payloadType == 105
 }
 
-// Video judges a VP8 stream. The first frame that arrived is due delay after its first packet, the others by their
-// timestamps. rtx is where repeated packets come; zero for nowhere.
+// Video judges a VP8 stream. The first frame that arrived is due delay after its first
+// packet, the others by their timestamps. rtx is where repeated packets come; zero for
+// nowhere.
 func (p *Playout) Video(media, rtx uint32, delay time.Duration) PlayoutReport {
 	return judge(p.frames(media, rtx), videoClock, delay)
 }
@@ -118,19 +113,16 @@ func (p *Playout) Video(media, rtx uint32, delay time.Duration) PlayoutReport {
 func (p *Playout) Audio(ssrc uint32, delay time.Duration) PlayoutReport {
 	packets := p.merge(ssrc, 0)
 	frames := make([]frame, 0, len(packets))
-
 	for i, pkt := range packets {
 		if i > 0 {
 			frames = append(frames, missing(pkt.number-packets[i-1].number-1)...)
 		}
-
 		if !pkt.empty {
 			frames = append(frames, frame{
 				heard: true, whole: true, key: true, timestamp: pkt.timestamp, first: pkt.at, at: pkt.at,
 			})
 		}
 	}
-
 	return judge(frames, audioClock, delay)
 }
 
@@ -141,13 +133,12 @@ type numbered struct {
 	repaired bool
 }
 
-// merge puts what came on both SSRCs into the order it was sent in, each number once, as it came first.
+// merge puts what came on both SSRCs into the order it was sent in, each number once,
+// as it came first.
 func (p *Playout) merge(media, rtx uint32) []numbered {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	var all []numbered
-
 	extend := sequence{}
 	for _, h := range p.streams[media] {
 		all = append(all, numbered{heard: h, number: extend.observe(h.seq).number})
@@ -159,33 +150,28 @@ func (p *Playout) merge(media, rtx uint32) []numbered {
 			all = append(all, numbered{heard: h, number: n, repaired: true})
 		}
 	}
-
 	slices.SortStableFunc(all, func(a, b numbered) int {
 		if a.number != b.number {
 			return int(a.number - b.number)
 		}
-
 		return a.at.Compare(b.at)
 	})
-
 	return slices.CompactFunc(all, func(a, b numbered) bool { return a.number == b.number })
 }
 
-// nearest extends the original number of a repeated packet. sent is in order of arrival as far as it is media.
+// nearest extends the original number of a repeated packet. sent is in order of arrival
+// as far as it is media.
 func nearest(sent []numbered, h heard) (int64, bool) {
 	if !h.repeats || len(sent) == 0 {
 		return 0, false
 	}
-
 	at, _ := slices.BinarySearchFunc(sent, h, func(n numbered, h heard) int {
 		if n.repaired {
 			return 1 // behind all media
 		}
-
 		return n.at.Compare(h.at)
 	})
 	near := sequence{highest: sent[max(at-1, 0)].number}
-
 	return near.extend(h.original), true
 }
 
@@ -204,34 +190,30 @@ func missing(count int64) []frame { return make([]frame, max(0, min(count, playo
 // frames puts packets together.
 func (p *Playout) frames(media, rtx uint32) []frame {
 	packets := slices.DeleteFunc(p.merge(media, rtx), func(n numbered) bool { return n.empty })
-
 	var (
 		frames []frame
 		before []numbered
 	)
-
 	for len(packets) > 0 {
 		size := slices.IndexFunc(packets, func(n numbered) bool { return n.timestamp != packets[0].timestamp })
 		if size < 0 {
 			size = len(packets)
 		}
-
 		group := packets[:size]
 		packets = packets[size:]
 		frames = append(frames, missing(between(before, group))...)
 		frames = append(frames, assemble(group))
 		before = group
 	}
-
 	return frames
 }
 
-// between counts the frames of which nothing came, by the numbers of the pictures around them.
+// between counts the frames of which nothing came, by the numbers of the pictures
+// around them.
 func between(before, group []numbered) int64 {
 	if len(before) == 0 || !before[0].hasPicture || !group[0].hasPicture {
 		return 0
 	}
-
 	return int64((group[0].picture - before[0].picture - 1) & pictureMask)
 }
 
@@ -244,16 +226,13 @@ func assemble(group []numbered) frame {
 		timestamp: group[0].timestamp,
 		first:     group[0].at,
 	}
-
 	for _, n := range group {
 		f.repaired = f.repaired || n.repaired
 		f.at = later(f.at, n.at)
-
 		if n.at.Before(f.first) {
 			f.first = n.at
 		}
 	}
-
 	return f
 }
 
@@ -267,30 +246,23 @@ func judge(frames []frame, clock float64, delay time.Duration) PlayoutReport {
 		decodes   bool
 		run       int
 	)
-
 	for _, f := range frames {
 		if f.heard {
 			if start.IsZero() {
 				start, timestamp = f.first, f.timestamp
 			}
-
 			elapsed += time.Duration(float64(int32(f.timestamp-timestamp)) / clock * float64(time.Second))
 			timestamp = f.timestamp
 		}
-
 		inTime := f.whole && !f.at.After(start.Add(elapsed+delay))
 		decodes = inTime && (decodes || f.key)
-
 		report.count(f, inTime, decodes)
-
 		run++
 		if decodes {
 			run = 0
 		}
-
 		report.Longest = max(report.Longest, run)
 	}
-
 	return report
 }
 
@@ -301,11 +273,9 @@ func (r *PlayoutReport) count(f frame, inTime, decodes bool) {
 	case f.whole:
 		r.Late++
 	}
-
 	if f.whole && f.repaired {
 		r.Recovered++
 	}
-
 	if decodes {
 		r.Decodable++
 	}

@@ -19,10 +19,10 @@ const (
 	jitterDelay = 500 * time.Millisecond
 )
 
-// film is a stream of 100 frames of three packets, a key frame each 25, whose numbers wrap on the way.
+// film is a stream of 100 frames of three packets, a key frame each 25, whose numbers
+// wrap on the way.
 func film() []sfu.Packet {
 	start := time.Unix(1000, 0)
-
 	var packets []sfu.Packet
 	for n := range 100 {
 		for part := range 3 {
@@ -30,11 +30,9 @@ func film() []sfu.Packet {
 			if part == 0 {
 				payload[0] |= 0x10
 			}
-
 			if part == 0 && n%25 == 0 {
 				payload[4] = 0
 			}
-
 			packets = append(packets, sfu.Packet{
 				Header: rtp.Header{
 					SSRC: mediaSSRC, PayloadType: 100, Marker: part == 2,
@@ -45,7 +43,6 @@ func film() []sfu.Packet {
 			})
 		}
 	}
-
 	return packets
 }
 
@@ -55,21 +52,17 @@ func again(pkt sfu.Packet, after time.Duration) sfu.Packet {
 	rtx.Header.SSRC, rtx.Header.PayloadType, rtx.Header.SequenceNumber = rtxSSRC, 101, pkt.Header.SequenceNumber+777
 	rtx.Payload = append(binary.BigEndian.AppendUint16(nil, pkt.Header.SequenceNumber), pkt.Payload...)
 	rtx.Arrival = pkt.Arrival.Add(after)
-
 	return rtx
 }
 
 func TestPlayoutCountsWhatIsDecodableInTime(t *testing.T) {
 	t.Parallel()
-
 	lose := func(packets []sfu.Packet, lost ...int) []sfu.Packet {
 		for i := len(lost) - 1; i >= 0; i-- {
 			packets = append(packets[:lost[i]:lost[i]], packets[lost[i]+1:]...)
 		}
-
 		return packets
 	}
-
 	for name, test := range map[string]struct {
 		change func([]sfu.Packet) []sfu.Packet
 		want   sfu.PlayoutReport
@@ -121,7 +114,6 @@ func TestPlayoutCountsWhatIsDecodableInTime(t *testing.T) {
 				for i := 150; i < 180; i++ {
 					p[i].Arrival = p[179].Arrival.Add(180 * time.Millisecond)
 				}
-
 				return p
 			},
 			sfu.PlayoutReport{Frames: 100, InTime: 99, Late: 1, Decodable: 75, Longest: 25},
@@ -131,7 +123,6 @@ func TestPlayoutCountsWhatIsDecodableInTime(t *testing.T) {
 				for i := 100; i < 110; i += 2 {
 					p[i], p[i+1] = p[i+1], p[i]
 				}
-
 				return p
 			},
 			sfu.PlayoutReport{Frames: 100, InTime: 100, Decodable: 100},
@@ -148,7 +139,6 @@ func TestPlayoutCountsWhatIsDecodableInTime(t *testing.T) {
 				padding.Payload = nil
 				probe := again(p[3], 0)
 				probe.Payload = nil
-
 				return append(p, padding, probe)
 			},
 			sfu.PlayoutReport{Frames: 100, InTime: 100, Decodable: 100},
@@ -157,15 +147,12 @@ func TestPlayoutCountsWhatIsDecodableInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			var play sfu.Playout
 			for _, pkt := range test.change(film()) {
 				play.Add(pkt)
 			}
-
 			got := play.Video(mediaSSRC, rtxSSRC, jitterDelay)
 			assert.Equal(t, test.want, got)
-
 			if got.Frames > 0 {
 				assert.InDelta(t, float64(got.Decodable)/100, got.Share(), 1e-9)
 			}
@@ -175,38 +162,32 @@ func TestPlayoutCountsWhatIsDecodableInTime(t *testing.T) {
 
 func TestPlayoutOfAudioMissesWhatIsLost(t *testing.T) {
 	t.Parallel()
-
 	var play sfu.Playout
 	assert.Zero(t, play.Audio(mediaSSRC, 0).Share())
-
 	start := time.Unix(1000, 0)
 	for n := range 100 {
 		if n == 30 || n == 31 {
 			continue
 		}
-
 		late := time.Duration(0)
 		if n == 70 {
 			late = 101 * time.Millisecond
 		}
-
 		play.Add(sfu.Packet{
 			Header:  rtp.Header{SSRC: mediaSSRC, PayloadType: 111, SequenceNumber: uint16(n), Timestamp: uint32(n) * 960},
 			Payload: []byte{1},
 			Arrival: start.Add(time.Duration(n)*20*time.Millisecond + late),
 		})
 	}
-
 	assert.Equal(t, sfu.PlayoutReport{Frames: 100, InTime: 97, Late: 1, Decodable: 97, Longest: 2},
 		play.Audio(mediaSSRC, 100*time.Millisecond))
 }
 
-// TestPlayoutOfALossyLine: with repeated packets nearly everything is there in time, without them it is not.
+// TestPlayoutOfALossyLine: with repeated packets nearly everything is there in time,
+// without them it is not.
 func TestPlayoutOfALossyLine(t *testing.T) {
 	t.Parallel()
-
 	var play sfu.Playout
-
 	_, c, p := connected(t, sfu.Config{
 		Seed: 1, NACK: true,
 		OnRTP: func(_ *sfu.Participant, pkt sfu.Packet) { play.Add(pkt) },
@@ -216,9 +197,7 @@ func TestPlayoutOfALossyLine(t *testing.T) {
 	eventually(t, p, func(st sfu.Stats) bool {
 		return st.Streams[c.video].Packets > 150 && st.Streams[c.video].Recovered > 3
 	})
-
 	const delay = 3 * time.Second // a busy machine delays packets that nobody lost
-
 	with, without := play.Video(c.video, c.rtx, delay), play.Video(c.video, 0, delay)
 	t.Log(with, without)
 	assert.Greater(t, with.Share(), 0.98)

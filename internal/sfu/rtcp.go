@@ -14,13 +14,15 @@ const (
 	reporterSSRC = 1
 	// feedbackEvery is the pace of Telegram's test SFU.
 	feedbackEvery = 100 * time.Millisecond
-	// nackEvery is how soon a missing packet is asked for: libwebrtc's receivers are as quick.
+	// nackEvery is how soon a missing packet is asked for: libwebrtc's receivers are as
+	// quick.
 	nackEvery = 20 * time.Millisecond
 	// feedbackTicks makes the pace above out of nackEvery.
 	feedbackTicks = int(feedbackEvery / nackEvery)
 	// reportTicks makes a receiver report each second.
 	reportTicks = 10
-	// maxNACKs is how often a number is asked for, from the second time on once per feedbackEvery.
+	// maxNACKs is how often a number is asked for, from the second time on once per
+	// feedbackEvery.
 	maxNACKs = 10
 	// maxWanted bounds what a gap may make us ask for.
 	maxWanted = 512
@@ -35,7 +37,6 @@ func (p *Participant) SendRTCP(pkts ...rtcp.Packet) error {
 	if err != nil {
 		return fmt.Errorf("marshal RTCP: %w", err)
 	}
-
 	return p.sendControl(raw, func([]byte) {})
 }
 
@@ -46,23 +47,17 @@ func (p *Participant) sendControl(raw []byte, spoil func([]byte)) error {
 	default:
 		return ErrNotConnected
 	}
-
 	t := p.transport
-
 	t.keysMu.Lock()
 	secured, err := t.outbound.EncryptRTCP(nil, raw, nil)
 	t.keysMu.Unlock()
-
 	if err != nil {
 		return fmt.Errorf("encrypt RTCP: %w", err)
 	}
-
 	spoil(secured)
-
 	if _, err = t.conn.Write(secured); err != nil {
 		return fmt.Errorf("send RTCP: %w", err)
 	}
-
 	return nil
 }
 
@@ -70,29 +65,25 @@ func (p *Participant) sendControl(raw []byte, spoil func([]byte)) error {
 func (p *Participant) sendTransportFeedback(blank bool) error {
 	for _, pkt := range p.buildFeedback() {
 		send := p.SendRTCP
-
 		if p.cfg.Strict {
 			send = func(pkts ...rtcp.Packet) error { return p.sendHeadless(pkts[0], blank) }
 		}
-
 		if err := send(pkt); err != nil {
 			return err
 		}
 	}
-
 	return nil
 }
 
-// sendHeadless sends what Telegram's test SFU sends: its feedback has an RTCP header that nobody filled in. On the
-// wire that is RTP of payload type 0. When blank the version is gone too, and it is nothing that RFC 7983 knows.
+// sendHeadless sends what Telegram's test SFU sends: its feedback has an RTCP header
+// that nobody filled in. On the wire that is RTP of payload type 0. When blank the
+// version is gone too, and it is nothing that RFC 7983 knows.
 func (p *Participant) sendHeadless(pkt rtcp.Packet, blank bool) error {
 	raw, err := pkt.Marshal()
 	if err != nil {
 		return fmt.Errorf("marshal RTCP: %w", err)
 	}
-
 	copy(raw, []byte{0x80, 0, 0, 0})
-
 	return p.sendControl(raw, func(secured []byte) {
 		if blank {
 			secured[0] = 0
@@ -100,12 +91,12 @@ func (p *Participant) sendHeadless(pkt rtcp.Packet, blank bool) error {
 	})
 }
 
-// RequestKeyFrame sends a PLI. It names the first layer, whichever sends: so does Telegram's test SFU.
+// RequestKeyFrame sends a PLI. It names the first layer, whichever sends: so does
+// Telegram's test SFU.
 func (p *Participant) RequestKeyFrame() error {
 	if len(p.req.layers) == 0 {
 		return errors.New("the participant declared no video")
 	}
-
 	return p.SendRTCP(&rtcp.PictureLossIndication{SenderSSRC: reporterSSRC, MediaSSRC: p.req.layers[0].media})
 }
 
@@ -113,7 +104,6 @@ func (p *Participant) RequestKeyFrame() error {
 func (p *Participant) report() {
 	ticker := time.NewTicker(nackEvery)
 	defer ticker.Stop()
-
 	for tick := 1; ; tick++ {
 		select {
 		case <-p.ctx.Done():
@@ -126,7 +116,6 @@ func (p *Participant) report() {
 					p.log.Debug("send feedback", "error", err)
 				}
 			}
-
 			for _, pkts := range p.feedback(now, all, tick%(feedbackTicks*reportTicks) == 0) {
 				if err := p.SendRTCP(pkts...); err != nil {
 					p.log.Debug("send feedback", "error", err)
@@ -136,24 +125,21 @@ func (p *Participant) report() {
 	}
 }
 
-// feedback collects the compound packets that are due: NACKs, again those for what did not come, and reports.
+// feedback collects the compound packets that are due: NACKs, again those for what did
+// not come, and reports.
 func (p *Participant) feedback(now time.Time, again, reports bool) [][]rtcp.Packet {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
 	var compounds [][]rtcp.Packet
-
 	streams := p.oracle.sorted()
 	if reports {
 		if report := receiverReport(streams, now); report != nil {
 			compounds = append(compounds, []rtcp.Packet{report})
 		}
-
 		if remb := p.remb(); remb != nil {
 			compounds = append(compounds, []rtcp.Packet{remb})
 		}
 	}
-
 	if p.cfg.NACK {
 		for _, s := range streams {
 			if nack := s.nack(again); nack != nil {
@@ -161,7 +147,6 @@ func (p *Participant) feedback(now time.Time, again, reports bool) [][]rtcp.Pack
 			}
 		}
 	}
-
 	return compounds
 }
 
@@ -170,27 +155,22 @@ func (p *Participant) remb() *rtcp.ReceiverEstimatedMaximumBitrate {
 	if p.cfg.REMB == 0 || len(p.req.layers) == 0 {
 		return nil
 	}
-
 	limit := &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: reporterSSRC, Bitrate: float32(p.cfg.REMB)}
 	for _, layer := range p.req.layers {
 		limit.SSRCs = append(limit.SSRCs, layer.media)
 	}
-
 	return limit
 }
 
 // sorted gives the declared streams that have sent, by SSRC.
 func (o *oracle) sorted() []*stream {
 	var list []*stream
-
 	for _, s := range o.streams {
 		if s.stats.Packets > 0 && s.stats.Kind != Undeclared {
 			list = append(list, s)
 		}
 	}
-
 	sort.Slice(list, func(i, j int) bool { return list[i].ssrc < list[j].ssrc })
-
 	return list
 }
 
@@ -199,11 +179,9 @@ func receiverReport(streams []*stream, now time.Time) *rtcp.ReceiverReport {
 	for _, s := range streams {
 		report.Reports = append(report.Reports, s.reception(now))
 	}
-
 	if len(report.Reports) == 0 {
 		return nil
 	}
-
 	return report
 }
 
@@ -213,23 +191,19 @@ func (s *stream) reception(now time.Time) rtcp.ReceptionReport {
 	received := s.seq.received
 	newly, arrived := expected-s.reported.expected, received-s.reported.received
 	s.reported = reportBase{expected: expected, received: received}
-
 	block := rtcp.ReceptionReport{
 		SSRC:               s.ssrc,
 		TotalLost:          uint32(min(s.seq.lost(), 1<<23-1)),
 		LastSequenceNumber: uint32(s.seq.highest - 1<<16),
 		Jitter:             uint32(s.stats.Jitter),
 	}
-
 	if newly > arrived {
 		block.FractionLost = uint8(min((newly-arrived)*256/newly, 255))
 	}
-
 	if r := s.stats.LastReport; r != nil {
 		block.LastSenderReport = uint32(r.NTP >> 16)
 		block.Delay = uint32(now.Sub(r.Arrival).Seconds() * 65536)
 	}
-
 	return block
 }
 
@@ -237,31 +211,26 @@ func (s *stream) reception(now time.Time) rtcp.ReceptionReport {
 func (s *stream) want(a arrival, payload []byte) {
 	if s.stats.Kind == RTX {
 		s.media.recover(payload)
-
 		return
 	}
-
 	if s.stats.Kind != Video || a.duplicate {
 		return
 	}
-
 	if s.wanted == nil {
 		s.wanted = map[int64]int{}
 	}
-
 	delete(s.wanted, a.number)
-
 	for n := a.number - a.gap; n < a.number && len(s.wanted) < maxWanted; n++ {
 		s.wanted[n] = 0
 	}
 }
 
-// recover takes note of a repeated packet; its payload begins with the original number (RFC 4588 §4).
+// recover takes note of a repeated packet; its payload begins with the original number
+// (RFC 4588 §4).
 func (s *stream) recover(payload []byte) {
 	if len(payload) < osnSize || !s.seq.started {
 		return
 	}
-
 	n := s.seq.extend(uint16(payload[0])<<8 | uint16(payload[1]))
 	if _, ok := s.wanted[n]; ok {
 		delete(s.wanted, n)
@@ -274,34 +243,25 @@ func (s *stream) nack(again bool) *rtcp.TransportLayerNack {
 	if len(s.wanted) == 0 {
 		return nil
 	}
-
 	numbers := make([]uint16, 0, len(s.wanted))
-
 	for n, asked := range s.wanted {
 		if asked > 0 && !again {
 			continue
 		}
-
 		if asked == maxNACKs {
 			delete(s.wanted, n)
-
 			continue
 		}
-
 		if asked == 0 {
 			s.stats.Nacked++
 		}
-
 		s.wanted[n]++
 		numbers = append(numbers, uint16(n))
 	}
-
 	if len(numbers) == 0 {
 		return nil
 	}
-
 	sort.Slice(numbers, func(i, j int) bool { return int16(numbers[i]-numbers[j]) < 0 })
-
 	return &rtcp.TransportLayerNack{
 		SenderSSRC: reporterSSRC, MediaSSRC: s.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(numbers),
 	}

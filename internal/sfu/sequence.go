@@ -1,13 +1,14 @@
 package sfu
 
-// sequence follows a space of 16-bit numbers: an SSRC's sequence numbers, or the transport-wide ones.
+// sequence follows a space of 16-bit numbers: an SSRC's sequence numbers, or the
+// transport-wide ones.
 type sequence struct {
 	started bool
 	base    int64 // first number, extended
 	highest int64 // highest number, extended
 	recent  [recentNumbers]int64
-	// swallowed holds numbers that our own weather lost; early those it lost before the first one was observed,
-	// which may already be under way.
+	// swallowed holds numbers that our own weather lost; early those it lost before the
+	// first one was observed, which may already be under way.
 	swallowed map[int64]struct{}
 	early     []uint16
 	doubled   map[uint16]struct{} // numbers our own weather delivers twice
@@ -31,14 +32,16 @@ type arrival struct {
 	duplicate bool
 	doubled   bool // by us
 	late      bool // fills a gap
-	// gap is how many numbers were jumped over, the last ones before number; unexplained of them were not
-	// swallowed by us, the first of those is firstUnexplained.
+	// gap is how many numbers were jumped over, the last ones before number;
+	// unexplained of them were not swallowed by us, the first of those is
+	// firstUnexplained.
 	gap              int64
 	unexplained      int64
 	firstUnexplained int64
 }
 
-// extend finds the full number nearest to the highest one (as RFC 3550 appendix A.1 counts cycles).
+// extend finds the full number nearest to the highest one (as RFC 3550 appendix A.1
+// counts cycles).
 func (s *sequence) extend(seq uint16) int64 {
 	return s.highest + int64(int16(seq-uint16(s.highest)))
 }
@@ -50,16 +53,12 @@ func (s *sequence) observe(seq uint16) arrival {
 		s.highest = s.base
 		s.received = 1
 		s.mark(s.base)
-
 		for _, lost := range s.early {
 			s.swallow(lost)
 		}
-
 		s.early = nil
-
 		return arrival{number: s.base}
 	}
-
 	a := arrival{number: s.extend(seq)}
 	switch {
 	case a.number <= s.highest && s.seen(a.number):
@@ -67,7 +66,6 @@ func (s *sequence) observe(seq uint16) arrival {
 		_, a.doubled = s.doubled[seq]
 		delete(s.doubled, seq)
 		s.duplicates++
-
 		return a
 	case a.number <= s.highest:
 		a.late = true
@@ -76,10 +74,8 @@ func (s *sequence) observe(seq uint16) arrival {
 		s.explain(&a)
 		s.highest = a.number
 	}
-
 	s.received++
 	s.mark(a.number)
-
 	return a
 }
 
@@ -88,14 +84,11 @@ func (s *sequence) explain(a *arrival) {
 	for n := s.highest + 1; n < a.number; n++ {
 		if _, ok := s.swallowed[n]; ok {
 			delete(s.swallowed, n)
-
 			continue
 		}
-
 		if a.unexplained == 0 {
 			a.firstUnexplained = n
 		}
-
 		a.unexplained++
 	}
 }
@@ -106,14 +99,11 @@ func (s *sequence) swallow(seq uint16) {
 		if len(s.early) < maxEarly {
 			s.early = append(s.early, seq)
 		}
-
 		return
 	}
-
 	if s.swallowed == nil || len(s.swallowed) == maxSwallowed {
 		s.swallowed = map[int64]struct{}{}
 	}
-
 	if n := s.extend(seq); n > s.highest {
 		s.swallowed[n] = struct{}{}
 	}
@@ -124,7 +114,6 @@ func (s *sequence) double(seq uint16) {
 	if s.doubled == nil || len(s.doubled) == maxDoubled {
 		s.doubled = map[uint16]struct{}{}
 	}
-
 	s.doubled[seq] = struct{}{}
 }
 
@@ -137,11 +126,9 @@ func (s *sequence) lost() uint64 {
 	if !s.started {
 		return 0
 	}
-
 	expected := uint64(s.highest - s.base + 1)
 	if s.received >= expected {
 		return 0
 	}
-
 	return expected - s.received
 }

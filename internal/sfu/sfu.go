@@ -38,10 +38,8 @@ func New(cfg Config) (*SFU, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
-
 	s := &SFU{cfg: cfg, participants: map[uint32]*Participant{}, listeners: map[*listener]struct{}{}}
 	s.rebuild()
-
 	return s, nil
 }
 
@@ -75,47 +73,37 @@ func (s *SFU) Admit(ctx context.Context, params string) (p *Participant, answer 
 func (s *SFU) admit(req *joinRequest) (*Participant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-
 	if s.closed {
 		return nil, ErrClosed
 	}
-
 	taken := map[uint32]bool{}
 	live := 0
-
 	for _, p := range s.order {
 		if !p.alive() {
 			continue
 		}
-
 		live++
-
 		for _, ssrc := range p.req.ssrcs() {
 			taken[ssrc] = true
 		}
 	}
-
 	if live >= maxParticipants {
 		return nil, &JoinError{Code: "GROUPCALL_PARTICIPANTS_TOO_MUCH", Detail: fmt.Sprint(live)}
 	}
-
 	for _, ssrc := range req.ssrcs() {
 		if taken[ssrc] {
 			return nil, duplicate("SSRC %d is in the call", ssrc)
 		}
 	}
-
 	p, err := newParticipant(s.cfg, req, s.cfg.Seed+s.joins, s)
 	if err != nil {
 		return nil, err
 	}
-
 	s.joins++
 	s.participants[req.audio] = p
 	s.order = append(s.order, p)
 	s.forgetGone()
 	s.rebuild()
-
 	return p, nil
 }
 
@@ -127,23 +115,17 @@ func (s *SFU) forgetGone() {
 			gone++
 		}
 	}
-
 	kept := s.order[:0]
-
 	for _, p := range s.order {
 		if gone > maxGone && isDone(p) {
 			gone--
-
 			if s.participants[p.req.audio] == p {
 				delete(s.participants, p.req.audio)
 			}
-
 			continue
 		}
-
 		kept = append(kept, p)
 	}
-
 	clear(s.order[len(kept):])
 	s.order = kept
 }
@@ -157,49 +139,43 @@ func isDone(p *Participant) bool {
 	}
 }
 
-// Participant finds the newest participant with an audio SSRC, also one that is gone; nil when unknown.
+// Participant finds the newest participant with an audio SSRC, also one that is gone;
+// nil when unknown.
 func (s *SFU) Participant(audioSSRC uint32) *Participant {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-
 	return s.participants[audioSSRC]
 }
 
 // Participants lists who is in the call, as they joined.
 func (s *SFU) Participants() []*Participant {
 	var list []*Participant
-
 	for _, p := range s.audience.Load().participants {
 		if p.alive() {
 			list = append(list, p)
 		}
 	}
-
 	return list
 }
 
-// Close ends every participant and listener and waits for their goroutines. It is idempotent.
+// Close ends every participant and listener and waits for their goroutines. It is
+// idempotent.
 func (s *SFU) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	all := append([]*Participant(nil), s.order...)
 	listeners := s.audience.Load().listeners
 	s.mu.Unlock()
-
 	for _, l := range listeners {
 		l.leave()
 	}
-
 	for _, p := range all {
 		p.stop(ErrClosed)
 	}
-
 	for _, p := range all {
 		<-p.done
 	}
-
 	s.listening.Wait()
-
 	return nil
 }
 
@@ -211,23 +187,20 @@ func (p *Participant) answer() (string, error) {
 		port:     p.network.port(),
 		setup:    p.announcedSetup(),
 		endpoint: p.endpoint,
-		// The production servers describe video to everyone; the test SFU only to those who declared some.
+		// The production servers describe video to everyone; the test SFU only to those
+		// who declared some.
 		video: !p.cfg.Strict || len(p.req.layers) > 0,
 	}
-
 	var err error
 	for i := range facts.candidateIDs {
 		if facts.candidateIDs[i], err = randomToken(24); err != nil {
 			return "", err
 		}
 	}
-
 	var source [4]byte
 	if _, err = rand.Read(source[:]); err != nil {
 		return "", fmt.Errorf("draw source: %w", err)
 	}
-
 	facts.serverSources = []int32{int32(binary.BigEndian.Uint32(source[:]) | 1<<31)}
-
 	return encodeAnswer(p.cfg, facts)
 }

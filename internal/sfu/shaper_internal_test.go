@@ -22,13 +22,11 @@ func numbers(ch chan datagram) []byte {
 	for len(ch) > 0 {
 		all = append(all, (<-ch).data[2])
 	}
-
 	return all
 }
 
 func TestRateIsKeptAndTheQueueDropsItsTail(t *testing.T) {
 	t.Parallel()
-
 	for name, test := range map[string]struct {
 		shape   Shape
 		size    int
@@ -48,16 +46,13 @@ func TestRateIsKeptAndTheQueueDropsItsTail(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWeather(test.shape, 0)
 				defer w.close()
-
 				start := time.Now()
 				for n := range byte(50) {
 					w.submit(sized(n, test.size))
 				}
-
 				for n := range byte(test.through) {
 					assert.Equal(t, n, w.next(t).data[2], "the tail is dropped, not the head")
 				}
-
 				assert.InDelta(t, test.takes, time.Since(start), float64(time.Microsecond))
 				assert.Empty(t, w.through)
 				assert.Len(t, w.lost, 50-test.through)
@@ -66,23 +61,20 @@ func TestRateIsKeptAndTheQueueDropsItsTail(t *testing.T) {
 	}
 }
 
-// TestRateHolds: what is sent at half the rate passes whole, at twice the rate half of it does.
+// TestRateHolds: what is sent at half the rate passes whole, at twice the rate half of
+// it does.
 func TestRateHolds(t *testing.T) {
 	t.Parallel()
-
 	for every, want := range map[time.Duration]int{16 * time.Millisecond: 1000, 4 * time.Millisecond: 500} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWeather(Shape{Rate: 1e6, Queue: 4000}, 0)
 			defer w.close()
-
 			ticker := time.NewTicker(every)
 			defer ticker.Stop()
-
 			for range 1000 {
 				<-ticker.C
 				w.submit(sized(0, 1000))
 			}
-
 			<-ticker.C
 			assert.InDelta(t, want, len(w.through), 6)
 		})
@@ -94,30 +86,25 @@ func TestReorderedDatagramsAreOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWeather(Shape{Reorder: 0.2, ReorderBy: 25 * time.Millisecond}, 3)
 		defer w.close()
-
 		ticker := time.NewTicker(10 * time.Millisecond)
 		defer ticker.Stop()
-
 		for n := range byte(100) {
 			w.submit(media(n))
 			<-ticker.C
 		}
-
 		synctest.Wait()
 		<-ticker.C
 		<-ticker.C
 		synctest.Wait()
-
 		got, late := numbers(w.through), numbers(w.late)
 		assert.Len(t, got, 100, "nothing is lost")
 		assert.InDelta(t, 20, len(late), 10)
 		assert.False(t, slices.IsSorted(got))
-
 		kept := slices.DeleteFunc(slices.Clone(got), func(n byte) bool { return slices.Contains(late, n) })
 		assert.True(t, slices.IsSorted(kept), "the others keep their order")
-
 		for _, n := range late {
-			// 25 ms late among packets each 10 ms: two come before it, unless they are late themselves.
+			// 25 ms late among packets each 10 ms: two come before it, unless they are
+			// late themselves.
 			at := slices.Index(got, n)
 			assert.LessOrEqual(t, at, int(n)+2)
 			assert.GreaterOrEqual(t, at, int(n)-1)
@@ -127,7 +114,6 @@ func TestReorderedDatagramsAreOvertaken(t *testing.T) {
 
 func TestDuplicatesComeTwice(t *testing.T) {
 	t.Parallel()
-
 	for name, shape := range map[string]Shape{
 		"at once": {Duplicate: 0.3},
 		"delayed": {Duplicate: 0.3, Delay: 5 * time.Millisecond},
@@ -137,14 +123,11 @@ func TestDuplicatesComeTwice(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWeather(shape, 1)
 				defer w.close()
-
 				for n := range byte(100) {
 					w.submit(media(n))
 				}
-
 				<-time.After(10 * time.Millisecond)
 				synctest.Wait()
-
 				got, again := numbers(w.through), numbers(w.again)
 				assert.InDelta(t, 30, len(again), 12)
 				assert.Len(t, got, 100+len(again))
@@ -154,8 +137,8 @@ func TestDuplicatesComeTwice(t *testing.T) {
 	}
 }
 
-// TestKnobsDoNotChangeEachOthersLuck: which packets a seed loses is the same with and without a knob that is
-// not about luck.
+// TestKnobsDoNotChangeEachOthersLuck: which packets a seed loses is the same with and
+// without a knob that is not about luck.
 func TestKnobsDoNotChangeEachOthersLuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,12 +147,9 @@ func TestKnobsDoNotChangeEachOthersLuck(t *testing.T) {
 			for n := range byte(200) {
 				w.submit(media(n))
 			}
-
 			w.close()
-
 			return numbers(w.lost)
 		}
-
 		want := run(Shape{Loss: 0.1})
 		assert.NotEmpty(t, want)
 		assert.Equal(t, want, run(Shape{Loss: 0.1, Delay: time.Second}))

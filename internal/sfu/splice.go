@@ -13,8 +13,8 @@ const (
 	layerSilence = time.Second
 )
 
-// splice joins the streams of one participant after the other, or of one layer after the other, into one track
-// whose sequence numbers and timestamps have no seam.
+// splice joins the streams of one participant after the other, or of one layer after
+// the other, into one track whose sequence numbers and timestamps have no seam.
 type splice struct {
 	track *webrtc.TrackLocalStaticRTP
 	clock float64
@@ -35,16 +35,13 @@ func (s *splice) writeLayer(f feed, pkt *rtp.Packet, layer int) {
 	if pkt.PayloadType != vp8PT {
 		return // the track is VP8
 	}
-
 	if s.from == f.from && s.ssrc != pkt.SSRC {
 		up := layer > s.layer && startsKeyFrame(pkt.Payload)
 		idle := len(pkt.Payload) > 0 && f.at.Sub(s.at) > layerSilence
-
 		if !up && !idle {
 			return
 		}
 	}
-
 	s.layer = layer
 	s.write(f, pkt)
 }
@@ -54,34 +51,30 @@ func (s *splice) write(f feed, pkt *rtp.Packet) {
 		if len(pkt.Payload) == 0 {
 			return // padding begins no stream
 		}
-
 		s.join(f, pkt)
 	}
-
 	out := &rtp.Packet{Header: pkt.Header, Payload: pkt.Payload}
 	// The ids of extensions are another negotiation's.
 	out.Extension, out.Extensions, out.ExtensionProfile = false, nil, 0
 	out.SequenceNumber += s.addSeq
 	out.Timestamp += s.addTime
-
 	if int16(out.SequenceNumber-s.seq) >= 0 {
 		s.seq, s.timestamp, s.at = out.SequenceNumber, out.Timestamp, f.at
 	}
 
-	// A track nobody has bound yet drops the packet, and one whose connection is gone ends with it.
+	// A track nobody has bound yet drops the packet, and one whose connection is gone
+	// ends with it.
 	_ = s.track.WriteRTP(out)
 }
 
 // join makes a new stream go on where the old one was.
 func (s *splice) join(f feed, pkt *rtp.Packet) {
 	s.from, s.ssrc = f.from, pkt.SSRC
-
 	if s.started {
 		gap := uint32(f.at.Sub(s.at).Seconds() * s.clock)
 		s.addSeq = s.seq + 1 - pkt.SequenceNumber
 		s.addTime = s.timestamp + gap - pkt.Timestamp
 	}
-
 	s.started = true
 	s.seq = pkt.SequenceNumber + s.addSeq
 }

@@ -23,7 +23,8 @@ type StreamStats struct {
 	// Layer counts video layers from the lowest resolution, 0.
 	Layer       int
 	PayloadType uint8
-	// Packets and Bytes count everything that arrived, duplicates too; Padding the packets without media.
+	// Packets and Bytes count everything that arrived, duplicates too; Padding the
+	// packets without media.
 	Packets, Bytes, Padding uint64
 	// Lost counts sequence numbers that never came; Recovered those that came by RTX.
 	Lost, Duplicates, Recovered uint64
@@ -82,11 +83,11 @@ func (s *stream) clock() float64 {
 	if s.stats.Kind == Audio || s.stats.Kind == Undeclared {
 		return audioClock
 	}
-
 	return videoClock
 }
 
-// sendingGap ends a run of packets: keep-alive padding, one packet each 2 s, is not "sending".
+// sendingGap ends a run of packets: keep-alive padding, one packet each 2 s, is not
+// "sending".
 const sendingGap = time.Second
 
 // record counts a packet that is not a duplicate.
@@ -95,18 +96,15 @@ func (s *stream) record(h *rtp.Header, payload []byte, size int, at time.Time) {
 	if st.Packets == 0 {
 		st.FirstRTP, st.FirstAt = h.Timestamp, at
 	}
-
 	if st.Packets == 0 || at.Sub(st.LastAt) > sendingGap {
 		s.sendingSince = at
 	} else {
 		s.updateJitter(h.Timestamp, at)
 	}
-
 	st.Packets++
 	st.Bytes += uint64(size)
 	st.PayloadType = h.PayloadType
 	st.LastRTP, st.LastAt = h.Timestamp, at
-
 	if len(payload) == 0 {
 		st.Padding++
 	}
@@ -116,11 +114,9 @@ func (s *stream) updateJitter(timestamp uint32, at time.Time) {
 	transit := at.Sub(s.stats.FirstAt).Seconds()*s.clock() - float64(int32(timestamp-s.stats.FirstRTP))
 	delta := transit - s.transit
 	s.transit = transit
-
 	if delta < 0 {
 		delta = -delta
 	}
-
 	s.stats.Jitter += (delta - s.stats.Jitter) / 16
 }
 
@@ -128,11 +124,9 @@ func (s *stream) snapshot() StreamStats {
 	st := s.stats
 	st.Duplicates = s.seq.duplicates
 	st.Lost = s.seq.lost()
-
 	if st.LastReport != nil {
 		report := *st.LastReport
 		st.LastReport = &report
 	}
-
 	return st
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/pion/stun/v4"
 )
 
-// stunGate stands before the ICE agent and does what an agent of RFC 8445 would not: it answers errors for a
-// while, and it keeps a controlled SFU from ever taking the controlling role.
+// stunGate stands before the ICE agent and does what an agent of RFC 8445 would not: it
+// answers errors for a while, and it keeps a controlled SFU from ever taking the
+// controlling role.
 type stunGate struct {
 	// immutable
 	mode       ICEMode
@@ -41,42 +42,36 @@ func (g *stunGate) inspect(d datagram, now time.Time) (pass bool, reply []byte) 
 	if !stun.IsMessage(d.data) {
 		return true, nil
 	}
-
 	msg := &stun.Message{Raw: append([]byte(nil), d.data...)}
 	if err := msg.Decode(); err != nil || msg.Type.Method != stun.MethodBinding {
 		return true, nil // the agent's to refuse
 	}
-
 	switch msg.Type.Class {
 	case stun.ClassRequest:
 		return g.inspectRequest(msg, d, now)
 	case stun.ClassErrorResponse:
 		return !g.isRoleConflict(msg), nil
 	}
-
 	return true, nil
 }
 
 func (g *stunGate) inspectRequest(msg *stun.Message, d datagram, now time.Time) (bool, []byte) {
 	if g.unknown(now) {
-		// Without integrity: a server that does not know the join knows no password either (RFC 8489 §9.1.3).
+		// Without integrity: a server that does not know the join knows no password
+		// either (RFC 8489 §9.1.3).
 		return false, build(msg, stun.BindingError,
 			stun.ErrorCodeAttribute{Code: stun.CodeUnauthorized, Reason: []byte("Unauthorized")}, stun.Fingerprint)
 	}
-
 	var role ice.AttrControl
 	if err := role.GetFrom(msg); err != nil {
 		return true, nil
 	}
-
 	if g.silent && g.mode != Lite && role.Role == g.role() {
 		return false, nil
 	}
-
 	if role.Role != ice.Controlled || g.mode == Controlling {
 		return true, nil
 	}
-
 	if stun.NewShortTermIntegrity(g.pwd).Check(msg) != nil {
 		return true, nil // the agent's to refuse
 	}
@@ -85,12 +80,9 @@ func (g *stunGate) inspectRequest(msg *stun.Message, d datagram, now time.Time) 
 	sign := stun.NewShortTermIntegrity(g.pwd)
 	if g.mode == Lite {
 		mapped := &stun.XORMappedAddress{IP: d.addr.IP, Port: d.addr.Port}
-
 		return false, build(msg, stun.BindingSuccess, mapped, sign, stun.Fingerprint)
 	}
-
 	conflict := stun.ErrorCodeAttribute{Code: stun.CodeRoleConflict, Reason: []byte("Role Conflict")}
-
 	return false, build(msg, stun.BindingError, conflict, sign, stun.Fingerprint)
 }
 
@@ -98,21 +90,18 @@ func (g *stunGate) role() ice.Role {
 	if g.mode == Controlling {
 		return ice.Controlling
 	}
-
 	return ice.Controlled
 }
 
 func (g *stunGate) unknown(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-
 	return now.Before(g.errorsTill)
 }
 
 // isRoleConflict finds the 487 that would make a controlled agent of pion switch.
 func (g *stunGate) isRoleConflict(msg *stun.Message) bool {
 	var code stun.ErrorCodeAttribute
-
 	return g.mode == Controlled && code.GetFrom(msg) == nil && code.Code == stun.CodeRoleConflict
 }
 
@@ -121,6 +110,5 @@ func build(request *stun.Message, setters ...stun.Setter) []byte {
 	if err != nil {
 		return nil
 	}
-
 	return msg.Raw
 }

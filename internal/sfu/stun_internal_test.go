@@ -13,26 +13,21 @@ import (
 
 func TestGateKeepsTheRoleOfItsMode(t *testing.T) {
 	t.Parallel()
-
 	const pwd = "our-password-of-26-letters"
-
 	client := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000}
 	now := time.Unix(100, 0)
 	check := func(role stun.Setter, password string) []byte {
 		msg, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername("a:b"), role,
 			stun.NewShortTermIntegrity(password), stun.Fingerprint)
 		require.NoError(t, err)
-
 		return msg.Raw
 	}
 	failure := func(code stun.ErrorCode) []byte {
 		msg, err := stun.Build(stun.TransactionID, stun.BindingError,
 			stun.ErrorCodeAttribute{Code: code, Reason: []byte("x")}, stun.Fingerprint)
 		require.NoError(t, err)
-
 		return msg.Raw
 	}
-
 	for name, test := range map[string]struct {
 		mode   ICEMode
 		silent bool
@@ -62,27 +57,20 @@ func TestGateKeepsTheRoleOfItsMode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			g := newSTUNGate(Config{ICE: test.mode, DropRoleConflicts: test.silent, AnswerErrorsFor: time.Second}, identity{ufrag: "a", pwd: pwd}, now)
-
 			at := now.Add(time.Minute)
 			if test.early {
 				at = now.Add(time.Millisecond)
 			}
-
 			pass, reply := g.inspect(datagram{data: test.data, addr: client}, at)
 			assert.Equal(t, test.pass, pass)
-
 			if test.pass || reply == nil {
 				assert.Nil(t, reply)
-
 				return
 			}
-
 			msg := &stun.Message{Raw: reply}
 			require.NoError(t, msg.Decode())
 			assert.Equal(t, test.answer, msg.Type.Class)
-
 			if test.code != 0 {
 				var code stun.ErrorCodeAttribute
 				require.NoError(t, code.GetFrom(msg))

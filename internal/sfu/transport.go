@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// bindingRequests is how often a check is repeated before its pair fails: all through TransportTimeout.
+	// bindingRequests is how often a check is repeated before its pair fails: all
+	// through TransportTimeout.
 	bindingRequests = 1 << 12
 	checkInterval   = 50 * time.Millisecond
 	// disconnectedAfter is pion's own default; it only divides TransportTimeout in two.
@@ -37,7 +38,6 @@ type transport struct {
 
 func (p *Participant) newAgent() (*ice.Agent, error) {
 	disconnected := min(disconnectedAfter, p.cfg.TransportTimeout/2)
-
 	agent, err := ice.NewAgentWithOptions(
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
 		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
@@ -56,7 +56,6 @@ func (p *Participant) newAgent() (*ice.Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-
 	candidate, err := ice.NewCandidateHost(&ice.CandidateHostConfig{
 		Network: "udp", Address: p.cfg.ListenIP, Port: p.network.port(), Component: 1, Priority: answerPriority,
 	})
@@ -64,11 +63,11 @@ func (p *Participant) newAgent() (*ice.Agent, error) {
 		return nil, errors.Join(err, agent.Close())
 	}
 
-	// A candidate on our own socket: the agent gathers nothing and sees all traffic through the weather.
+	// A candidate on our own socket: the agent gathers nothing and sees all traffic
+	// through the weather.
 	if err = agent.AddVirtualCandidate(candidate, p.network); err != nil {
 		return nil, errors.Join(err, agent.Close())
 	}
-
 	err = agent.OnConnectionStateChange(func(state ice.ConnectionState) {
 		if state == ice.ConnectionStateFailed {
 			p.stop(errTransportLost)
@@ -77,46 +76,37 @@ func (p *Participant) newAgent() (*ice.Agent, error) {
 	if err != nil {
 		return nil, errors.Join(err, agent.Close())
 	}
-
 	return agent, nil
 }
 
-// serve connects and then stays until the participant's lifetime ends, which it waits for. It tears down
-// what it built, top-down.
+// serve connects and then stays until the participant's lifetime ends, which it waits
+// for. It tears down what it built, top-down.
 func (p *Participant) serve() error {
 	var workers workers
 	// Media and data end before the transport under them.
 	defer workers.wait()
 	defer p.closeTransport()
-
 	t, err := p.connectICE()
 	if err != nil {
 		return err
 	}
-
 	p.transport = t
 	workers.start(p.read) // ends when the agent is closed
-
 	if err = p.handshake(t); err != nil {
 		return fmt.Errorf("DTLS: %w", err)
 	}
-
 	p.mu.Lock()
 	p.oracle.connectedAt = time.Now()
 	p.mu.Unlock()
 	close(p.connected)
 	p.wake()
-
 	if p.cfg.Strict {
 		workers.start(p.settle) // ends with p.ctx
 	}
-
 	workers.start(p.report)    // ends with p.ctx
 	workers.start(p.serveData) // ends when DTLS is closed
 	workers.start(p.forward)   // ends with p.ctx
-
 	<-p.ctx.Done()
-
 	return context.Cause(p.ctx)
 }
 
@@ -127,7 +117,6 @@ type workers struct {
 
 func (w *workers) start(work func()) {
 	w.group.Add(1)
-
 	go func() {
 		defer w.group.Done()
 		work()
@@ -141,34 +130,31 @@ func (p *Participant) connectICE() (*transport, error) {
 	if p.cfg.ICE == Controlling {
 		start = p.agent.StartDial
 	}
-
 	conn, err := start(p.req.ufrag, p.req.pwd)
 	if err != nil {
 		return nil, fmt.Errorf("ICE: %w", err)
 	}
-
 	if err = p.agent.AwaitConnect(p.ctx); err != nil {
 		return nil, fmt.Errorf("ICE: %w", err)
 	}
-
 	return &transport{conn: conn, pipe: newDTLSPipe(conn)}, nil
 }
 
-// closeTransport sends close_notify when there is a DTLS connection, and closes everything below.
+// closeTransport sends close_notify when there is a DTLS connection, and closes
+// everything below.
 func (p *Participant) closeTransport() {
 	if t := p.transport; t != nil {
 		if t.dtls != nil {
 			_ = t.dtls.Close() // sends close_notify
 		}
-
 		_ = t.pipe.Close()
 	}
-
 	if err := p.agent.GracefulClose(); err != nil {
 		p.log.Warn("close ICE agent", "error", err)
 	}
 
-	// The agent closes the socket when it deletes its candidate; this is for the agent that had lost it.
+	// The agent closes the socket when it deletes its candidate; this is for the agent
+	// that had lost it.
 	if err := p.network.Close(); err != nil {
 		p.log.Warn("close socket", "error", err)
 	}
@@ -181,6 +167,5 @@ func (p *Participant) wake() {
 
 func isTimeout(err error) bool {
 	var timeout net.Error
-
 	return errors.Is(err, os.ErrDeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout())
 }

@@ -22,16 +22,13 @@ func startsKeyFrame(payload []byte) bool {
 	if !startsFrame(payload) {
 		return false
 	}
-
 	at := 1
 	if payload[0]&vp8Extended != 0 {
 		if len(payload) < 2 {
 			return false
 		}
-
 		at += extensionLength(payload[1:])
 	}
-
 	return at < len(payload) && payload[at]&1 == 0
 }
 
@@ -40,28 +37,24 @@ func pictureID(payload []byte) (id uint16, ok bool) {
 	if len(payload) < 4 || payload[0]&vp8Extended == 0 || payload[1]&vp8PictureID == 0 || payload[2]&vp8Long == 0 {
 		return 0, false
 	}
-
 	return (uint16(payload[2])<<8 | uint16(payload[3])) & pictureMask, true
 }
 
-// extensionLength is the length of the descriptor's extension: its flags and what they announce.
+// extensionLength is the length of the descriptor's extension: its flags and what they
+// announce.
 func extensionLength(b []byte) int {
 	n := 1
 	if b[0]&vp8PictureID != 0 {
 		n++
-
 		if len(b) > 1 && b[1]&vp8Long != 0 {
 			n++
 		}
 	}
-
 	if b[0]&vp8TL0 != 0 {
 		n++
 	}
-
 	if b[0]&(vp8TID|vp8KeyIndex) != 0 {
 		n++
 	}
-
 	return n
 }
