@@ -7,6 +7,6 @@ folders=$(scripts/ffmpegs.sh trixie sid)
 for folder in $folders; do
 	echo "${folder#bin/}"
 	export PATH="$PWD/$folder:$PATH"
-	go test -p 1 -parallel 6 -timeout "$1" ./internal/source ./internal/ffmpeg ./internal/mediatest ./internal/proc ./internal/rtmp
+	go test -p 1 -parallel 6 -timeout "$1" ./internal/container ./internal/source ./internal/ffmpeg ./internal/mediatest ./internal/proc ./internal/rtmp
 	go test -parallel 6 -timeout "$1" -run RTMP ./internal/e2e
 done

@@ -1,4 +1,4 @@
-// Package container turns the bytes of Ogg, IVF and Matroska into frames, and reads
-// what Opus and VP8 say of themselves. It opens nothing and starts nothing; whatever
-// it is given may be broken or hostile.
+// Package container turns the bytes of Ogg, IVF and Matroska into frames, and raw frames
+// into Matroska. It opens nothing and starts nothing. What it reads may be broken or
+// hostile: no length in it is believed before there is data behind it.
 package container

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -37,12 +38,12 @@ func TestFFmpegReadsTheStream(t *testing.T) {
 	}
 	f := format()
 	f.Width, f.Height, f.FPS = 16, 8, 25
-	stream := appendHeader(nil, f)
+	stream := container.AppendRawHeader(nil, f.Format)
 	day := 100 * time.Hour // beyond every 32-bit time
 	for i := range 3 {
 		at := day + time.Duration(i)*40*time.Millisecond
-		stream = append(appendBlock(stream, audioTrack, at, 4*1764), make([]byte, 4*1764)...)
-		stream = append(appendBlock(stream, videoTrack, at, f.PictureSize()), make([]byte, f.PictureSize())...)
+		stream = append(container.AppendRawBlock(stream, media.TrackAudio, at, 4*1764), make([]byte, 4*1764)...)
+		stream = append(container.AppendRawBlock(stream, media.TrackVideo, at, f.PictureSize()), make([]byte, f.PictureSize())...)
 	}
 	cmd := exec.Command("ffprobe", "-v", "error", "-f", "matroska", "-of", "compact=p=0:nk=1",
 		"-show_entries", "packet=codec_type,pts_time,size:stream=codec_name,pix_fmt,width,height,avg_frame_rate,sample_rate,channels", "-i", "pipe:0")

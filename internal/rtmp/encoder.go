@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/internal/proc"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -87,7 +88,7 @@ func startEncoder(env media.Env, f Format) (*encoder, error) {
 		return nil, err
 	}
 	e := &encoder{process: process, stdin: stdin, ready: make(chan struct{}), read: make(chan struct{})}
-	e.head = appendHeader(nil, f)
+	e.head = container.AppendRawHeader(nil, f.Format)
 	go e.pump() // ends with the process; Close waits for it
 	return e, nil
 }
@@ -104,12 +105,16 @@ func (e *encoder) Ready() <-chan struct{} { return e.ready }
 func (e *encoder) Done() <-chan struct{}  { return e.process.Done() }
 func (e *encoder) Kill()                  { e.process.Kill() }
 
-func (e *encoder) Picture(at time.Duration, yuv []byte) error { return e.block(videoTrack, at, yuv) }
+func (e *encoder) Picture(at time.Duration, yuv []byte) error {
+	return e.block(media.TrackVideo, at, yuv)
+}
 
-func (e *encoder) Sound(at time.Duration, pcm []byte) error { return e.block(audioTrack, at, pcm) }
+func (e *encoder) Sound(at time.Duration, pcm []byte) error {
+	return e.block(media.TrackAudio, at, pcm)
+}
 
-func (e *encoder) block(track byte, at time.Duration, data []byte) error {
-	e.head = appendBlock(e.head, track, at, len(data))
+func (e *encoder) block(track media.Track, at time.Duration, data []byte) error {
+	e.head = container.AppendRawBlock(e.head, track, at, len(data))
 	_, err := e.stdin.Write(e.head)
 	e.head = e.head[:0]
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/internal/proc"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -27,12 +28,12 @@ const pictureBuffer = 256 << 10
 
 // command is a process that writes a container to its standard output.
 type command struct {
-	path   string
-	args   []string
-	want   media.Track              // an output with none of these is an error
-	apart  bool                     // pictures come in a container of their own, on descriptor 3
-	holds  payload                  // what the frames are
-	redact func(line string) string // takes secrets out of standard error; may be nil
+	path    string
+	args    []string
+	want    media.Track              // an output with none of these is an error
+	apart   bool                     // pictures come in a container of their own, on descriptor 3
+	content container.Content        // what the frames are
+	redact  func(line string) string // takes secrets out of standard error; may be nil
 
 	// lost reports whether a line of standard error says that the input was
 	// lost, which ffmpeg takes for its end and exits with status 0; may be
@@ -168,7 +169,7 @@ func (e *encoder) begin() error {
 	var err error
 	if e.got, err = o.header(); err == nil {
 		if e.got == 0 {
-			return fmt.Errorf("%w: it has %v, want %v", models.ErrFile, o.demuxer.tracks(), e.cmd.want)
+			return fmt.Errorf("%w: it has %v, want %v", models.ErrFile, o.reader.Tracks(), e.cmd.want)
 		}
 		err = o.readFirst()
 	}

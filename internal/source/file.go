@@ -54,7 +54,7 @@ func (s file) encode(ctx context.Context, env media.Env, position time.Duration,
 	return encoderStream(openEncoder(ctx, env, command{
 		path:     ffmpegPath(env),
 		args:     encodeArgs(position, fileInput(s.path, position), form.outputs(opts)),
-		holds:    form.payload(),
+		content:  form.content(),
 		apart:    form.apart(opts),
 		interval: interval(opts),
 		want:     opts.Tracks,

@@ -1,11 +1,9 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
-	"time"
 
 	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/media"
@@ -14,11 +12,11 @@ import (
 // outputForm is the form of ffmpeg's outputs.
 type outputForm struct{ media.Format }
 
-func (f outputForm) payload() payload {
+func (f outputForm) content() container.Content {
 	if f.Raw() {
-		return raw
+		return container.Raw
 	}
-	return encoded
+	return container.Encoded
 }
 
 // outputs are the options of ffmpeg's outputs, and their names.
@@ -56,42 +54,4 @@ func letterbox(w, h int) string {
 	const aspect = "(iw*sar/ih)"
 	return fmt.Sprintf("scale=w='max(2,2*round(min(%[1]d,%[2]d*%[3]s)/2))':h='max(2,2*round(min(%[2]d,%[1]d/%[3]s)/2))',"+
 		"setsar=1,pad=%[1]d:%[2]d:(ow-iw)/2:(oh-ih)/2", w, h, aspect)
-}
-
-// payload is what frames hold.
-type payload int
-
-const (
-	encoded payload = iota // Opus and VP8
-	raw                    // the pictures of a raw media.Format and sound
-)
-
-// codecs are Matroska's names for the payload.
-func (p payload) codecs() (audio, video string) {
-	if p == raw {
-		return "A_PCM/INT/LIT", "V_UNCOMPRESSED"
-	}
-	return "A_OPUS", "V_VP8"
-}
-
-// audioHead checks what a container says of the sound.
-func (p payload) audioHead(private []byte) error {
-	if p == raw {
-		return nil
-	}
-	return opusHead(private)
-}
-
-// key reports whether a picture can be decoded without others.
-func (p payload) key(picture []byte) bool { return p == raw || vp8Key(picture) }
-
-// duration is how long a frame of sound lasts.
-func (p payload) duration(sound []byte) (time.Duration, error) {
-	if p == encoded {
-		return opusDuration(sound)
-	}
-	if len(sound)%container.SampleSize != 0 {
-		return 0, errors.New("a frame of sound ends in the middle of a sample")
-	}
-	return time.Duration(len(sound)/container.SampleSize) * time.Second / container.SampleRate, nil
 }

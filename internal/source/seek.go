@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/container"
 	"github.com/gotgcall/gotgcall/internal/proc"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -144,7 +145,7 @@ func parseTime(s string) (time.Duration, bool) {
 		total += float64(n) * float64(part.worth)
 	}
 	f, err := strconv.ParseFloat("0"+strings.TrimSuffix(fraction, ".")+"e0", 64)
-	if total += f * float64(unit); err != nil || total > float64(maxPTS) {
+	if total += f * float64(unit); err != nil || total > float64(container.MaxPTS) {
 		return 0, false
 	}
 	return time.Duration(total).Round(time.Microsecond), true

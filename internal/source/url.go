@@ -56,7 +56,7 @@ func (s address) command(env media.Env, args []string, position time.Duration) c
 	return command{
 		path:     ffmpegPath(env),
 		args:     args,
-		holds:    s.form.payload(),
+		content:  s.form.content(),
 		apart:    s.form.apart(s.opts),
 		interval: interval(s.opts),
 		want:     s.opts.Tracks,

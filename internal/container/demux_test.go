@@ -1,4 +1,4 @@
-package source
+package container
 
 import (
 	"bufio"
@@ -188,10 +188,10 @@ func TestDemuxers(t *testing.T) {
 			t.Parallel()
 			var sizes []int
 			var pts []time.Duration
-			d, err := newDemuxer(bufio.NewReader(bytes.NewReader(test.data)), encoded, cmp.Or(test.want, media.TrackAudio|media.TrackVideo))
+			d, err := NewReader(bufio.NewReader(bytes.NewReader(test.data)), Encoded, cmp.Or(test.want, media.TrackAudio|media.TrackVideo))
 			for err == nil {
 				var f media.Frame
-				if f, err = d.next(); err == nil {
+				if f, err = d.Next(); err == nil {
 					sizes, pts = append(sizes, len(f.Data)), append(pts, f.PTS)
 				}
 			}
@@ -278,11 +278,11 @@ func TestMatroskaAgreesWithAnotherReader(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(want), 30)
-	d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded, media.TrackAudio|media.TrackVideo)
+	d, err := NewReader(bufio.NewReader(bytes.NewReader(data)), Encoded, media.TrackAudio|media.TrackVideo)
 	require.NoError(t, err)
 	count := 0
 	for {
-		f, err := d.next()
+		f, err := d.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -311,7 +311,7 @@ func sample(t testing.TB, format string) []byte {
 	case "ivf":
 		args = append(args, "-an")
 	default:
-		args = append(args, liveMatroskaArgs()[2:]...)
+		args = append(args, "-live", "1", "-cluster_time_limit", "10", "-flush_packets", "1")
 	}
 	out, err := exec.Command("ffmpeg", append(args, "-f", format, "pipe:1")...).Output()
 	require.NoError(t, err)
@@ -326,11 +326,11 @@ func fuzzDemuxer(f *testing.F, magic string) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		copy(data, magic)
-		d, err := newDemuxer(bufio.NewReader(bytes.NewReader(data)), encoded, media.TrackAudio|media.TrackVideo)
+		d, err := NewReader(bufio.NewReader(bytes.NewReader(data)), Encoded, media.TrackAudio|media.TrackVideo)
 		for err == nil {
 			var frame media.Frame
-			frame, err = d.next()
-			if err == nil && (len(frame.Data) == 0 || len(frame.Data) > len(data) || frame.Duration < 0 || !d.tracks().Has(frame.Track)) {
+			frame, err = d.Next()
+			if err == nil && (len(frame.Data) == 0 || len(frame.Data) > len(data) || frame.Duration < 0 || !d.Tracks().Has(frame.Track)) {
 				t.Fatalf("frame %+v", frame)
 			}
 		}
@@ -346,17 +346,17 @@ func BenchmarkDemux(b *testing.B) {
 		b.Run(format, func(b *testing.B) {
 			data := sample(b, format)
 			r := bytes.NewReader(data)
-			buffered := bufio.NewReaderSize(r, readBuffer)
+			buffered := bufio.NewReaderSize(r, 16<<10)
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			frames := 0
 			for b.Loop() {
 				r.Reset(data)
 				buffered.Reset(r)
-				d, err := newDemuxer(buffered, encoded, media.TrackAudio|media.TrackVideo)
+				d, err := NewReader(buffered, Encoded, media.TrackAudio|media.TrackVideo)
 				require.NoError(b, err)
 				for {
-					if _, err := d.next(); err != nil {
+					if _, err := d.Next(); err != nil {
 						require.Equal(b, io.EOF, err)
 						break
 					}

@@ -1,4 +1,4 @@
-package source
+package container
 
 import (
 	"bufio"
@@ -40,11 +40,11 @@ const (
 // matroska reads Opus and VP8, or raw frames, in Matroska or WebM as it is
 // written: clusters of any size, known or not.
 type matroska struct {
-	r     *bufio.Reader
-	holds payload
-	left  int64 // bytes left of the cluster's known size, or unknownSize
-	scale time.Duration
-	head  [8]byte
+	r       *bufio.Reader
+	content Content
+	left    int64 // bytes left of the cluster's known size, or unknownSize
+	scale   time.Duration
+	head    [8]byte
 
 	audio, video mkvTrack
 	cluster      time.Duration
@@ -63,8 +63,8 @@ type mkvTrack struct {
 }
 
 // newMatroska reads the header. A track that is not wanted may be of any codec.
-func newMatroska(r *bufio.Reader, holds payload, want media.Track) (*matroska, error) {
-	m := &matroska{r: r, holds: holds, left: unknownSize, scale: time.Millisecond}
+func newMatroska(r *bufio.Reader, content Content, want media.Track) (*matroska, error) {
+	m := &matroska{r: r, content: content, left: unknownSize, scale: time.Millisecond}
 	for {
 		id, size, err := m.element()
 		if err != nil {
@@ -89,7 +89,7 @@ func newMatroska(r *bufio.Reader, holds payload, want media.Track) (*matroska, e
 	}
 }
 
-func (m *matroska) tracks() (t media.Track) {
+func (m *matroska) Tracks() (t media.Track) {
 	if m.audio.number != 0 {
 		t |= media.TrackAudio
 	}
@@ -110,7 +110,7 @@ func (m *matroska) refusal(want media.Track) error {
 	return nil
 }
 
-func (m *matroska) next() (media.Frame, error) {
+func (m *matroska) Next() (media.Frame, error) {
 	for {
 		if len(m.laced) > 0 {
 			f, err := m.sound(m.laced[0], m.audio.due)
@@ -154,7 +154,7 @@ func (m *matroska) timestamp(size int64) error {
 		return err
 	}
 	ticks := number(data)
-	if ticks > uint64(maxPTS/m.scale) {
+	if ticks > uint64(MaxPTS/m.scale) {
 		return errors.New("timestamp out of range")
 	}
 	m.cluster = time.Duration(ticks) * m.scale
@@ -181,7 +181,7 @@ func (m *matroska) block(size int64) (media.Frame, error) {
 	case track == m.video.number:
 		return media.Frame{
 			Track: media.TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval,
-			Key: m.holds.key(payload), Data: payload,
+			Key: m.content.key(payload), Data: payload,
 		}, nil
 	}
 	if lacing != 0 {
@@ -196,7 +196,7 @@ func (m *matroska) block(size int64) (media.Frame, error) {
 
 // sound returns a frame that begins at a time of the container.
 func (m *matroska) sound(payload []byte, pts time.Duration) (media.Frame, error) {
-	d, err := m.holds.duration(payload)
+	d, err := m.content.duration(payload)
 	if err != nil {
 		return media.Frame{}, err
 	}
@@ -274,11 +274,11 @@ func (m *matroska) track(data []byte) error {
 	if entry.number == 0 {
 		return errors.New("a track without a number")
 	}
-	audio, video := m.holds.codecs()
+	audio, video := m.content.codecs()
 	switch {
 	case strings.HasPrefix(codec, "A_"):
 		if entry.refused = wrongCodec(codec, audio); entry.refused == nil {
-			entry.refused = m.holds.audioHead(private)
+			entry.refused = m.content.audioHead(private)
 		}
 		m.audio.offer(entry)
 	case strings.HasPrefix(codec, "V_"):

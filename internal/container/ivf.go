@@ -1,4 +1,4 @@
-package source
+package container
 
 import (
 	"encoding/binary"
@@ -58,9 +58,9 @@ func newIVF(r io.Reader) (*ivf, error) {
 	return v, nil
 }
 
-func (v *ivf) tracks() media.Track { return media.TrackVideo }
+func (v *ivf) Tracks() media.Track { return media.TrackVideo }
 
-func (v *ivf) next() (media.Frame, error) {
+func (v *ivf) Next() (media.Frame, error) {
 	for {
 		if _, err := io.ReadFull(v.r, v.header[:]); err != nil {
 			return media.Frame{}, err // io.EOF between frames is the end
@@ -95,14 +95,14 @@ func (v *ivf) at(ticks uint64) (time.Duration, bool) {
 		return 0, false
 	}
 	d, _ := bits.Div64(hi, lo, v.den)
-	if d > uint64(maxPTS) {
+	if d > uint64(MaxPTS) {
 		return 0, false
 	}
 	return time.Duration(d), true
 }
 
-// maxPTS keeps sums of times from overflowing: a hundred years.
-const maxPTS = 100 * 365 * 24 * time.Hour
+// MaxPTS keeps sums of times from overflowing: a hundred years.
+const MaxPTS = 100 * 365 * 24 * time.Hour
 
 // vp8Key reports a VP8 key frame (RFC 6386 section 9.1).
 func vp8Key(frame []byte) bool { return len(frame) > 0 && frame[0]&1 == 0 }

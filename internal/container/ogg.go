@@ -1,4 +1,4 @@
-package source
+package container
 
 import (
 	"bufio"
@@ -65,9 +65,9 @@ func newOgg(r *bufio.Reader) (*ogg, error) {
 	return o, nil
 }
 
-func (o *ogg) tracks() media.Track { return media.TrackAudio }
+func (o *ogg) Tracks() media.Track { return media.TrackAudio }
 
-func (o *ogg) next() (media.Frame, error) {
+func (o *ogg) Next() (media.Frame, error) {
 	for {
 		packet, err := o.nextPacket()
 		if errors.Is(err, io.EOF) && o.damaged > 0 {

@@ -1,0 +1,45 @@
+package container
+
+import (
+	"errors"
+	"time"
+)
+
+// Content is what the frames of a stream are.
+type Content int
+
+// The two contents.
+const (
+	Encoded Content = iota // Opus and VP8
+	Raw                    // the pictures and sound of a raw media.Format
+)
+
+// codecs are Matroska's names for the content.
+func (c Content) codecs() (audio, video string) {
+	if c == Raw {
+		return "A_PCM/INT/LIT", "V_UNCOMPRESSED"
+	}
+	return "A_OPUS", "V_VP8"
+}
+
+// audioHead checks what a container says of the sound.
+func (c Content) audioHead(private []byte) error {
+	if c == Raw {
+		return nil
+	}
+	return opusHead(private)
+}
+
+// key reports whether a picture can be decoded without others.
+func (c Content) key(picture []byte) bool { return c == Raw || vp8Key(picture) }
+
+// duration is how long a frame of sound lasts.
+func (c Content) duration(sound []byte) (time.Duration, error) {
+	if c == Encoded {
+		return opusDuration(sound)
+	}
+	if len(sound)%SampleSize != 0 {
+		return 0, errors.New("a frame of sound ends in the middle of a sample")
+	}
+	return time.Duration(len(sound)/SampleSize) * time.Second / SampleRate, nil
+}
