@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 // Option configures a [Server].
@@ -54,8 +55,8 @@ type Network struct {
 	Rate uint64
 }
 
-func (n Network) shape() sfu.Shape {
-	return sfu.Shape{
+func (n Network) shape() netem.Shape {
+	return netem.Shape{
 		Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder,
 		Delay: n.Delay, Jitter: n.Jitter, Rate: n.Rate,
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,7 +72,7 @@ func TestProgramTellsWhatArrived(t *testing.T) {
 
 func TestProgramFailsWhenPacketsAreLost(t *testing.T) {
 	t.Parallel()
-	lossy := sfu.Config{Up: sfu.Shape{MediaLoss: 0.3}, Seed: 1}
+	lossy := sfu.Config{Up: netem.Shape{MediaLoss: 0.3}, Seed: 1}
 	var out bytes.Buffer
 	err := run(t.Context(), []string{movie(t, mediatest.MovieSpec{})}, &out, lossy, 0)
 	require.ErrorContains(t, err, "packets were lost")

@@ -12,13 +12,14 @@ import (
 	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 // TestSoundSurvivesANarrowWay sends a picture of 800 kbit/s and sound over a line of
 // 300 kbit/s for 30 s. The picture gives way.
 func TestSoundSurvivesANarrowWay(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{Up: sfu.Shape{Rate: 300_000, QueueTime: 500 * time.Millisecond, Delay: 20 * time.Millisecond}})
+	s := newStage(t, sfu.Config{Up: netem.Shape{Rate: 300_000, QueueTime: 500 * time.Millisecond, Delay: 20 * time.Millisecond}})
 	far := s.join(t, chat)
 	const cmd = `ffmpeg -f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine=frequency=440 -t 30 -c:v libvpx -b:v 800k -deadline realtime -cpu-used 16 -g 50 -c:a libopus -b:a 96k`
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromShell(cmd, both)))
@@ -43,11 +44,11 @@ func TestPictureGoesOnWhenTheWayGetsLonger(t *testing.T) {
 	t.Parallel()
 	const pictures = 20 * 25
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second})
-	s := newStage(t, sfu.Config{Up: sfu.Shape{Delay: 20 * time.Millisecond}})
+	s := newStage(t, sfu.Config{Up: netem.Shape{Delay: 20 * time.Millisecond}})
 	far := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
 	s.awaitPosition(t, chat, 3*time.Second)
-	require.NoError(t, far.Network().SetUp(sfu.Shape{Delay: 170 * time.Millisecond}))
+	require.NoError(t, far.Network().SetUp(netem.Shape{Delay: 170 * time.Millisecond}))
 	s.awaitEnds(t, 2)
 	_, video := s.leave(t, chat, far)
 	frames, _ := mediatest.AssembleVP8(video)
@@ -154,7 +155,7 @@ func TestLossIsRepaired(t *testing.T) {
 		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
 			t.Parallel()
 			var play sfu.Playout
-			line := sfu.Shape{Loss: c.loss, Delay: 15 * time.Millisecond}
+			line := netem.Shape{Loss: c.loss, Delay: 15 * time.Millisecond}
 			s := newStage(t, sfu.Config{
 				Up: line, Down: line, NACK: true, Seed: 3,
 				OnRTP: func(_ *sfu.Participant, p sfu.Packet) { play.Add(p) },

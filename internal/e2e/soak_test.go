@@ -26,6 +26,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 const (
@@ -52,7 +53,7 @@ func TestSoak(t *testing.T) {
 
 	s := &soak{
 		good:  soakServer(t, sfu.Config{Seed: seed}),
-		lossy: soakServer(t, sfu.Config{Seed: seed, NACK: true, Up: sfu.Shape{MediaLoss: 0.05, Delay: 20 * time.Millisecond}}),
+		lossy: soakServer(t, sfu.Config{Seed: seed, NACK: true, Up: netem.Shape{MediaLoss: 0.05, Delay: 20 * time.Millisecond}}),
 		wrong: soakServer(t, sfu.Config{Seed: seed, WrongFingerprint: true}),
 		until: time.Now().Add(duration), longest: make(map[string]time.Duration), results: make(map[string]int),
 		stories: make([][]string, soakCalls),

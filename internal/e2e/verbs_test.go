@@ -21,6 +21,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 // awaitPosition waits until a call has played to a position.
@@ -423,7 +424,7 @@ func TestCancelledContextsLeaveTheCallAsItWas(t *testing.T) {
 func TestStatsTellWhatWasSentAndHeard(t *testing.T) {
 	t.Parallel()
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 4 * time.Second})
-	s := newStage(t, sfu.Config{NACK: true, Up: sfu.Shape{MediaLoss: 0.1}, Seed: 7})
+	s := newStage(t, sfu.Config{NACK: true, Up: netem.Shape{MediaLoss: 0.1}, Seed: 7})
 	far := s.join(t, chat)
 	before, err := s.Stats(chat)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 // openBrowser starts Chromium with a script. It ends with the test.
@@ -178,7 +179,7 @@ func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 		"good line": {sfu.Config{}, demands{decoded: 0.99, concealed: 0.005, skew: 40}},
 		// Lost sound is not repeated, and the browser stretches what it has.
 		"lossy line": {sfu.Config{
-			NACK: true, Up: sfu.Shape{MediaLoss: 0.05, Delay: 30 * time.Millisecond}, Seed: 1,
+			NACK: true, Up: netem.Shape{MediaLoss: 0.05, Delay: 30 * time.Millisecond}, Seed: 1,
 		}, demands{decoded: 0.98, concealed: 0.10, freezes: 1, skew: 150}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gotgcall/gotgcall/internal/peer"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -103,8 +104,8 @@ func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 		"aes-128-gcm only":         {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}},
 		"aes-128-cm only":          {SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}},
 		"chatter on the channel":   {Chatter: true, SenderVideoHeight: 720, REMB: 500_000},
-		"delay and loss":           {Up: sfu.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, Down: sfu.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, NACK: true},
-		"reordering, duplicates":   {Up: sfu.Shape{Reorder: 0.1, Duplicate: 0.1}, Down: sfu.Shape{Reorder: 0.1, Duplicate: 0.1}},
+		"delay and loss":           {Up: netem.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, Down: netem.Shape{Delay: 50 * time.Millisecond, Loss: 0.05}, NACK: true},
+		"reordering, duplicates":   {Up: netem.Shape{Reorder: 0.1, Duplicate: 0.1}, Down: netem.Shape{Reorder: 0.1, Duplicate: 0.1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -231,7 +232,7 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	again := make(chan sfu.Packet, 1024)
 	server := newServer(t, sfu.Config{
 		NACK: true,
-		Up:   sfu.Shape{Loss: 0.2},
+		Up:   netem.Shape{Loss: 0.2},
 		Seed: 1,
 		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 			if p.Header.PayloadType == jsonparams.PayloadTypeRTX {

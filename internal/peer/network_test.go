@@ -10,6 +10,7 @@ import (
 
 	"github.com/gotgcall/gotgcall/internal/peer"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -49,7 +50,7 @@ func shed(conn *peer.Conn) uint64 {
 // five in which every picture is sent.
 func TestPictureSurvivesALongerWay(t *testing.T) {
 	t.Parallel()
-	line := sfu.Shape{Delay: 20 * time.Millisecond}
+	line := netem.Shape{Delay: 20 * time.Millisecond}
 	for name, cfg := range map[string]sfu.Config{
 		"plain":                  {Up: line},
 		"telegram's test server": {Up: line, Strict: true},
@@ -67,7 +68,7 @@ func TestPictureSurvivesALongerWay(t *testing.T) {
 			clean := 0
 			broadcast(t, conn, func(pictures int) bool {
 				if pictures == 3*second {
-					require.NoError(t, far.Network().SetUp(sfu.Shape{Delay: 170 * time.Millisecond}))
+					require.NoError(t, far.Network().SetUp(netem.Shape{Delay: 170 * time.Millisecond}))
 				}
 				if pictures <= 4*second {
 					return false
@@ -99,7 +100,7 @@ func TestDatagramsFitTheLeastMTU(t *testing.T) {
 	largest := map[uint8]int{}
 	again := make(chan struct{}, 1024)
 	server := newServer(t, sfu.Config{
-		NACK: true, Up: sfu.Shape{Loss: 0.2}, Seed: 1,
+		NACK: true, Up: netem.Shape{Loss: 0.2}, Seed: 1,
 		SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM},
 		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 			mu.Lock()

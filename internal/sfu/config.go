@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/pion/dtls/v3"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -127,7 +128,7 @@ type Config struct {
 	Forward bool
 
 	// Up shapes what clients send, Down what they receive.
-	Up, Down Shape
+	Up, Down netem.Shape
 	// Feedback is what is odd about the transport-wide feedback.
 	Feedback Feedback
 	// Seed feeds the random numbers of loss and jitter. Participants join with Seed,
@@ -200,10 +201,10 @@ func (c Config) validate() error {
 		c.HandshakeBlackOut < 0 {
 		return errors.New("negative duration")
 	}
-	if err := c.Up.validate(); err != nil {
+	if err := c.Up.Validate(); err != nil {
 		return fmt.Errorf("up: %w", err)
 	}
-	if err := c.Down.validate(); err != nil {
+	if err := c.Down.Validate(); err != nil {
 		return fmt.Errorf("down: %w", err)
 	}
 	return nil

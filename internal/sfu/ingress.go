@@ -3,6 +3,7 @@ package sfu
 import (
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
@@ -40,9 +41,9 @@ func (p *Participant) read() {
 			return
 		}
 		switch b := buf[:n]; {
-		case isDTLS(b):
+		case netem.IsDTLS(b):
 			p.transport.pipe.push(b)
-		case isSRTP(b):
+		case netem.IsMedia(b):
 			held = p.hold(held, heldPacket{append([]byte(nil), b...), time.Now()})
 			held = p.release(held)
 		}
@@ -60,7 +61,7 @@ func (p *Participant) hold(held []heldPacket, pkt heldPacket) []heldPacket {
 		p.oracle.violate("burst", "more than %d packets within %v after the connection", maxHeld, settleTime)
 	}
 	p.mu.Unlock()
-	if isRTP(pkt.data) {
+	if netem.IsRTP(pkt.data) {
 		p.noteLost(pkt.data)
 	}
 	return held
@@ -72,7 +73,7 @@ func (p *Participant) release(held []heldPacket) []heldPacket {
 		return held
 	}
 	for _, pkt := range held {
-		if isRTCP(pkt.data) {
+		if netem.IsRTCP(pkt.data) {
 			p.onRTCP(pkt)
 		} else {
 			p.onRTP(pkt)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 const (
@@ -143,13 +144,13 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		"address":  {ListenIP: "localhost"},
 		"mode":     {ICE: 7},
 		"role":     {DTLSRole: -1},
-		"loss":     {Up: sfu.Shape{Loss: 1.5}},
-		"delay":    {Down: sfu.Shape{Delay: -1}},
+		"loss":     {Up: netem.Shape{Loss: 1.5}},
+		"delay":    {Down: netem.Shape{Delay: -1}},
 		"duration": {SilentFor: -1},
-		"twice":    {Up: sfu.Shape{Duplicate: 2}},
-		"overtake": {Down: sfu.Shape{Reorder: -1}},
-		"queue":    {Up: sfu.Shape{Queue: -1}},
-		"wait":     {Up: sfu.Shape{QueueTime: -1}},
+		"twice":    {Up: netem.Shape{Duplicate: 2}},
+		"overtake": {Down: netem.Shape{Reorder: -1}},
+		"queue":    {Up: netem.Shape{Queue: -1}},
+		"wait":     {Up: netem.Shape{QueueTime: -1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

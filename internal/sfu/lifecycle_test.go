@@ -150,7 +150,7 @@ func TestBlackOutEndsAndMediaFlowsAgain(t *testing.T) {
 	c.keepSending(t)
 	until(t, "packet", heard)
 	assert.Empty(t, p.Violations())
-	assert.Positive(t, p.Stats().Swallowed)
+	assert.Positive(t, p.Stats().NetworkDropped)
 }
 
 func TestCloseInEveryOrder(t *testing.T) {

@@ -226,17 +226,17 @@ func (o *oracle) collected(s *stream, at time.Time) bool {
 	return s.stats.Collected
 }
 
-// onLost takes note of a packet that our own weather swallowed.
+// onLost takes note of a packet that our own network dropped.
 func (o *oracle) onLost(h *rtp.Header) {
 	if ext := h.GetExtension(extTransportCC); len(ext) == 2 {
-		o.transport.swallow(uint16(ext[0])<<8 | uint16(ext[1]))
+		o.transport.drop(uint16(ext[0])<<8 | uint16(ext[1]))
 	}
 	if s := o.streams[h.SSRC]; s != nil {
-		s.seq.swallow(h.SequenceNumber)
+		s.seq.drop(h.SequenceNumber)
 	}
 }
 
-// onDoubled takes note of a packet that our own weather delivers twice.
+// onDoubled takes note of a packet that our own network delivers twice.
 func (o *oracle) onDoubled(h *rtp.Header) {
 	if ext := h.GetExtension(extTransportCC); len(ext) == 2 {
 		o.transport.double(uint16(ext[0])<<8 | uint16(ext[1]))

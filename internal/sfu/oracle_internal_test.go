@@ -182,8 +182,8 @@ func TestOracleRules(t *testing.T) {
 				b.send(benchRTX, nil)
 			}
 			b.wide += 2
-			b.o.transport.swallow(b.wide - 2)
-			b.o.transport.swallow(b.wide - 1)
+			b.o.transport.drop(b.wide - 2)
+			b.o.transport.drop(b.wide - 1)
 			require.Empty(t, b.o.broken)
 			b.send(test.ssrc, test.change)
 			if test.want == "" {
@@ -235,9 +235,9 @@ func TestLossOfOurOwnIsNoViolation(t *testing.T) {
 	assert.Positive(t, st.Lost)
 }
 
-// TestWeatherOfOurOwnIsNoViolation: the first packet, which bears a marker, is
+// TestOvertakingOfOurOwnIsNoViolation: the first packet, which bears a marker, is
 // overtaken and doubled.
-func TestWeatherOfOurOwnIsNoViolation(t *testing.T) {
+func TestOvertakingOfOurOwnIsNoViolation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 0)
 	first, second := b.packet(benchAudio), b.packet(benchAudio)

@@ -183,9 +183,9 @@ func TestDatagramsAreBounded(t *testing.T) {
 	assert.Contains(t, b.o.broken[0], "datagram size")
 }
 
-// TestWeatherOfReportsIsNoViolation: one that comes again says nothing new, one that
+// TestReportsThroughABadNetworkAreNoViolation: one that comes again says nothing new, one that
 // was overtaken by the next nothing that counts.
-func TestWeatherOfReportsIsNoViolation(t *testing.T) {
+func TestReportsThroughABadNetworkAreNoViolation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 0)
 	type sent struct {

@@ -33,7 +33,7 @@ func (o *oracle) checkReported(s *stream, at time.Time) {
 }
 
 // onReport judges a sender report, which reached our socket as sent says, if that is
-// known, and came through our weather at an instant.
+// known, and came through our network at an instant.
 func (o *oracle) onReport(r *rtcp.SenderReport, sent sentControl, at time.Time) {
 	s := o.streams[r.SSRC]
 	if s == nil || s.stats.Kind == Undeclared {

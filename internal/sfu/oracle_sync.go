@@ -27,7 +27,7 @@ const (
 
 // syncWatch compares the RTP times of packets with the line that sender reports draw
 // (RFC 3550 §6.4.1), which is all a receiver has to put sound and picture together. All
-// times are those at our socket, before our own weather.
+// times are those at our socket, before our own network.
 type syncWatch struct {
 	start   time.Time // of the window
 	streams map[*stream]*syncLine

@@ -7,7 +7,7 @@ import (
 )
 
 // wire is what is known of a stream from the datagrams that reached our socket, before
-// our own weather: what it sent, and when.
+// our own network: what it sent, and when.
 type wire struct {
 	numbers sequence
 	// octets are those of payloads without padding, SRTP tags included; padded those of

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
@@ -30,8 +31,7 @@ type Participant struct {
 	id       identity
 	endpoint string // what others know its video by
 	call     call   // everyone else
-	gate     *stunGate
-	network  *Network
+	network  *netem.Conn
 	agent    *ice.Agent
 
 	connected chan struct{} // closed by run once SRTP is up
@@ -49,16 +49,16 @@ type Participant struct {
 
 	mu      sync.Mutex // guards what follows
 	oracle  *oracle
-	control map[string]sentControl  // RTCP that is on its way through our weather
-	arrived map[packetKey]time.Time // RTP that is on its way from the weather to the read loop
+	control map[string]sentControl  // RTCP that is on its way through our network
+	arrived map[packetKey]time.Time // RTP that is on its way from the network to the read loop
 	data    dataState
 	twcc    *twcc.Recorder
 	odd     Feedback      // how the feedback that twcc builds is spoiled
 	delayed []rtcp.Packet // feedback that comes after the next one
 	ideal   int           // the height others want of its video
-	swallow uint64        // RTP packets that our own weather lost
+	dropped uint64        // RTP packets that our own network lost
 	late    uint64        // RTP packets that it let others overtake
-	again   uint64        // RTP packets that it doubled
+	doubled uint64        // RTP packets that it doubled
 	held    uint64        // RTP packets dropped because nobody read yet
 }
 
@@ -89,7 +89,6 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		req:       req,
 		id:        id,
 		call:      c,
-		gate:      newSTUNGate(cfg, id, time.Now()),
 		connected: make(chan struct{}),
 		done:      make(chan struct{}),
 		oracle:    newOracle(req, cfg.IdleVideoGC),
@@ -104,9 +103,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		p.oracle.violate("setup", "the client means to be the DTLS client, and so does the server")
 	}
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
-	if p.network, err = newNetwork(cfg, seed, p.gate, rtpFate{
-		lost: p.noteLost, late: p.noteLate, again: p.noteAgain, sent: p.noteSent, arrived: p.noteArrived,
-	}); err != nil {
+	if p.network, err = netem.Listen(p.netemConfig(seed)); err != nil {
 		return nil, err
 	}
 	if p.agent, err = p.newAgent(); err != nil {
@@ -114,6 +111,21 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	}
 	go p.run() // stopped by p.stop, awaited by p.done
 	return p, nil
+}
+
+func (p *Participant) netemConfig(seed uint64) netem.Config {
+	return netem.Config{
+		IP:                p.cfg.ListenIP,
+		Seed:              seed,
+		Up:                p.cfg.Up,
+		Down:              p.cfg.Down,
+		SilentFor:         p.cfg.SilentFor,
+		HandshakeBlackOut: p.cfg.HandshakeBlackOut,
+		Filter:            newSTUNGate(p.cfg, p.id, time.Now()).inspect,
+		Fate: netem.Fate{
+			Lost: p.noteLost, Late: p.noteLate, Doubled: p.noteDoubled, Sent: p.noteSent, Arrived: p.noteArrived,
+		},
+	}
 }
 
 // run is the participant's life: connect, serve, tear down.
@@ -154,8 +166,8 @@ func (p *Participant) Err() error {
 // Kick sends close_notify and drops the participant. It does not wait; Done tells.
 func (p *Participant) Kick() { p.stop(ErrKicked) }
 
-// Network is the weather between the client and the SFU.
-func (p *Participant) Network() *Network { return p.network }
+// Network is the network between the client and the SFU.
+func (p *Participant) Network() *netem.Conn { return p.network }
 
 // close ends the participant and waits.
 func (p *Participant) close(cause error) {
@@ -191,11 +203,11 @@ type Stats struct {
 	// ICERole is the SFU's mode.
 	ICERole         ICEMode
 	DataChannelOpen bool
-	// Swallowed counts RTP packets that the SFU's own weather lost; TransportLost the
+	// NetworkDropped counts RTP packets that the SFU's own network lost; TransportLost the
 	// transport-wide numbers that never came, those included; Held the packets that
 	// came when nobody read yet and found no room.
-	Swallowed, TransportLost, Held uint64
-	// Overtaken counts RTP packets that the weather let later ones overtake, Doubled
+	NetworkDropped, TransportLost, Held uint64
+	// Overtaken counts RTP packets that the network let later ones overtake, Doubled
 	// those it delivered twice.
 	Overtaken, Doubled uint64
 	// Dropped counts packets of other participants that this one was too slow for.
@@ -210,9 +222,9 @@ func (p *Participant) Stats() Stats {
 		Streams:         make(map[uint32]StreamStats, len(p.oracle.streams)),
 		ICERole:         p.cfg.ICE,
 		DataChannelOpen: p.data.open,
-		Swallowed:       p.swallow,
+		NetworkDropped:  p.dropped,
 		Overtaken:       p.late,
-		Doubled:         p.again,
+		Doubled:         p.doubled,
 		TransportLost:   p.oracle.transport.lost(),
 		Held:            p.held,
 		Dropped:         p.outbox.dropped(),

@@ -3,6 +3,7 @@ package sfu
 import (
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/pion/rtp"
 )
 
@@ -10,10 +11,10 @@ import (
 // weather to the read loop.
 
 const (
-	// maxControl bounds the RTCP that is on its way: what the weather loses is never
+	// maxControl bounds the RTCP that is on its way: what the network loses is never
 	// asked for.
 	maxControl = 256
-	// maxArrived bounds the RTP that has come through the weather and was not read yet.
+	// maxArrived bounds the RTP that has come through the network and was not read yet.
 	maxArrived = 4096
 )
 
@@ -23,15 +24,15 @@ type packetKey struct {
 	number uint16
 }
 
-// noteSent is told of datagrams when they reach our socket, before the weather.
+// noteSent is told of datagrams when they reach our socket, before the network.
 func (p *Participant) noteSent(b []byte, at time.Time) {
-	if isRTP(b) {
+	if netem.IsRTP(b) {
 		p.note(b, func(h *rtp.Header) { p.oracle.onSent(h, len(b), at) })
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.oracle.checkDatagram(len(b))
-	if isRTCP(b) {
+	if netem.IsRTCP(b) {
 		if len(p.control) == maxControl {
 			clear(p.control)
 		}
@@ -48,7 +49,7 @@ func (p *Participant) takeSent(datagram []byte) sentControl {
 	return sent
 }
 
-// noteArrived is told of RTP packets that came through the weather, with the time that
+// noteArrived is told of RTP packets that came through the network, with the time that
 // was due.
 func (p *Participant) noteArrived(b []byte, at time.Time) {
 	p.note(b, func(h *rtp.Header) {
@@ -74,12 +75,12 @@ func (p *Participant) takeArrived(h *rtp.Header, read time.Time) time.Time {
 // noteLost is told of RTP packets that never reach the oracle through our own doing.
 func (p *Participant) noteLost(b []byte) {
 	p.note(b, func(h *rtp.Header) {
-		p.swallow++
+		p.dropped++
 		p.oracle.onLost(h)
 	})
 }
 
-// noteLate is told of RTP packets that our weather lets others overtake: for the oracle
+// noteLate is told of RTP packets that our network lets others overtake: for the oracle
 // they are lost until they come.
 func (p *Participant) noteLate(b []byte) {
 	p.note(b, func(h *rtp.Header) {
@@ -88,10 +89,10 @@ func (p *Participant) noteLate(b []byte) {
 	})
 }
 
-// noteAgain is told of RTP packets that our weather doubles.
-func (p *Participant) noteAgain(b []byte) {
+// noteDoubled is told of RTP packets that our network doubles.
+func (p *Participant) noteDoubled(b []byte) {
 	p.note(b, func(h *rtp.Header) {
-		p.again++
+		p.doubled++
 		p.oracle.onDoubled(h)
 	})
 }

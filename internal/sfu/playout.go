@@ -228,7 +228,9 @@ func assemble(group []numbered) frame {
 	}
 	for _, n := range group {
 		f.repaired = f.repaired || n.repaired
-		f.at = later(f.at, n.at)
+		if f.at.Before(n.at) {
+			f.at = n.at
+		}
 		if n.at.Before(f.first) {
 			f.first = n.at
 		}

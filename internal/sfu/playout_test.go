@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 const (
@@ -192,7 +193,7 @@ func TestPlayoutOfALossyLine(t *testing.T) {
 		Seed: 1, NACK: true,
 		OnRTP: func(_ *sfu.Participant, pkt sfu.Packet) { play.Add(pkt) },
 	}, clientOptions{})
-	require.NoError(t, p.Network().SetUp(sfu.Shape{MediaLoss: 0.05, Delay: 30 * time.Millisecond}))
+	require.NoError(t, p.Network().SetUp(netem.Shape{MediaLoss: 0.05, Delay: 30 * time.Millisecond}))
 	c.keepSending(t)
 	eventually(t, p, func(st sfu.Stats) bool {
 		return st.Streams[c.video].Packets > 150 && st.Streams[c.video].Recovered > 3

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 // connected joins a client and waits until it is heard.
@@ -123,7 +124,7 @@ func TestSendBeforeConnectionFails(t *testing.T) {
 func TestLostVideoIsRepaired(t *testing.T) {
 	t.Parallel()
 	_, c, p := connected(t, sfu.Config{Seed: 1, NACK: true}, clientOptions{})
-	require.NoError(t, p.Network().SetUp(sfu.Shape{MediaLoss: 0.2}))
+	require.NoError(t, p.Network().SetUp(netem.Shape{MediaLoss: 0.2}))
 	c.keepSending(t)
 
 	// Each recovered packet is one that was lost, asked for, and repeated on the RTX SSRC.
@@ -132,7 +133,7 @@ func TestLostVideoIsRepaired(t *testing.T) {
 	assert.GreaterOrEqual(t, st.Streams[c.video].Nacked, uint64(5))
 	assert.GreaterOrEqual(t, st.Streams[c.rtx].Packets, uint64(5))
 	assert.Equal(t, uint8(101), st.Streams[c.rtx].PayloadType)
-	assert.Positive(t, st.Swallowed)
+	assert.Positive(t, st.NetworkDropped)
 	assert.Empty(t, p.Violations())
 }
 

@@ -7,11 +7,11 @@ type sequence struct {
 	base    int64 // first number, extended
 	highest int64 // highest number, extended
 	recent  [recentNumbers]int64
-	// swallowed holds numbers that our own weather lost; early those it lost before the
+	// dropped holds numbers that our own network lost; early those it lost before the
 	// first one was observed, which may already be under way.
-	swallowed map[int64]struct{}
-	early     []uint16
-	doubled   map[uint16]struct{} // numbers our own weather delivers twice
+	dropped map[int64]struct{}
+	early   []uint16
+	doubled map[uint16]struct{} // numbers our own network delivers twice
 
 	received, duplicates uint64
 }
@@ -33,7 +33,7 @@ type arrival struct {
 	doubled   bool // by us
 	late      bool // fills a gap
 	// gap is how many numbers were jumped over, the last ones before number;
-	// unexplained of them were not swallowed by us, the first of those is
+	// unexplained of them were not dropped by us, the first of those is
 	// firstUnexplained.
 	gap              int64
 	unexplained      int64
@@ -54,7 +54,7 @@ func (s *sequence) observe(seq uint16) arrival {
 		s.received = 1
 		s.mark(s.base)
 		for _, lost := range s.early {
-			s.swallow(lost)
+			s.drop(lost)
 		}
 		s.early = nil
 		return arrival{number: s.base}
@@ -79,11 +79,11 @@ func (s *sequence) observe(seq uint16) arrival {
 	return a
 }
 
-// explain counts the jumped numbers that we did not swallow ourselves.
+// explain counts the jumped numbers that we did not dropped ourselves.
 func (s *sequence) explain(a *arrival) {
 	for n := s.highest + 1; n < a.number; n++ {
-		if _, ok := s.swallowed[n]; ok {
-			delete(s.swallowed, n)
+		if _, ok := s.dropped[n]; ok {
+			delete(s.dropped, n)
 			continue
 		}
 		if a.unexplained == 0 {
@@ -93,23 +93,23 @@ func (s *sequence) explain(a *arrival) {
 	}
 }
 
-// swallow notes a number our own weather lost.
-func (s *sequence) swallow(seq uint16) {
+// drop notes a number that our own network lost.
+func (s *sequence) drop(seq uint16) {
 	if !s.started {
 		if len(s.early) < maxEarly {
 			s.early = append(s.early, seq)
 		}
 		return
 	}
-	if s.swallowed == nil || len(s.swallowed) == maxSwallowed {
-		s.swallowed = map[int64]struct{}{}
+	if s.dropped == nil || len(s.dropped) == maxSwallowed {
+		s.dropped = map[int64]struct{}{}
 	}
 	if n := s.extend(seq); n > s.highest {
-		s.swallowed[n] = struct{}{}
+		s.dropped[n] = struct{}{}
 	}
 }
 
-// double notes a number our own weather delivers twice.
+// double notes a number our own network delivers twice.
 func (s *sequence) double(seq uint16) {
 	if s.doubled == nil || len(s.doubled) == maxDoubled {
 		s.doubled = map[uint16]struct{}{}

@@ -21,8 +21,8 @@ func TestSequenceTellsGapsFromLateAndDuplicates(t *testing.T) {
 	assert.True(t, s.observe(2).duplicate)
 	assert.Equal(t, uint64(1), s.lost())
 	assert.Equal(t, uint64(2), s.duplicates)
-	s.swallow(3)
-	s.swallow(5)
+	s.drop(3)
+	s.drop(5)
 	gap = s.observe(6)
 	assert.Equal(t, int64(3), gap.gap)
 	assert.Equal(t, int64(1), gap.unexplained)
@@ -40,8 +40,8 @@ func TestSequenceTakesNumbersBeforeTheFirst(t *testing.T) {
 func TestSequenceRemembersLossesBeforeTheFirst(t *testing.T) {
 	t.Parallel()
 	var s sequence
-	s.swallow(65535)
-	s.swallow(1)
+	s.drop(65535)
+	s.drop(1)
 	s.observe(0)
 	gap := s.observe(2)
 	assert.Equal(t, int64(1), gap.gap)

@@ -184,7 +184,7 @@ func (p *Participant) answer() (string, error) {
 	facts := answerFacts{
 		identity: p.id,
 		ip:       p.cfg.ListenIP,
-		port:     p.network.port(),
+		port:     p.network.Port(),
 		setup:    p.announcedSetup(),
 		endpoint: p.endpoint,
 		// The production servers describe video to everyone; the test SFU only to those

@@ -1,7 +1,7 @@
 package sfu
 
 import (
-	"sync"
+	"net"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -12,12 +12,9 @@ import (
 // answers errors for a while, and it keeps a controlled SFU from ever taking the
 // controlling role.
 type stunGate struct {
-	// immutable
 	mode       ICEMode
 	silent     bool   // about checks that claim our role
 	ufrag, pwd string // ours
-
-	mu         sync.Mutex // guards errorsTill
 	errorsTill time.Time
 }
 
@@ -31,32 +28,26 @@ func newSTUNGate(cfg Config, id identity, now time.Time) *stunGate {
 	}
 }
 
-func (g *stunGate) answerErrors(until time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.errorsTill = until
-}
-
 // inspect says whether a datagram may pass to the agent, and what to answer instead.
-func (g *stunGate) inspect(d datagram, now time.Time) (pass bool, reply []byte) {
-	if !stun.IsMessage(d.data) {
+func (g *stunGate) inspect(b []byte, from *net.UDPAddr, now time.Time) (pass bool, reply []byte) {
+	if !stun.IsMessage(b) {
 		return true, nil
 	}
-	msg := &stun.Message{Raw: append([]byte(nil), d.data...)}
+	msg := &stun.Message{Raw: append([]byte(nil), b...)}
 	if err := msg.Decode(); err != nil || msg.Type.Method != stun.MethodBinding {
 		return true, nil // the agent's to refuse
 	}
 	switch msg.Type.Class {
 	case stun.ClassRequest:
-		return g.inspectRequest(msg, d, now)
+		return g.inspectRequest(msg, from, now)
 	case stun.ClassErrorResponse:
 		return !g.isRoleConflict(msg), nil
 	}
 	return true, nil
 }
 
-func (g *stunGate) inspectRequest(msg *stun.Message, d datagram, now time.Time) (bool, []byte) {
-	if g.unknown(now) {
+func (g *stunGate) inspectRequest(msg *stun.Message, from *net.UDPAddr, now time.Time) (bool, []byte) {
+	if now.Before(g.errorsTill) {
 		// Without integrity: a server that does not know the join knows no password
 		// either (RFC 8489 §9.1.3).
 		return false, build(msg, stun.BindingError,
@@ -79,7 +70,7 @@ func (g *stunGate) inspectRequest(msg *stun.Message, d datagram, now time.Time) 
 	// Both sides claim to be controlled.
 	sign := stun.NewShortTermIntegrity(g.pwd)
 	if g.mode == Lite {
-		mapped := &stun.XORMappedAddress{IP: d.addr.IP, Port: d.addr.Port}
+		mapped := &stun.XORMappedAddress{IP: from.IP, Port: from.Port}
 		return false, build(msg, stun.BindingSuccess, mapped, sign, stun.Fingerprint)
 	}
 	conflict := stun.ErrorCodeAttribute{Code: stun.CodeRoleConflict, Reason: []byte("Role Conflict")}
@@ -91,12 +82,6 @@ func (g *stunGate) role() ice.Role {
 		return ice.Controlling
 	}
 	return ice.Controlled
-}
-
-func (g *stunGate) unknown(now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return now.Before(g.errorsTill)
 }
 
 // isRoleConflict finds the 487 that would make a controlled agent of pion switch.

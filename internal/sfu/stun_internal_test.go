@@ -62,7 +62,7 @@ func TestGateKeepsTheRoleOfItsMode(t *testing.T) {
 			if test.early {
 				at = now.Add(time.Millisecond)
 			}
-			pass, reply := g.inspect(datagram{data: test.data, addr: client}, at)
+			pass, reply := g.inspect(test.data, client, at)
 			assert.Equal(t, test.pass, pass)
 			if test.pass || reply == nil {
 				assert.Nil(t, reply)

@@ -57,14 +57,14 @@ func (p *Participant) newAgent() (*ice.Agent, error) {
 		return nil, err
 	}
 	candidate, err := ice.NewCandidateHost(&ice.CandidateHostConfig{
-		Network: "udp", Address: p.cfg.ListenIP, Port: p.network.port(), Component: 1, Priority: answerPriority,
+		Network: "udp", Address: p.cfg.ListenIP, Port: p.network.Port(), Component: 1, Priority: answerPriority,
 	})
 	if err != nil {
 		return nil, errors.Join(err, agent.Close())
 	}
 
 	// A candidate on our own socket: the agent gathers nothing and sees all traffic
-	// through the weather.
+	// through the network.
 	if err = agent.AddVirtualCandidate(candidate, p.network); err != nil {
 		return nil, errors.Join(err, agent.Close())
 	}

@@ -1,4 +1,4 @@
-package sfu
+package netem
 
 import (
 	"errors"
@@ -56,7 +56,8 @@ func (s Shape) withDefaults() Shape {
 	return s
 }
 
-func (s Shape) validate() error {
+// Validate returns an error that names what is out of range.
+func (s Shape) Validate() error {
 	for _, probability := range []float64{s.Loss, s.MediaLoss, s.Duplicate, s.Reorder} {
 		if !(probability >= 0 && probability <= 1) {
 			return errors.New("a probability is not between 0 and 1")
@@ -74,7 +75,7 @@ func (s Shape) validate() error {
 type datagram struct {
 	data []byte
 	addr *net.UDPAddr
-	// at is when it came to the socket, and once it is through the weather when it was
+	// at is when it came to the socket, and once it is through the network when it was
 	// due to come out of it: a busy machine may be later.
 	at time.Time
 }
@@ -94,7 +95,7 @@ type fate struct {
 	deliver, lost func(datagram)
 	// late is told of a datagram that will be overtaken, again of one that will arrive
 	// twice; before either.
-	late, again func(datagram)
+	late, doubled func(datagram)
 }
 
 // shaper is one direction.
@@ -105,16 +106,16 @@ type shaper struct {
 	wake chan struct{} // something is due earlier than run thinks
 	done chan struct{} // run has returned
 
-	mu       sync.Mutex // guards what follows
-	shape    Shape
-	rng      *rand.Rand
-	silent   bool
-	darkTill time.Time
-	busyTill time.Time // the line is, at Shape.Rate; in the past after a pause
-	queue    []delayed // by due
-	lastDue  time.Time // of what keeps the order
-	ordered  int       // of those that keep it, how many are not delivered yet
-	closed   bool
+	mu        sync.Mutex // guards what follows
+	shape     Shape
+	rng       *rand.Rand
+	silent    bool
+	darkUntil time.Time
+	busyUntil time.Time // the line is, at Shape.Rate; in the past after a pause
+	queue     []delayed // by due
+	lastDue   time.Time // of what keeps the order
+	ordered   int       // of those that keep it, how many are not delivered yet
+	closed    bool
 }
 
 func newShaper(shape Shape, seed, stream uint64, f fate) *shaper {
@@ -149,7 +150,7 @@ func (s *shaper) submit(d datagram) {
 		s.fate.late(d)
 	}
 	if v.copies > 1 {
-		s.fate.again(d)
+		s.fate.doubled(d)
 	}
 	if v.hold {
 		d.at = v.due
@@ -164,10 +165,10 @@ func (s *shaper) submit(d datagram) {
 func (s *shaper) judge(d datagram, now time.Time) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.silent || now.Before(s.darkTill) || s.draws(s.shape.Loss) {
+	if s.closed || s.silent || now.Before(s.darkUntil) || s.draws(s.shape.Loss) {
 		return verdict{drop: true}
 	}
-	if isRTP(d.data) && s.draws(s.shape.MediaLoss) {
+	if IsRTP(d.data) && s.draws(s.shape.MediaLoss) {
 		return verdict{drop: true}
 	}
 	v := verdict{late: s.draws(s.shape.Reorder), copies: 1}
@@ -207,14 +208,14 @@ func (s *shaper) transmit(size int, now time.Time) (wait time.Duration, room boo
 	if s.shape.Rate == 0 {
 		return 0, true
 	}
-	if backlog := s.busyTill.Sub(now); backlog > 0 {
+	if backlog := s.busyUntil.Sub(now); backlog > 0 {
 		full := s.shape.QueueTime > 0 && backlog > s.shape.QueueTime
 		if full || s.bytesIn(backlog)+size > s.shape.Queue {
 			return 0, false
 		}
 	}
-	s.busyTill = later(s.busyTill, now.Add(-s.timeFor(s.shape.Burst))).Add(s.timeFor(size))
-	return max(s.busyTill.Sub(now), 0), true
+	s.busyUntil = later(s.busyUntil, now.Add(-s.timeFor(s.shape.Burst))).Add(s.timeFor(size))
+	return max(s.busyUntil.Sub(now), 0), true
 }
 
 func (s *shaper) timeFor(bytes int) time.Duration {
@@ -297,7 +298,7 @@ func (s *shaper) setShape(shape Shape) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shape = shape.withDefaults()
-	s.busyTill = time.Time{}
+	s.busyUntil = time.Time{}
 }
 
 func (s *shaper) setSilent(on bool) {
@@ -309,7 +310,7 @@ func (s *shaper) setSilent(on bool) {
 func (s *shaper) blackOut(until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.darkTill = until
+	s.darkUntil = until
 }
 
 // close drops what comes from now on and delivers at once what is still held back: a

@@ -1,4 +1,4 @@
-package sfu
+package netem
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package sfu
+package netem
 
 import (
 	"testing"
@@ -10,30 +10,30 @@ import (
 
 const patience = 10 * time.Second
 
-// weather is a shaper with what came through and what did not.
-type weather struct {
+// recorded is a shaper with what came through and what did not.
+type recorded struct {
 	*shaper
-	through, lost, late, again chan datagram
+	through, lost, late, doubled chan datagram
 }
 
-func newWeather(shape Shape, seed uint64) *weather {
+func newRecorded(shape Shape, seed uint64) *recorded {
 	into := func() (chan datagram, func(datagram)) {
 		ch := make(chan datagram, maxDelayed*2)
 		return ch, func(d datagram) { ch <- d }
 	}
 	var (
-		w = &weather{}
+		w = &recorded{}
 		f fate
 	)
 	w.through, f.deliver = into()
 	w.lost, f.lost = into()
 	w.late, f.late = into()
-	w.again, f.again = into()
+	w.doubled, f.doubled = into()
 	w.shaper = newShaper(shape, seed, 1, f)
 	return w
 }
 
-func (w *weather) next(t *testing.T) datagram {
+func (w *recorded) next(t *testing.T) datagram {
 	t.Helper()
 	select {
 	case d := <-w.through:
@@ -50,7 +50,7 @@ func control(n byte) datagram { return datagram{data: []byte{0x80, 200, n}} }
 
 func TestShaperPassesAtOnceByDefault(t *testing.T) {
 	t.Parallel()
-	w := newWeather(Shape{}, 0)
+	w := newRecorded(Shape{}, 0)
 	defer w.close()
 	w.submit(media(1))
 	assert.Len(t, w.through, 1)
@@ -58,7 +58,7 @@ func TestShaperPassesAtOnceByDefault(t *testing.T) {
 
 func TestShaperDelaysAndKeepsTheOrder(t *testing.T) {
 	t.Parallel()
-	w := newWeather(Shape{Delay: 30 * time.Millisecond, Jitter: 20 * time.Millisecond}, 0)
+	w := newRecorded(Shape{Delay: 30 * time.Millisecond, Jitter: 20 * time.Millisecond}, 0)
 	defer w.close()
 	start := time.Now()
 	for n := range byte(50) {
@@ -73,7 +73,7 @@ func TestShaperDelaysAndKeepsTheOrder(t *testing.T) {
 func TestShaperLosesAsTheSeedSays(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) []byte {
-		w := newWeather(Shape{Loss: 0.3}, seed)
+		w := newRecorded(Shape{Loss: 0.3}, seed)
 		defer w.close()
 		for n := range byte(200) {
 			w.submit(media(n))
@@ -93,7 +93,7 @@ func TestShaperLosesAsTheSeedSays(t *testing.T) {
 
 func TestMediaLossSparesTheRest(t *testing.T) {
 	t.Parallel()
-	w := newWeather(Shape{MediaLoss: 1}, 0)
+	w := newRecorded(Shape{MediaLoss: 1}, 0)
 	defer w.close()
 	w.submit(media(1))
 	w.submit(control(2))
@@ -103,7 +103,7 @@ func TestMediaLossSparesTheRest(t *testing.T) {
 
 func TestSilenceAndBlackOutLoseEverything(t *testing.T) {
 	t.Parallel()
-	w := newWeather(Shape{}, 0)
+	w := newRecorded(Shape{}, 0)
 	defer w.close()
 	w.setSilent(true)
 	w.submit(media(1))
@@ -120,7 +120,7 @@ func TestSilenceAndBlackOutLoseEverything(t *testing.T) {
 
 func TestShaperIsBounded(t *testing.T) {
 	t.Parallel()
-	w := newWeather(Shape{Delay: time.Hour}, 0)
+	w := newRecorded(Shape{Delay: time.Hour}, 0)
 	for range maxDelayed + 5 {
 		w.submit(media(0))
 	}
@@ -129,30 +129,4 @@ func TestShaperIsBounded(t *testing.T) {
 	assert.Len(t, w.through, maxDelayed)
 	w.submit(media(0))
 	assert.Len(t, w.lost, 6)
-}
-
-func TestStartsKeyFrame(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		payload []byte
-		want    bool
-	}{
-		"key frame":                {[]byte{0x10, 0x00}, true},
-		"delta frame":              {[]byte{0x10, 0x01}, false},
-		"middle of a frame":        {[]byte{0x00, 0x00}, false},
-		"second partition":         {[]byte{0x11, 0x00}, false},
-		"15-bit picture id":        {[]byte{0x90, 0x80, 0x81, 0x23, 0x00}, true},
-		"7-bit picture id, delta":  {[]byte{0x90, 0x80, 0x01, 0x01}, false},
-		"all fields":               {[]byte{0x90, 0xf0, 0x81, 0x23, 0x05, 0x20, 0x00}, true},
-		"nothing":                  {nil, false},
-		"descriptor alone":         {[]byte{0x10}, false},
-		"extension cut off":        {[]byte{0x90}, false},
-		"extension without frame":  {[]byte{0x90, 0x80, 0x81, 0x23}, false},
-		"extension with no fields": {[]byte{0x90, 0x00, 0x00}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			assert.Equal(t, test.want, startsKeyFrame(test.payload))
-		})
-	}
 }

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package sfu
+package netem
 
 import (
 	"slices"
@@ -44,7 +44,7 @@ func TestRateIsKeptAndTheQueueDropsItsTail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWeather(test.shape, 0)
+				w := newRecorded(test.shape, 0)
 				defer w.close()
 				start := time.Now()
 				for n := range byte(50) {
@@ -67,7 +67,7 @@ func TestRateHolds(t *testing.T) {
 	t.Parallel()
 	for every, want := range map[time.Duration]int{16 * time.Millisecond: 1000, 4 * time.Millisecond: 500} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWeather(Shape{Rate: 1e6, Queue: 4000}, 0)
+			w := newRecorded(Shape{Rate: 1e6, Queue: 4000}, 0)
 			defer w.close()
 			ticker := time.NewTicker(every)
 			defer ticker.Stop()
@@ -84,7 +84,7 @@ func TestRateHolds(t *testing.T) {
 func TestReorderedDatagramsAreOvertaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWeather(Shape{Reorder: 0.2, ReorderBy: 25 * time.Millisecond}, 3)
+		w := newRecorded(Shape{Reorder: 0.2, ReorderBy: 25 * time.Millisecond}, 3)
 		defer w.close()
 		ticker := time.NewTicker(10 * time.Millisecond)
 		defer ticker.Stop()
@@ -121,14 +121,14 @@ func TestDuplicatesComeTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWeather(shape, 1)
+				w := newRecorded(shape, 1)
 				defer w.close()
 				for n := range byte(100) {
 					w.submit(media(n))
 				}
 				<-time.After(10 * time.Millisecond)
 				synctest.Wait()
-				got, again := numbers(w.through), numbers(w.again)
+				got, again := numbers(w.through), numbers(w.doubled)
 				assert.InDelta(t, 30, len(again), 12)
 				assert.Len(t, got, 100+len(again))
 				assert.True(t, slices.IsSorted(got))
@@ -143,7 +143,7 @@ func TestKnobsDoNotChangeEachOthersLuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		run := func(shape Shape) []byte {
-			w := newWeather(shape, 9)
+			w := newRecorded(shape, 9)
 			for n := range byte(200) {
 				w.submit(media(n))
 			}

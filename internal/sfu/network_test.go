@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
 // eventually waits for what a participant's statistics are to say.
@@ -18,17 +19,17 @@ func eventually(t *testing.T, p *sfu.Participant, fits func(sfu.Stats) bool) sfu
 	return p.Stats()
 }
 
-// TestWeatherIsNotTheClientsFault: packets that the SFU's own network loses, doubles
+// TestOwnLossIsNotTheClientsFault: packets that the SFU's own network loses, doubles
 // and lets others overtake break no rule.
-func TestWeatherIsNotTheClientsFault(t *testing.T) {
+func TestOwnLossIsNotTheClientsFault(t *testing.T) {
 	t.Parallel()
 	_, c, p := connected(t, sfu.Config{Seed: 1}, clientOptions{})
-	require.NoError(t, p.Network().SetUp(sfu.Shape{
+	require.NoError(t, p.Network().SetUp(netem.Shape{
 		MediaLoss: 0.05, Duplicate: 0.1, Reorder: 0.1, ReorderBy: 50 * time.Millisecond, Jitter: 5 * time.Millisecond,
 	}))
 	c.keepSending(t)
 	st := eventually(t, p, func(st sfu.Stats) bool {
-		return st.Swallowed > 5 && st.Doubled > 10 && st.Overtaken > 10
+		return st.NetworkDropped > 5 && st.Doubled > 10 && st.Overtaken > 10
 	})
 	assert.Positive(t, st.Streams[c.audio].Duplicates)
 	assert.Empty(t, p.Violations())
@@ -38,9 +39,9 @@ func TestNarrowLineLosesWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	_, c, p := connected(t, sfu.Config{}, clientOptions{})
 	// Audio and video of keepSending take 100 kbit/s with all headers.
-	require.NoError(t, p.Network().SetUp(sfu.Shape{Rate: 50_000, Queue: 2000}))
+	require.NoError(t, p.Network().SetUp(netem.Shape{Rate: 50_000, Queue: 2000}))
 	c.keepSending(t)
-	st := eventually(t, p, func(st sfu.Stats) bool { return st.Swallowed > 20 && st.Streams[c.audio].Packets > 30 })
+	st := eventually(t, p, func(st sfu.Stats) bool { return st.NetworkDropped > 20 && st.Streams[c.audio].Packets > 30 })
 	assert.Zero(t, st.Streams[c.audio].Duplicates)
 	assert.Empty(t, p.Violations())
 }
@@ -51,7 +52,7 @@ func TestBlackOutOfOneDirection(t *testing.T) {
 	c.keepSending(t)
 	eventually(t, p, func(st sfu.Stats) bool { return st.Streams[c.audio].Packets > 0 })
 	p.Network().BlackOutUp(time.Hour)
-	before := eventually(t, p, func(st sfu.Stats) bool { return st.Swallowed > 10 })
+	before := eventually(t, p, func(st sfu.Stats) bool { return st.NetworkDropped > 10 })
 	require.NoError(t, p.RequestKeyFrame())
 	hear(t, c, "PLI", func(*rtcp.PictureLossIndication) bool { return true })
 	p.Network().BlackOutUp(0)
