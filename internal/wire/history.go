@@ -9,69 +9,69 @@ import (
 )
 
 const (
-	// historySize is how many video packets can be sent again: three seconds at
-	// the default bitrate, more than any viewer waits for one.
+	// historySize is how many video packets can be retransmitted: three seconds
+	// at the default bitrate, more than any viewer waits for one.
 	historySize = 256
-	// A packet is sent again at most maxRepeats times, and not before the one
-	// before can have arrived: a round trip, where it is known, of
-	// resendAfterLeast to resendAfterMost. Servers ask each 20 to 100 ms.
-	maxRepeats       = 4
-	resendAfterLeast = 20 * time.Millisecond
-	resendAfterMost  = 500 * time.Millisecond
-	// leastBudget is how many bytes a second may be sent again in any case:
+	// A packet is retransmitted at most maxRepeats times, and not before the
+	// last copy can have arrived: a round trip, where it is known, of minRepeat
+	// to maxRepeat. Servers ask each 20 to 100 ms.
+	maxRepeats = 4
+	minRepeat  = 20 * time.Millisecond
+	maxRepeat  = 500 * time.Millisecond
+	// minBudget is how many bytes a second may be retransmitted in any case:
 	// 500 kbit/s. Otherwise it is as much as the media.
-	leastBudget = 500_000 / 8
+	minBudget = 500_000 / 8
 	// osnSize is the original sequence number before an RTX payload (RFC 4588
 	// section 4).
 	osnSize = 2
 )
 
-// history keeps the last packets of a stream and sends those again that a NACK
-// names, on a stream of their own (RFC 4588). That stream counts its packets one
-// by one, however often one is sent: a sequence number used twice would be an
-// SRTP nonce used twice.
+// history stores recent packets of a stream and retransmits them over RTX when a
+// NACK asks (RFC 4588). Every retransmission gets a new RTX sequence number: one
+// that is used twice would be an SRTP nonce used twice.
 type history struct {
-	slots  [historySize]sentPacket
-	header rtp.Header // of the RTX stream
-	count  uint64     // packets sent again
-	budget budget
+	packets [historySize]storedPacket
+	header  rtp.Header // of the RTX stream
+	count   uint64     // retransmissions
+	budget  budget
 }
 
-type sentPacket struct {
+type storedPacket struct {
 	sequence  uint16
 	timestamp uint32
 	marker    bool
 	repeats   int
-	again     time.Time // when it was sent again last
+	repeated  time.Time // when it was retransmitted last
 	payload   []byte    // original sequence number and payload; nil: none yet
 }
 
-// keep copies a packet that was sent.
-func (h *history) keep(header *rtp.Header, payload []byte, now time.Time) {
-	slot := &h.slots[header.SequenceNumber%historySize]
-	slot.sequence, slot.timestamp, slot.marker = header.SequenceNumber, header.Timestamp, header.Marker
-	slot.repeats, slot.again = 0, time.Time{}
-	slot.payload = binary.BigEndian.AppendUint16(slot.payload[:0], header.SequenceNumber)
-	slot.payload = append(slot.payload, payload...)
-	h.budget.spent(len(payload), now)
+// store copies a packet that was sent.
+func (h *history) store(header *rtp.Header, payload []byte, now time.Time) {
+	p := &h.packets[header.SequenceNumber%historySize]
+	p.sequence, p.timestamp, p.marker = header.SequenceNumber, header.Timestamp, header.Marker
+	p.repeats, p.repeated = 0, time.Time{}
+	p.payload = binary.BigEndian.AppendUint16(p.payload[:0], header.SequenceNumber)
+	p.payload = append(p.payload, payload...)
+	h.budget.sent(len(payload), now)
 }
 
-// lost returns a packet that may be sent again, or nil.
-func (h *history) lost(sequence uint16, now time.Time, trip time.Duration) *sentPacket {
-	slot := &h.slots[sequence%historySize]
+// lost returns the packet to retransmit for a lost one, or nil when it is too old, was
+// repeated often or just now, or exceeds the budget.
+func (h *history) lost(sequence uint16, now time.Time, roundTrip time.Duration) *storedPacket {
+	p := &h.packets[sequence%historySize]
 	switch {
-	case len(slot.payload) <= osnSize, slot.sequence != sequence, slot.repeats == maxRepeats,
-		now.Sub(slot.again) < min(max(trip, resendAfterLeast), resendAfterMost),
-		!h.budget.take(len(slot.payload), now):
+	case len(p.payload) <= osnSize, p.sequence != sequence, p.repeats == maxRepeats,
+		now.Sub(p.repeated) < min(max(roundTrip, minRepeat), maxRepeat),
+		!h.budget.spend(len(p.payload), now):
 		return nil
 	}
-	slot.repeats++
-	slot.again = now
-	return slot
+	p.repeats++
+	p.repeated = now
+	return p
 }
 
-// budget is a token bucket of bytes that may be sent again. It holds one second's
-// worth at most, of the media's rate or leastBudget.
+// budget is a token bucket of bytes that may be retransmitted. It holds at most one
+// second's worth of the media's rate, or of minBudget if that is more.
 type budget struct {
 	tokens float64
 	at     time.Time // when the tokens were counted last
@@ -80,16 +80,17 @@ type budget struct {
 	this, earlier int       // bytes of media in it, and in the one before
 }
 
-// spent notes media that was sent.
-func (b *budget) spent(size int, now time.Time) {
+// sent records media that was sent.
+func (b *budget) sent(size int, now time.Time) {
 	b.turn(now)
 	b.this += size
 }
 
-// take reports whether size bytes may be sent again, and takes them if so.
-func (b *budget) take(size int, now time.Time) bool {
+// spend reports whether size bytes may be retransmitted, and if so takes them out of
+// the budget.
+func (b *budget) spend(size int, now time.Time) bool {
 	b.turn(now)
-	rate := float64(max(b.this, b.earlier, leastBudget))
+	rate := float64(max(b.this, b.earlier, minBudget))
 	b.tokens = min(b.tokens+rate*now.Sub(b.at).Seconds(), rate)
 	b.at = now
 	if b.tokens < float64(size) {
@@ -109,19 +110,20 @@ func (b *budget) turn(now time.Time) {
 	}
 }
 
-// resend answers a NACK. While pictures are withheld nothing is sent again either.
-func (s *Sender) resend(nack *rtcp.TransportLayerNack) error {
-	now, trip := time.Now(), s.reception.last().RoundTrip
+// retransmit answers a NACK. While pictures are withheld nothing is retransmitted
+// either.
+func (s *Sender) retransmit(nack *rtcp.TransportLayerNack) error {
+	now, roundTrip := time.Now(), s.reception.last().RoundTrip
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.video == nil || s.writer == nil || s.video.gate.shut() {
+	if s.video == nil || s.writer == nil || s.video.gate.withholding() {
 		return nil
 	}
 	history := &s.video.history
 	var err error
 	for i := range nack.Nacks {
 		nack.Nacks[i].Range(func(sequence uint16) bool {
-			p := history.lost(sequence, now, trip)
+			p := history.lost(sequence, now, roundTrip)
 			if p == nil {
 				return true
 			}

@@ -23,7 +23,7 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 	}{
 		"800 kbit/s": {4000, 100_000},
 		"3 Mbit/s":   {15000, 375_000},
-		"80 kbit/s":  {400, leastBudget},
+		"80 kbit/s":  {400, minBudget},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,7 +46,7 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 						require.NoError(t, sender.WriteFrame(make([]byte, c.picture), time.Now()))
 					}
 					r.packets = nil
-					require.NoError(t, sender.resend(nack))
+					require.NoError(t, sender.retransmit(nack))
 					for _, p := range r.packets {
 						sequence := binary.BigEndian.Uint16(p.Payload)
 						repeated += len(p.Payload)
@@ -64,15 +64,15 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentAgainWhilePicturesAreHeldBack(t *testing.T) {
+func TestNothingIsRetransmittedWhilePicturesAreWithheld(t *testing.T) {
 	t.Parallel()
 	sender, r := bound(video, NewClock())
 	require.NoError(t, sender.WriteFrame([]byte{1, 2, 3}, time.Now()))
 	nack := &rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{r.packets[0].SequenceNumber})}
 	sender.video.gate.closed = true
-	require.NoError(t, sender.resend(nack))
+	require.NoError(t, sender.retransmit(nack))
 	require.Len(t, r.packets, 1)
 	sender.video.gate.closed = false
-	require.NoError(t, sender.resend(nack))
+	require.NoError(t, sender.retransmit(nack))
 	require.Len(t, r.packets, 2)
 }

@@ -27,11 +27,11 @@ func HandleRTCP(packet []byte, ssrc uint32, s *Sender, congestion *Congestion) {
 			s.onReports(p.Reports)
 		case *rtcp.TransportLayerNack:
 			if s != nil && p.MediaSSRC == ssrc {
-				_ = s.resend(p) // fails when the connection goes away, which is reported
+				_ = s.retransmit(p) // fails when the connection goes away, which is reported
 			}
 		case *rtcp.TransportLayerCC:
 			if p.MediaSSRC == ssrc {
-				congestion.hear(p)
+				congestion.onFeedback(p)
 			}
 		}
 	}

@@ -200,7 +200,7 @@ func (s *Sender) write(payload []byte) error {
 	}
 	now := time.Now()
 	if s.video != nil {
-		s.video.history.keep(&s.header, payload, now)
+		s.video.history.store(&s.header, payload, now)
 	}
 	s.header.SequenceNumber++
 	s.counter.packets++

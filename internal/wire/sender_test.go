@@ -109,7 +109,7 @@ func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
 	sender, r := bound(video, NewClock())
 	now := time.Now()
 	require.NoError(t, sender.KeepAlive(now, time.Second))
-	require.NoError(t, sender.KeepAlive(now, time.Second), "not idle any more")
+	require.NoError(t, sender.KeepAlive(now, time.Second), "no longer idle")
 	require.NoError(t, sender.WriteFrame([]byte{1}, now))
 	require.NoError(t, sender.KeepAlive(now.Add(time.Minute), time.Second))
 	require.Len(t, r.packets, 3)
@@ -123,7 +123,7 @@ func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
 	}
 }
 
-func TestLostPacketGoesOutAgainWithItsNumber(t *testing.T) {
+func TestLostPacketIsRetransmittedWithItsNumber(t *testing.T) {
 	t.Parallel()
 	sender, r := bound(video, NewClock())
 	for range 2 * historySize {
@@ -132,8 +132,8 @@ func TestLostPacketGoesOutAgainWithItsNumber(t *testing.T) {
 	first, last := r.packets[0], r.packets[len(r.packets)-1]
 	r.packets = nil
 	nack := &rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{first.SequenceNumber, last.SequenceNumber, last.SequenceNumber + 1})}
-	require.NoError(t, sender.resend(nack))
-	require.NoError(t, sender.resend(nack), "at once again: not sent")
+	require.NoError(t, sender.retransmit(nack))
+	require.NoError(t, sender.retransmit(nack), "again at once: not sent")
 	require.Len(t, r.packets, 1, "what is too old or was never sent cannot be")
 	again := r.packets[0]
 	require.EqualValues(t, 8, again.SSRC)
@@ -143,8 +143,8 @@ func TestLostPacketGoesOutAgainWithItsNumber(t *testing.T) {
 	require.Equal(t, last.SequenceNumber, binary.BigEndian.Uint16(again.Payload))
 	require.Equal(t, last.Payload, again.Payload[2:])
 
-	sender.video.history.slots[last.SequenceNumber%historySize].again = time.Time{}
-	require.NoError(t, sender.resend(nack))
+	sender.video.history.packets[last.SequenceNumber%historySize].repeated = time.Time{}
+	require.NoError(t, sender.retransmit(nack))
 	require.Equal(t, again.SequenceNumber+1, r.packets[1].SequenceNumber, "a number is used once")
 	require.EqualValues(t, 2, sender.Stats().Retransmitted)
 }

@@ -38,7 +38,7 @@ func (s *Stamper) Send(h *rtp.Header, payload []byte, send func() (int, error)) 
 	if number := h.GetExtension(s.ids.TransportWide); len(number) == 2 {
 		s.next++
 		binary.BigEndian.PutUint16(number, s.next)
-		s.congestion.note(s.next, h.MarshalSize()+len(payload), now.Sub(s.clock.epoch))
+		s.congestion.sent(s.next, h.MarshalSize()+len(payload), now.Sub(s.clock.epoch))
 	}
 	if sendTime := h.GetExtension(s.ids.AbsSendTime); len(sendTime) == 3 {
 		putAbsSendTime(sendTime, s.clock.ntp(now))

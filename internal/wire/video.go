@@ -19,11 +19,11 @@ const (
 type videoPayload struct {
 	pictureID uint16 // of the last picture, 15 bits
 	history   history
-	gate      gate
+	gate      videoGate
 }
 
 func newVideoPayload(s Stream, rtx uint32, congestion *Congestion) *videoPayload {
-	v := &videoPayload{pictureID: uint16(rand.N(1 << 15)), gate: gate{estimate: congestion}}
+	v := &videoPayload{pictureID: uint16(rand.N(1 << 15)), gate: videoGate{congestion: congestion}}
 	s.SSRC = rtx
 	v.history.header = newHeader(s)
 	return v
@@ -62,7 +62,7 @@ func (s *Sender) writeVideo(data []byte) error {
 func (s *Sender) SetWatched(watched bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.video.gate.watch(watched, time.Now())
+	s.video.gate.setWatched(watched, time.Now())
 }
 
 // Withheld returns how many pictures were withheld because the path was congested,
@@ -70,5 +70,5 @@ func (s *Sender) SetWatched(watched bool) {
 func (s *Sender) Withheld() (congested, unwatched uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.video.gate.shed, s.video.gate.unseen
+	return s.video.gate.dropped, s.video.gate.unseen
 }
