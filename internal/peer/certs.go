@@ -14,12 +14,12 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// certLifetime is how long a certificate stays valid. Nobody checks it but pion,
-// when a connection starts; it has to outlast the pool it may wait in.
+// certLifetime is how long a certificate is valid. Only pion checks it, when a
+// connection starts; it has to outlast the pool it may wait in.
 const certLifetime = 10 * 365 * 24 * time.Hour
 
 // CertPool keeps DTLS certificates ready, so that a burst of calls does not wait
-// for key generation. A nil pool makes each certificate when it is asked for.
+// for key generation. A nil pool makes each certificate on demand.
 type CertPool struct {
 	ready chan webrtc.Certificate
 	stop  chan struct{}
@@ -48,12 +48,13 @@ func (p *CertPool) Close() {
 	p.done.Wait()
 }
 
+// fill keeps the pool full until stop.
 func (p *CertPool) fill() {
 	defer p.done.Done()
 	for {
 		cert, err := newCertificate()
 		if err != nil {
-			return // take reports the same error to who can act on it
+			return // get returns the same error to its caller
 		}
 		select {
 		case p.ready <- cert:
@@ -63,7 +64,8 @@ func (p *CertPool) fill() {
 	}
 }
 
-func (p *CertPool) take() (webrtc.Certificate, error) {
+// get returns a certificate of the pool, or a new one when none is ready.
+func (p *CertPool) get() (webrtc.Certificate, error) {
 	if p != nil {
 		select {
 		case cert := <-p.ready:

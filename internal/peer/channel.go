@@ -11,13 +11,12 @@ import (
 )
 
 const (
-	// usualMessage is what the listener has room for. A larger message gets
-	// room for as long as it is read, at most largestMessage: what a message
-	// must not exceed by our SDP, and Telegram's clients', is a quarter of that.
+	// usualMessage is the size of the reader's buffer. A larger message gets a
+	// larger one while it is read, of at most largestMessage: four times what our
+	// SDP, and that of Telegram's clients, allows.
 	usualMessage   = 4 << 10
 	largestMessage = 1 << 20
-	// maxMessage bounds the messages that are looked at. Telegram's are below
-	// 1 KiB.
+	// maxMessage bounds the messages that are parsed. Telegram's are below 1 KiB.
 	maxMessage = 64 << 10
 )
 
@@ -34,14 +33,14 @@ func (c *Conn) openChannel() error {
 			c.opened <- raw // once: there is room
 		}
 	})
-	// We take no channel of the server's, and keep none open for it.
+	// Channels that the server opens are closed: none is used.
 	c.pc.OnDataChannel(func(theirs *webrtc.DataChannel) {
 		theirs.OnOpen(func() { _ = theirs.Close() })
 	})
 	return nil
 }
 
-// startListening reads the data channel from now on.
+// startListening starts the reader of the data channel.
 func (c *Conn) startListening(channel datachannel.ReadWriteCloser) {
 	c.done.Add(1)
 	go c.listen(channel) // ends when the channel is closed; Close waits on done
@@ -50,41 +49,41 @@ func (c *Conn) startListening(channel datachannel.ReadWriteCloser) {
 // listen reads the data channel until it is closed.
 func (c *Conn) listen(channel datachannel.ReadWriteCloser) {
 	defer c.done.Done()
-	defer c.video.SetWatched(true) // without a channel nobody can say so
+	defer c.video.SetWatched(true) // without a channel the server cannot ask for pictures
 	usual := make([]byte, usualMessage)
 	for {
 		message := usual
 		n, text, err := channel.ReadDataChannel(message)
 		for errors.Is(err, io.ErrShortBuffer) && len(message) < largestMessage {
-			message = make([]byte, 2*len(message)) // how long it is it does not say
+			message = make([]byte, 2*len(message)) // the size is not reported
 			n, text, err = channel.ReadDataChannel(message)
 		}
 		if err != nil {
 			return
 		}
 		if text && n <= maxMessage {
-			c.obey(message[:n])
+			c.onMessage(message[:n])
 		}
 	}
 }
 
-// obey does what a message asks for. Only the largest height that any viewer wants
-// matters so far; all else is ignored.
-func (c *Conn) obey(message []byte) {
+// onMessage acts on a message of the server. Only the largest height that any viewer
+// asks for matters so far; all else is ignored.
+func (c *Conn) onMessage(message []byte) {
 	const class = "SenderVideoConstraints"
 	if !bytes.Contains(message, []byte(class)) {
 		return
 	}
-	var wish struct {
-		Class       string `json:"colibriClass"`
-		Constraints struct {
+	var constraints struct {
+		Class string `json:"colibriClass"`
+		Video struct {
 			IdealHeight *float64 `json:"idealHeight"`
 		} `json:"videoConstraints"`
 	}
-	if json.Unmarshal(message, &wish) != nil || wish.Class != class {
+	if json.Unmarshal(message, &constraints) != nil || constraints.Class != class {
 		return
 	}
-	if height := wish.Constraints.IdealHeight; height != nil && *height >= 0 {
+	if height := constraints.Video.IdealHeight; height != nil && *height >= 0 {
 		c.cfg.Logger.Debug("the server asks for pictures", "height", *height)
 		c.video.SetWatched(*height > 0)
 	}

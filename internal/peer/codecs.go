@@ -20,8 +20,8 @@ func srtpProfiles() []dtls.SRTPProtectionProfile {
 }
 
 // registerCodecs pins the payload types of the answer. Only feedback that we act
-// on is registered. Header extensions are not: Track stamps them itself, and
-// registering mid would have pion probe every foreign stream for simulcast.
+// on is registered. Header extensions are not: [wire.Sender] writes them, and
+// registering mid would make pion probe every foreign stream for simulcast.
 func registerCodecs(m *webrtc.MediaEngine, r *jsonparams.Response) error {
 	video := []webrtc.RTCPFeedback{{Type: "transport-cc"}, {Type: "nack"}}
 	codecs := []struct {

@@ -20,20 +20,21 @@ type Config struct {
 	ICEServers []models.ICEServer
 	// NetworkTypes are the address families to use; empty for both.
 	NetworkTypes []models.NetworkType
-	// Sockets shares UDP sockets with other connections; nil for own ones.
+	// Sockets shares UDP sockets with other connections; nil for separate ones.
 	Sockets *SocketPool
-	// OnState is called when the state changes after Dial returned: Disconnected
+	// OnState is called when the state changes after [Dial] returned: Disconnected
 	// with the reason, Connected again, Failed with the reason, which wraps
-	// ErrConnectionFailed. It is called in order on one goroutine of the
-	// connection and must not block; it may not call Close.
+	// [models.ErrConnectionFailed]. It is called in order on one goroutine of the
+	// connection; it must not block and must not call [Conn.Close].
 	OnState func(models.ConnState, error)
-	// Disconnected, Failed and Keepalive are ICE's: silence until the state is
-	// Disconnected, silence after that until it is Failed, and the interval of
-	// the checks that keep the consent fresh (RFC 7675).
+	// Disconnected, Failed and Keepalive are ICE's timeouts: the silence after
+	// which the state is Disconnected, the further silence after which it is
+	// Failed, and the interval of the checks that keep the consent fresh (RFC
+	// 7675).
 	Disconnected, Failed, Keepalive time.Duration
 }
 
-// usable returns the candidates of the address families that may be used.
+// usable returns the candidates of the allowed address families.
 func (cfg Config) usable(candidates []jsonparams.Candidate) []jsonparams.Candidate {
 	if len(cfg.NetworkTypes) == 0 {
 		return candidates

@@ -34,7 +34,7 @@ const (
 	channelWait = 500 * time.Millisecond
 )
 
-// Conn is a connection to the server that is up.
+// Conn is a connection to the server. Its methods are safe for concurrent use.
 type Conn struct {
 	// immutable after newConn
 	cfg          Config
@@ -53,8 +53,8 @@ type Conn struct {
 	closing      sync.Once
 	done         sync.WaitGroup
 
-	heard  atomic.Pointer[time.Time] // when the server was heard last before a silence; nil before the first
-	reason error                     // why failed; written before failed is closed
+	lastHeard atomic.Pointer[time.Time] // from the server, before a silence; nil before the first silence
+	reason    error                     // why failed; written before failed is closed
 }
 
 // errOtherRole is returned by an attempt that gets nowhere in its ICE role.

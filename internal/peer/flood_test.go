@@ -170,5 +170,5 @@ func TestNobodyWatches(t *testing.T) {
 	t.Logf("%d packets, %d of padding, %d packets", before, padding, after)
 	require.Positive(t, before)
 	require.GreaterOrEqual(t, padding, 2)
-	require.Positive(t, after, "a busy machine looks like a full way: how many is not asked")
+	require.Positive(t, after, "a busy machine looks like a congested path: how many does not matter")
 }

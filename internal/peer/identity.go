@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/jsonparams"
+	"github.com/gotgcall/gotgcall/models"
 )
 
 // simulcastLayers is how many video layers are announced. Telegram's own
@@ -17,7 +18,7 @@ import (
 // forwards the highest layer that has traffic.
 const simulcastLayers = 3
 
-// Identity is everything the server is told about us before a connection
+// Identity is everything that is announced to the server before a connection
 // exists. Each join needs a fresh one.
 type Identity struct {
 	Ufrag, Pwd  string
@@ -31,13 +32,16 @@ type Identity struct {
 
 // NewIdentity draws a fresh identity. It opens nothing.
 func NewIdentity(certs *CertPool) (*Identity, error) {
-	cert, err := certs.take()
+	cert, err := certs.get()
 	if err != nil {
 		return nil, err
 	}
 	prints, err := cert.GetFingerprints()
-	if err != nil || len(prints) == 0 {
+	if err != nil {
 		return nil, fmt.Errorf("certificate fingerprint: %w", err)
+	}
+	if len(prints) == 0 {
+		return nil, fmt.Errorf("certificate fingerprint: %w: none", models.ErrInternal)
 	}
 	id := &Identity{
 		// 16 and 32 characters, far above the 4 and 22 that RFC 8445 section
@@ -91,7 +95,7 @@ func randomICEString(n int) string {
 	return string(b)
 }
 
-// fingerprint writes a digest as the join payload does.
+// fingerprint returns a digest in the notation of the join payload.
 func fingerprint(sum [sha256.Size]byte) string {
 	octets := make([]string, len(sum))
 	for i, b := range sum {

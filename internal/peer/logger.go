@@ -8,14 +8,14 @@ import (
 	"github.com/pion/logging"
 )
 
-// pionLog sends pion's log to slog at Debug level, if at all: what pion warns of
-// is its inner life, and what matters of it reaches the caller as an error.
+// pionLog passes pion's log to slog at Debug level, if at all: what pion warns about
+// is internal to it, and what matters reaches the caller as an error.
 type pionLog struct {
 	logger *slog.Logger
 	on     bool
 }
 
-// NewLogger serves pion as logging.LoggerFactory.
+// NewLogger makes pionLog a [logging.LoggerFactory].
 func (l *pionLog) NewLogger(scope string) logging.LeveledLogger {
 	return &scopedLog{l, scope}
 }
@@ -31,8 +31,8 @@ func (s *scopedLog) debugf(format string, args ...any) {
 	}
 }
 
-// Trace and the rest are logging.LeveledLogger. Trace and Debug are dropped:
-// they print each packet.
+// Trace and the rest make scopedLog a [logging.LeveledLogger]. Trace and Debug are
+// dropped: they print each packet.
 func (s *scopedLog) Trace(string)                      {}
 func (s *scopedLog) Tracef(string, ...any)             {}
 func (s *scopedLog) Debug(string)                      {}

@@ -45,10 +45,10 @@ func shed(conn *peer.Conn) uint64 {
 	return stats.PicturesShed
 }
 
-// TestPictureSurvivesALongerWay: packets take 150 ms longer from one moment on, as
+// TestPictureSurvivesALongerPath: packets take 150 ms longer from one moment on, as
 // after a change of route. Nothing queues and nothing is lost: within 30 s there are
 // five in which every picture is sent.
-func TestPictureSurvivesALongerWay(t *testing.T) {
+func TestPictureSurvivesALongerPath(t *testing.T) {
 	t.Parallel()
 	line := netem.Shape{Delay: 20 * time.Millisecond}
 	for name, cfg := range map[string]sfu.Config{

@@ -10,16 +10,16 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// route is what the operating system says about the way to the server.
+// route is the operating system's route to the server.
 type route struct {
 	// locals are the addresses it would send from, each once.
 	locals []netip.Addr
-	// candidates are those of the server it knows a way to. An IPv6 address on
-	// a host without IPv6 is not among them.
+	// candidates are those of the server that it leads to. An IPv6 address on a
+	// host without IPv6 is not among them.
 	candidates []jsonparams.Candidate
 }
 
-// routeTo asks for the way to each candidate. Nothing is sent: connecting a UDP
+// routeTo returns the route to the candidates. Nothing is sent: connecting a UDP
 // socket only looks the route up. It spares us every other interface of the
 // machine (docker, virtual machines, tunnels) without knowing their names.
 func routeTo(ctx context.Context, candidates []jsonparams.Candidate) (route, error) {
@@ -50,7 +50,7 @@ func routeTo(ctx context.Context, candidates []jsonparams.Candidate) (route, err
 	return r, nil
 }
 
-// gone returns an address of the route that this machine has no more, if any.
+// gone returns an address of the route that this machine no longer has, if any.
 func (r route) gone() (netip.Addr, bool) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
@@ -70,7 +70,7 @@ func (r route) gone() (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// from reports whether ip is one the route sends from.
+// from reports whether ip is a local address of the route.
 func (r route) from(ip net.IP) bool {
 	addr, ok := netip.AddrFromSlice(ip)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 const flightInterval = 150 * time.Millisecond
 
 // newPeerConnection configures pion: the pinned identity, two codecs, one
-// interceptor on the way out, and nothing but buffers for what comes in.
+// interceptor for what is sent, and buffers of ours for what is received.
 func (d *dialer) newPeerConnection(
 	shared *lease, buffers bufferFactory, stamp *stampInterceptor,
 ) (*webrtc.PeerConnection, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// socketBuffer is what a shared socket asks the kernel for, each way: a key frame of
+// socketBuffer is what a shared socket asks the kernel for in each direction: a key frame of
 // 30 kB from each of a hundred calls at once. The kernel grants what its limits allow,
 // on Linux net.core.rmem_max and wmem_max, 208 KiB by default.
 const socketBuffer = 4 << 20
@@ -36,14 +36,15 @@ type socket struct {
 	taken map[netip.AddrPort]bool
 }
 
-// lease is a call's share of the sockets.
+// lease is a call's share of the sockets. The call must Close it.
 type lease struct {
 	pool    *SocketPool
-	parts   []part
+	shares  []share
 	release sync.Once
 }
 
-type part struct {
+// share is the use of one socket.
+type share struct {
 	socket  *socket
 	remotes []netip.AddrPort
 }
@@ -53,7 +54,7 @@ func NewSocketPool(cfg Config) *SocketPool {
 	return &SocketPool{log: &pionLog{logger: cfg.Logger, on: cfg.DebugLogs}}
 }
 
-// lease takes a socket for each local address of the route.
+// lease returns a share of a socket for each local address of the route.
 func (p *SocketPool) lease(r route) (*lease, error) {
 	l := &lease{pool: p}
 	p.mu.Lock()
@@ -69,17 +70,19 @@ func (p *SocketPool) lease(r route) (*lease, error) {
 		if s == nil {
 			var err error
 			if s, err = p.open(local); err != nil {
-				return nil, errors.Join(err, p.leave(l.parts))
+				return nil, errors.Join(err, p.leave(l.shares))
 			}
 		}
 		for _, remote := range remotes {
 			s.taken[remote] = true
 		}
-		l.parts = append(l.parts, part{s, remotes})
+		l.shares = append(l.shares, share{s, remotes})
 	}
 	return l, nil
 }
 
+// find returns an open socket on which no call uses any of the remote addresses, or
+// nil.
 func (p *SocketPool) find(local netip.Addr, remotes []netip.AddrPort) *socket {
 	for _, s := range p.sockets {
 		if s.local == local && !s.hasAny(remotes) {
@@ -98,6 +101,7 @@ func (s *socket) hasAny(remotes []netip.AddrPort) bool {
 	return false
 }
 
+// open adds a socket to the pool.
 func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 	if err != nil {
@@ -116,37 +120,37 @@ func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	return s, nil
 }
 
-// leave gives shares back and closes sockets without calls. The caller holds mu.
-func (p *SocketPool) leave(parts []part) error {
+// leave gives shares back and closes sockets without calls. p.mu must be held.
+func (p *SocketPool) leave(shares []share) error {
 	var errs []error
-	for _, part := range parts {
-		for _, remote := range part.remotes {
-			delete(part.socket.taken, remote)
+	for _, share := range shares {
+		for _, remote := range share.remotes {
+			delete(share.socket.taken, remote)
 		}
-		if len(part.socket.taken) > 0 {
+		if len(share.socket.taken) > 0 {
 			continue
 		}
 		for i, s := range p.sockets {
-			if s == part.socket {
+			if s == share.socket {
 				p.sockets = append(p.sockets[:i], p.sockets[i+1:]...)
 				break
 			}
 		}
-		errs = append(errs, part.socket.mux.Close())
+		errs = append(errs, share.socket.mux.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// mux returns the sockets as pion wants them.
+// mux returns the sockets as one [ice.UDPMux].
 func (l *lease) mux() ice.UDPMux {
-	muxes := make([]ice.UDPMux, len(l.parts))
-	for i, p := range l.parts {
+	muxes := make([]ice.UDPMux, len(l.shares))
+	for i, p := range l.shares {
 		muxes[i] = p.socket.mux
 	}
 	return ice.NewMultiUDPMuxDefault(muxes...)
 }
 
-// Close gives the share back. It is idempotent; a nil lease is one of nothing.
+// Close gives the share back. It is idempotent. A nil lease holds nothing.
 func (l *lease) Close() error {
 	if l == nil {
 		return nil
@@ -155,7 +159,7 @@ func (l *lease) Close() error {
 	l.release.Do(func() {
 		l.pool.mu.Lock()
 		defer l.pool.mu.Unlock()
-		err = l.pool.leave(l.parts)
+		err = l.pool.leave(l.shares)
 	})
 	return err
 }

@@ -17,7 +17,7 @@ func TestSharedSocketAsksForLargeBuffers(t *testing.T) {
 	pool := NewSocketPool(Config{Logger: slog.New(slog.DiscardHandler)})
 	l, err := pool.lease(loopbackRoute("127.0.0.1:1000"))
 	require.NoError(t, err)
-	raw, err := l.parts[0].socket.conn.SyscallConn()
+	raw, err := l.shares[0].socket.conn.SyscallConn()
 	require.NoError(t, err)
 	for option, limit := range map[int]string{syscall.SO_RCVBUF: "rmem_max", syscall.SO_SNDBUF: "wmem_max"} {
 		text, err := os.ReadFile("/proc/sys/net/core/" + limit)

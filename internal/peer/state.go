@@ -10,7 +10,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// stage is how far a connection has come before media can flow.
+// stage is how far a connection has come towards media.
 type stage int
 
 const (
@@ -19,7 +19,7 @@ const (
 	handshake
 )
 
-// String says what is missing.
+// String returns what is missing.
 func (s stage) String() string {
 	switch s {
 	case noAnswer:
@@ -44,8 +44,8 @@ func (c *Conn) stage() stage {
 	return noAnswer
 }
 
-// watch turns pion's states into ours, until the connection is over. What comes
-// before media can flow is Dial's.
+// watch turns pion's states into ours, until the connection is over. Before media
+// can flow it reports nothing: [Dial] returns the error.
 func (c *Conn) watch() {
 	defer c.done.Done()
 	var up, silent bool
@@ -76,17 +76,17 @@ func (c *Conn) watch() {
 			silent = true
 			quiet := c.silence()
 			heard := time.Now().Add(-quiet)
-			c.heard.Store(&heard)
+			c.lastHeard.Store(&heard)
 			deadline.Reset(c.cfg.Disconnected + c.cfg.Failed - quiet)
-			c.cfg.OnState(models.Disconnected, c.silent(quiet))
+			c.cfg.OnState(models.Disconnected, c.silenceError(quiet))
 		case state == webrtc.PeerConnectionStateDisconnected && expired:
-			c.fail(up, fmt.Errorf("%w: %w", models.ErrConnectionFailed, c.silent(c.cfg.Disconnected+c.cfg.Failed)))
+			c.fail(up, fmt.Errorf("%w: %w", models.ErrConnectionFailed, c.silenceError(c.cfg.Disconnected+c.cfg.Failed)))
 			return
 		}
 	}
 }
 
-// fail ends the connection for a reason.
+// fail ends the connection for a reason, and reports it once media could flow.
 func (c *Conn) fail(up bool, reason error) {
 	c.reason = reason
 	close(c.failed)
@@ -97,14 +97,14 @@ func (c *Conn) fail(up bool, reason error) {
 
 // Heard returns when the server was heard last before the latest Disconnected.
 func (c *Conn) Heard() time.Time {
-	if at := c.heard.Load(); at != nil {
+	if at := c.lastHeard.Load(); at != nil {
 		return *at
 	}
 	return time.Now()
 }
 
-// silence is for how long nothing came from the server when pion has just found
-// that it was longer than Disconnected. pion looks with each keepalive.
+// silence returns for how long nothing came from the server, when pion has just found
+// that it was longer than Disconnected. pion checks with each keepalive.
 func (c *Conn) silence() time.Duration {
 	var last time.Time
 	for _, s := range c.pc.GetStats() {
@@ -123,8 +123,8 @@ func (c *Conn) silence() time.Duration {
 	return min(max(time.Since(last), least), least+c.cfg.Keepalive)
 }
 
-// silent says why nothing may come from the server.
-func (c *Conn) silent(d time.Duration) error {
+// silenceError returns why nothing may come from the server.
+func (c *Conn) silenceError(d time.Duration) error {
 	d = d.Round(100 * time.Millisecond)
 	if local, gone := c.route.gone(); gone {
 		return fmt.Errorf("the local address %s is gone, nothing heard from the server for %s", local, d)
@@ -132,7 +132,7 @@ func (c *Conn) silent(d time.Duration) error {
 	return fmt.Errorf("nothing heard from the server for %s", d)
 }
 
-// failure says which floor gave way.
+// failure returns which layer failed.
 func (c *Conn) failure(up bool, state webrtc.PeerConnectionState) error {
 	cert := c.pc.SCTP().Transport().GetRemoteCertificate()
 	sum := sha256.Sum256(cert)
