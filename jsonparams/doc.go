@@ -3,6 +3,6 @@
 // phone.joinGroupCall, and the answer that comes back in
 // updateGroupCallConnection.
 //
-// Everything here is a pure function. Decode treats its input as hostile: what
+// Everything here is a pure function. [Decode] treats its input as hostile: what
 // it returns has been checked field by field and is safe to place in SDP.
 package jsonparams

@@ -8,49 +8,49 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// Payload types and header-extension ids are constants of Telegram's wire: the
-// server forwards RTP verbatim and reads extensions by id, so they are not
-// negotiated but agreed on.
+// Payload types and header-extension ids are fixed by Telegram's clients: the server
+// forwards RTP verbatim and reads extensions by id, so they are not negotiated.
 const (
 	PayloadTypeOpus = 111
 	PayloadTypeVP8  = 100
-	PayloadTypeRTX  = 101
+	PayloadTypeRTX  = 101 // retransmissions of VP8 (RFC 4588)
 
 	ExtAudioLevel    = 1 // RFC 6464
-	ExtAbsSendTime   = 2
+	ExtAbsSendTime   = 2 // 24 bits of 6.18 fixed-point seconds
 	ExtTransportWide = 3 // draft-holmer-rmcat-transport-wide-cc-extensions-01
 	ExtMID           = 4 // RFC 8843 section 15
 )
 
-// The URIs of the header extensions, for SDP and for the join payload.
+// The URIs of the header extensions.
 const (
-	URIAudioLevel    = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-	URIAbsSendTime   = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-	URITransportWide = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-	URIMID           = "urn:ietf:params:rtp-hdrext:sdes:mid"
+	uriAudioLevel    = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+	uriAbsSendTime   = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+	uriTransportWide = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+	uriMID           = "urn:ietf:params:rtp-hdrext:sdes:mid"
 )
 
-// Join is what Telegram must know of a participant before any connection
-// exists.
+// Join describes a participant to Telegram before any connection exists. All fields
+// but Layers are required; without Layers no video is announced.
 type Join struct {
 	// AudioSSRC identifies the participant: it is also the source of
 	// phone.leaveGroupCall. In 1..2^31-1.
 	AudioSSRC uint32
 	// Layers are the simulcast layers of the camera, lowest resolution first.
 	Layers []Layer
-	// Ufrag and Pwd are the ICE credentials.
+	// Ufrag and Pwd are the ICE credentials (RFC 8839 section 5.4).
 	Ufrag, Pwd string
 	// Fingerprint is the SHA-256 of the DTLS certificate: upper-case hex
 	// octets between colons (RFC 8122 section 5).
 	Fingerprint string
 }
 
-// Layer is one video stream and its retransmission stream (RFC 4588).
+// Layer is the SSRCs of one video stream and of its retransmissions (RFC 4588),
+// each in 1..2^31-1.
 type Layer struct {
 	SSRC, RTX uint32
 }
 
-// wire structs: tags and nothing else.
+// The …Wire types mirror the JSON: tags and nothing else.
 type (
 	joinWire struct {
 		Fingerprints []fingerprintWire `json:"fingerprints"`
@@ -87,8 +87,9 @@ type (
 	}
 )
 
-// Encode returns the join payload. It refuses an SSRC that is zero or does not
-// fit a signed 32-bit integer, because the server would read another one.
+// Encode returns the join payload. An SSRC that is zero or does not fit a signed
+// 32-bit integer, which the server would misread, fails with
+// [models.ErrInternal].
 //
 // We are the DTLS server ("passive"), as Telegram's own clients are. Besides
 // the five keys those clients send there are payload-types and rtp-hdrexts,
@@ -117,8 +118,8 @@ func (j Join) Encode() (string, error) {
 	return string(blob), nil
 }
 
-// ssrcGroups lists one SIM group of the layers, then one FID pair for each. It
-// is never nil, so that the key is an array also without video.
+// ssrcGroups returns one SIM group of the layers, then one FID pair for each. It is
+// never nil, so that the key is an array without video too.
 func ssrcGroups(layers []Layer) ([]ssrcGroupWire, error) {
 	groups := []ssrcGroupWire{}
 	sim := ssrcGroupWire{Semantics: "SIM"}
@@ -141,6 +142,7 @@ func ssrcGroups(layers []Layer) ([]ssrcGroupWire, error) {
 	return groups, nil
 }
 
+// signed returns an SSRC as the signed integer that Telegram expects.
 func signed(ssrc uint32) (int32, error) {
 	if ssrc == 0 || ssrc > math.MaxInt32 {
 		return 0, fmt.Errorf("ssrc %d: %w: not in 1..2^31-1", ssrc, models.ErrInternal)
@@ -148,6 +150,7 @@ func signed(ssrc uint32) (int32, error) {
 	return int32(ssrc), nil
 }
 
+// legacyPayloadTypes returns the codecs that we send.
 func legacyPayloadTypes() []payloadTypeWire {
 	return []payloadTypeWire{
 		{
@@ -166,11 +169,12 @@ func legacyPayloadTypes() []payloadTypeWire {
 	}
 }
 
+// legacyHdrExts returns the header extensions that we send.
 func legacyHdrExts() []hdrExtWire {
 	return []hdrExtWire{
-		{ExtAudioLevel, URIAudioLevel},
-		{ExtAbsSendTime, URIAbsSendTime},
-		{ExtTransportWide, URITransportWide},
-		{ExtMID, URIMID},
+		{ExtAudioLevel, uriAudioLevel},
+		{ExtAbsSendTime, uriAbsSendTime},
+		{ExtTransportWide, uriTransportWide},
+		{ExtMID, uriMID},
 	}
 }

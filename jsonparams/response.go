@@ -10,30 +10,31 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// Limits on what an answer may hold. Telegram's have two candidates and are
-// about 2 KiB.
+// Limits on an answer. Telegram's have two candidates and are about 2 KiB.
 const (
 	maxResponseBytes = 256 << 10
 	maxCandidates    = 32
 )
 
-// Response is the answer to a join, checked.
+// Response is a checked answer to a join.
 type Response struct {
 	Transport Transport
-	// Opus, VP8 and RTX are the payload types to send: the agreed ones unless
-	// the answer lists the codec under another id.
+	// Opus, VP8 and RTX are the payload types to send: PayloadTypeOpus,
+	// PayloadTypeVP8 and PayloadTypeRTX unless the answer lists the codec under
+	// another id. They differ from each other.
 	Opus, VP8, RTX uint8
 }
 
-// Transport is how to reach the server and whom to expect there.
+// Transport is the server's addresses and its identity.
 type Transport struct {
+	// Ufrag and Pwd are the server's ICE credentials.
 	Ufrag, Pwd string
-	// Fingerprint is the SHA-256 of the server's DTLS certificate, as in Join.
+	// Fingerprint is the SHA-256 of the server's DTLS certificate, as in [Join].
 	Fingerprint string
-	// Passive: the server says it waits for our ClientHello. Otherwise it
-	// sends one, the answer to our own "passive".
+	// Passive reports that the server waits for our ClientHello. Otherwise it
+	// sends one, in answer to our own "passive".
 	Passive bool
-	// Candidates are UDP; there is at least one.
+	// Candidates are UDP addresses: at least one, at most 32.
 	Candidates []Candidate
 }
 
@@ -43,7 +44,7 @@ type Candidate struct {
 	Component  uint16
 	Priority   uint32
 	Addr       netip.AddrPort
-	// Type is host, srflx, prflx or relay.
+	// Type is "host", "srflx", "prflx" or "relay".
 	Type string
 }
 
@@ -51,6 +52,7 @@ type Candidate struct {
 // as a string, other servers do not.
 type text string
 
+// UnmarshalJSON implements [json.Unmarshaler].
 func (t *text) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, (*string)(t))
@@ -98,9 +100,9 @@ type (
 	}
 )
 
-// Decode reads the answer to a join. Its errors wrap ErrInvalidParams, or
-// ErrUnsupportedCallMode for a call that has no WebRTC transport. Unknown keys
-// are ignored.
+// Decode reads the answer to a join. Its errors wrap [models.ErrInvalidParams], or
+// [models.ErrUnsupportedCallMode] for a call without a WebRTC transport. Unknown
+// keys are ignored, and so are candidates that cannot be read, unless all are.
 func Decode(answer string) (*Response, error) {
 	if len(answer) > maxResponseBytes {
 		return nil, fmt.Errorf("join answer: %w: %d bytes", models.ErrInvalidParams, len(answer))
@@ -131,8 +133,10 @@ func Decode(answer string) (*Response, error) {
 	return r, nil
 }
 
+// isTrue reports whether a key is present and true.
 func isTrue(b *bool) bool { return b != nil && *b }
 
+// decode returns the transport, each field checked.
 func (w *transportWire) decode() (Transport, error) {
 	t := Transport{Ufrag: w.Ufrag, Pwd: w.Pwd}
 	if !isICEString(w.Ufrag, 1) {
@@ -160,9 +164,9 @@ func (w *transportWire) decode() (Transport, error) {
 	return t, err
 }
 
-// usable returns the candidates of UDP that can be read, at most maxCandidates. One
-// that cannot be is left out: others lead to the server too. With none at all the
-// error says what is wrong with the first.
+// usable returns the UDP candidates that can be read, at most maxCandidates. Others
+// are left out, as any one of them leads to the server. If none can be read, the
+// error describes what is wrong with the first.
 func (w *transportWire) usable() ([]Candidate, error) {
 	var usable []Candidate
 	var first error
@@ -194,7 +198,8 @@ func (w *transportWire) usable() ([]Candidate, error) {
 	return nil, fmt.Errorf("transport.candidates: none of udp")
 }
 
-// decode fills in what an answer may leave out, as Telegram's clients do.
+// decode returns a candidate with defaults for the fields that Telegram's clients do
+// not require either.
 func (w candidateWire) decode(index int) (Candidate, error) {
 	c := Candidate{Foundation: string(w.Foundation), Component: 1, Priority: 2130706431, Type: "host"}
 	ip, err := netip.ParseAddr(w.IP)
@@ -233,18 +238,18 @@ func (w candidateWire) decode(index int) (Candidate, error) {
 	return c, nil
 }
 
-// find returns the id under which the answer lists a codec, or the agreed one.
-func (w codecsWire) find(name string, agreed uint8) uint8 {
+// find returns the payload type of a codec in the answer, or else fallback.
+func (w codecsWire) find(name string, fallback uint8) uint8 {
 	for _, p := range w.PayloadTypes {
 		if id, ok := p.ID.dynamicPayloadType(); ok && strings.EqualFold(p.Name, name) {
 			return id
 		}
 	}
-	return agreed
+	return fallback
 }
 
-// findRTX returns the id of the rtx codec whose apt is the given payload type,
-// or the next id: the agreed table pairs them so.
+// findRTX returns the payload type of the rtx codec whose apt is the given payload
+// type, or else the next one, as in the table of the join payload.
 func (w codecsWire) findRTX(apt uint8) uint8 {
 	for _, p := range w.PayloadTypes {
 		var params struct {
@@ -268,8 +273,9 @@ func (t text) dynamicPayloadType() (uint8, bool) {
 	return uint8(id), err == nil && id >= 96
 }
 
-// isICEString accepts the printable ASCII that real servers use. RFC 8839 allows
-// fewer characters; what matters is that none ends an SDP line or field.
+// isICEString reports whether s is printable ASCII without blanks, which real servers
+// use. RFC 8839 allows fewer characters; what matters is that none ends an SDP line
+// or field.
 func isICEString(s string, minLen int) bool {
 	if len(s) < minLen || len(s) > 256 {
 		return false
@@ -282,6 +288,7 @@ func isICEString(s string, minLen int) bool {
 	return true
 }
 
+// isFingerprint reports whether s has the form of a SHA-256 fingerprint.
 func isFingerprint(s string) bool {
 	if len(s) != 95 {
 		return false

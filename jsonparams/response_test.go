@@ -63,7 +63,7 @@ func TestDecodeAcceptsWhatServersSend(t *testing.T) {
 			require.True(t, strings.HasPrefix(r.Transport.Fingerprint, "B1:07:5C"))
 		}},
 		{"another hash first", `"fingerprints": [`, `"fingerprints": [{"hash":"sha-1","fingerprint":"00"},`, nil},
-		{"a tcp candidate beside", `"candidates": [`, `"candidates": [{"protocol":"tcp","ip":"1.2.3.4","port":"9"},`, func(t *testing.T, r *jsonparams.Response) {
+		{"a tcp candidate too", `"candidates": [`, `"candidates": [{"protocol":"tcp","ip":"1.2.3.4","port":"9"},`, func(t *testing.T, r *jsonparams.Response) {
 			require.Len(t, r.Transport.Candidates, 2)
 		}},
 		{"type local", `"type":"host"`, `"type":"local"`, func(t *testing.T, r *jsonparams.Response) {
