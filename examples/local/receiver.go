@@ -16,6 +16,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 )
 
 // receiver is the far end: a server, and what arrived there. It decodes all sound
@@ -185,9 +186,9 @@ func (r *receiver) totals() totals {
 	}
 	for _, st := range from.Stats().Streams {
 		switch st.Kind {
-		case sfu.Audio:
+		case oracle.Audio:
 			t.sound = st.Packets
-		case sfu.Video:
+		case oracle.Video:
 		default:
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 )
 
 // TestSoundSurvivesANarrowWay sends a picture of 800 kbit/s and sound over a line of
@@ -154,7 +155,7 @@ func TestLossIsRepaired(t *testing.T) {
 	for _, c := range []struct{ loss, least float64 }{{0.05, 0.98}, {0.10, 0.97}} {
 		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
 			t.Parallel()
-			var play sfu.Playout
+			var play oracle.Playout
 			line := netem.Shape{Loss: c.loss, Delay: 15 * time.Millisecond}
 			s := newStage(t, sfu.Config{
 				Up: line, Down: line, NACK: true, Seed: 3,

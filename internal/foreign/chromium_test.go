@@ -14,6 +14,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 )
 
 // openBrowser starts Chromium with a script. It ends with the test.
@@ -71,7 +72,7 @@ func (h heardByBrowser) skew(t *testing.T) float64 {
 }
 
 // play plays a movie through a server into a browser, and says what that heard, and what reached the server.
-func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowser, sfu.PlayoutReport) {
+func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowser, oracle.PlayoutReport) {
 	t.Helper()
 
 	const chat = int64(-1001234567890)
@@ -79,7 +80,7 @@ func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowse
 	path := t.TempDir() + "/movie.mp4"
 	require.NoError(t, mediatest.MakeMovie(t.Context(), "ffmpeg", path, spec))
 
-	var arrived sfu.Playout
+	var arrived oracle.Playout
 
 	cfg.OnRTP = func(_ *sfu.Participant, pkt sfu.Packet) { arrived.Add(pkt) }
 	server, err := sfu.New(cfg)
@@ -135,7 +136,7 @@ type demands struct {
 	skew      float64 // of picture and sound, at most, in milliseconds
 }
 
-func (d demands) check(t *testing.T, got heardByBrowser, arrived sfu.PlayoutReport, frames int) error {
+func (d demands) check(t *testing.T, got heardByBrowser, arrived oracle.PlayoutReport, frames int) error {
 	t.Helper()
 
 	concealed, skew := got.concealed(t), got.skew(t)

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/dtls/v3"
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 )
 
 // ICEMode is the part the SFU plays in connectivity checks.
@@ -55,14 +55,8 @@ const (
 	ServerRole
 )
 
-// Packet is one RTP packet that passed SRTP. It is the receiver's to keep.
-type Packet struct {
-	Header  rtp.Header
-	Payload []byte
-	// Size is what the packet took on the wire, without UDP and IP headers.
-	Size    int
-	Arrival time.Time
-}
+// Packet is an RTP packet that passed SRTP. Its receiver may keep it.
+type Packet = oracle.Packet
 
 // Config says how the SFU behaves. The zero value is a well-behaved controlling SFU on
 // 127.0.0.1.

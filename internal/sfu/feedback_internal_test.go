@@ -4,10 +4,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+)
+
+const (
+	benchAudio, benchVideo, benchRTX = 10, 20, 21
 )
 
 // feedbackOf builds one feedback packet for three numbers, 10 ms apart, the first one
@@ -16,7 +21,7 @@ func feedbackOf(t *testing.T, odd Feedback) *rtcp.TransportLayerCC {
 	t.Helper()
 	p := &Participant{
 		req:  &joinRequest{audio: benchAudio, layers: []videoLayer{{benchVideo, benchRTX}}},
-		twcc: twcc.NewRecorder(reporterSSRC),
+		twcc: twcc.NewRecorder(oracle.ReporterSSRC),
 		odd:  odd,
 	}
 	// The count of the next one is 1.
@@ -72,7 +77,7 @@ func TestFeedbackCanBeOdd(t *testing.T) {
 func TestFeedbackCanBeSwapped(t *testing.T) {
 	t.Parallel()
 	p := &Participant{
-		req: &joinRequest{audio: benchAudio}, twcc: twcc.NewRecorder(reporterSSRC), odd: Feedback{Swap: true},
+		req: &joinRequest{audio: benchAudio}, twcc: twcc.NewRecorder(oracle.ReporterSSRC), odd: Feedback{Swap: true},
 	}
 	var counts []uint8
 	for n := range uint16(4) {

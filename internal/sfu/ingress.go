@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
@@ -58,7 +59,7 @@ func (p *Participant) hold(held []heldPacket, pkt heldPacket) []heldPacket {
 	p.mu.Lock()
 	p.held++
 	if p.cfg.Strict && !p.settled.Load() {
-		p.oracle.violate("burst", "more than %d packets within %v after the connection", maxHeld, settleTime)
+		p.oracle.Violate("burst", "more than %d packets within %v after the connection", maxHeld, settleTime)
 	}
 	p.mu.Unlock()
 	if netem.IsRTP(pkt.data) {
@@ -133,14 +134,10 @@ func (p *Participant) account(pkt *rtp.Packet, size int, read time.Time) (at tim
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at = p.takeArrived(&pkt.Header, read)
-	if ext := pkt.GetExtension(extTransportCC); len(ext) == 2 {
+	if ext := pkt.GetExtension(oracle.TransportCC); len(ext) == 2 {
 		p.twcc.Record(p.req.audio, uint16(ext[0])<<8|uint16(ext[1]), at.UnixMicro())
 	}
-	s, a := p.oracle.onPacket(&pkt.Header, pkt.Payload, size, at)
-	if s != nil && p.cfg.NACK {
-		s.want(a, pkt.Payload)
-	}
-	return at, s != nil && (s.stats.Collected || s.media != nil && s.media.stats.Collected)
+	return at, p.oracle.OnPacket(&pkt.Header, pkt.Payload, size, at)
 }
 
 func (p *Participant) onRTCP(in heldPacket) {
@@ -158,7 +155,7 @@ func (p *Participant) onRTCP(in heldPacket) {
 	sent := p.takeSent(in.data)
 	for _, pkt := range pkts {
 		if report, ok := pkt.(*rtcp.SenderReport); ok {
-			p.oracle.onReport(report, sent, in.at)
+			p.oracle.OnReport(report, sent, in.at)
 		}
 	}
 	p.mu.Unlock()
@@ -181,5 +178,5 @@ func (p *Participant) decrypt(b []byte, control bool) ([]byte, error) {
 func (p *Participant) violate(kind, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.oracle.violate(kind, format, args...)
+	p.oracle.Violate(kind, format, args...)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
@@ -114,17 +115,17 @@ func newListenerConnection(cfg Config) (*webrtc.PeerConnection, error) {
 
 func (l *listener) addTracks() error {
 	audio, err := webrtc.NewTrackLocalStaticRTP(
-		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioClock, Channels: 2}, "audio", "sfu")
+		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: oracle.AudioClock, Channels: 2}, "audio", "sfu")
 	if err != nil {
 		return fmt.Errorf("audio track: %w", err)
 	}
 	video, err := webrtc.NewTrackLocalStaticRTP(
-		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: videoClock}, "video", "sfu")
+		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: oracle.VideoClock}, "video", "sfu")
 	if err != nil {
 		return fmt.Errorf("video track: %w", err)
 	}
-	l.audio = &splice{track: audio, clock: audioClock}
-	l.video = &splice{track: video, clock: videoClock}
+	l.audio = &splice{track: audio, clock: oracle.AudioClock}
+	l.video = &splice{track: video, clock: oracle.VideoClock}
 	for _, track := range []webrtc.TrackLocal{audio, video} {
 		sender, err := l.pc.AddTrack(track)
 		if err != nil {
@@ -238,11 +239,11 @@ func (l *listener) play(f feed) {
 // unwrapRTX restores a repeated packet (RFC 4588 §4); nil for one that only probes the
 // line.
 func unwrapRTX(pkt *rtp.Packet, media uint32) *rtp.Packet {
-	if len(pkt.Payload) <= osnSize {
+	if len(pkt.Payload) <= oracle.OSNSize {
 		return nil
 	}
 	pkt.SequenceNumber = uint16(pkt.Payload[0])<<8 | uint16(pkt.Payload[1])
-	pkt.Payload = pkt.Payload[osnSize:]
+	pkt.Payload = pkt.Payload[oracle.OSNSize:]
 	pkt.SSRC = media
 	pkt.PayloadType--
 	return pkt

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
@@ -48,8 +49,8 @@ type Participant struct {
 	settled atomic.Bool            // Strict: media is read from now on
 
 	mu      sync.Mutex // guards what follows
-	oracle  *oracle
-	control map[string]sentControl  // RTCP that is on its way through our network
+	oracle  *oracle.Oracle
+	control map[string]oracle.Sent  // RTCP that is on its way through our network
 	arrived map[packetKey]time.Time // RTP that is on its way from the network to the read loop
 	data    dataState
 	twcc    *twcc.Recorder
@@ -91,16 +92,16 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		call:      c,
 		connected: make(chan struct{}),
 		done:      make(chan struct{}),
-		oracle:    newOracle(req, cfg.IdleVideoGC),
-		control:   map[string]sentControl{},
+		oracle:    newOracle(cfg, req),
+		control:   map[string]oracle.Sent{},
 		arrived:   map[packetKey]time.Time{},
 		data:      newDataState(),
-		twcc:      twcc.NewRecorder(reporterSSRC),
+		twcc:      twcc.NewRecorder(oracle.ReporterSSRC),
 		odd:       cfg.Feedback,
 		outbox:    newOutbox(),
 	}
 	if cfg.Strict && req.setup == setupActive {
-		p.oracle.violate("setup", "the client means to be the DTLS client, and so does the server")
+		p.oracle.Violate("setup", "the client means to be the DTLS client, and so does the server")
 	}
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
 	if p.network, err = netem.Listen(p.netemConfig(seed)); err != nil {
@@ -111,6 +112,14 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	}
 	go p.run() // stopped by p.stop, awaited by p.done
 	return p, nil
+}
+
+func newOracle(cfg Config, req *joinRequest) *oracle.Oracle {
+	declared := oracle.Config{Audio: req.audio, IdleVideoGC: cfg.IdleVideoGC, Repair: cfg.NACK}
+	for _, l := range req.layers {
+		declared.Layers = append(declared.Layers, oracle.Layer{Media: l.media, RTX: l.rtx})
+	}
+	return oracle.New(declared)
 }
 
 func (p *Participant) netemConfig(seed uint64) netem.Config {
@@ -187,17 +196,17 @@ const dataChannelGrace = 5 * time.Second
 func (p *Participant) Violations() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cfg.Strict && !p.data.opened && !p.oracle.connectedAt.IsZero() &&
-		time.Since(p.oracle.connectedAt) > dataChannelGrace {
-		p.oracle.violate("data channel missing", "%v after the connection", dataChannelGrace)
+	if p.cfg.Strict && !p.data.opened && !p.oracle.ConnectedAt.IsZero() &&
+		time.Since(p.oracle.ConnectedAt) > dataChannelGrace {
+		p.oracle.Violate("data channel missing", "%v after the connection", dataChannelGrace)
 	}
-	return append([]string(nil), p.oracle.broken...)
+	return p.oracle.Violations()
 }
 
 // Stats is what is known of a participant.
 type Stats struct {
 	// Streams holds every declared SSRC and up to 64 others, by SSRC.
-	Streams map[uint32]StreamStats
+	Streams map[uint32]oracle.StreamStats
 	// SRTPProfile is empty before Connected.
 	SRTPProfile string
 	// ICERole is the SFU's mode.
@@ -219,13 +228,13 @@ func (p *Participant) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	st := Stats{
-		Streams:         make(map[uint32]StreamStats, len(p.oracle.streams)),
+		Streams:         p.oracle.Streams(time.Now()),
 		ICERole:         p.cfg.ICE,
 		DataChannelOpen: p.data.open,
 		NetworkDropped:  p.dropped,
 		Overtaken:       p.late,
 		Doubled:         p.doubled,
-		TransportLost:   p.oracle.transport.lost(),
+		TransportLost:   p.oracle.TransportLost(),
 		Held:            p.held,
 		Dropped:         p.outbox.dropped(),
 	}
@@ -233,11 +242,6 @@ func (p *Participant) Stats() Stats {
 	case <-p.connected:
 		st.SRTPProfile = p.profile
 	default:
-	}
-	now := time.Now()
-	for ssrc, s := range p.oracle.streams {
-		p.oracle.collected(s, now)
-		st.Streams[ssrc] = s.snapshot()
 	}
 	return st
 }

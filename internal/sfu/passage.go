@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
+	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/rtp"
 )
 
@@ -27,22 +28,22 @@ type packetKey struct {
 // noteSent is told of datagrams when they reach our socket, before the network.
 func (p *Participant) noteSent(b []byte, at time.Time) {
 	if netem.IsRTP(b) {
-		p.note(b, func(h *rtp.Header) { p.oracle.onSent(h, len(b), at) })
+		p.note(b, func(h *rtp.Header) { p.oracle.OnSent(h, len(b), at) })
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.oracle.checkDatagram(len(b))
+	p.oracle.CheckDatagram(len(b))
 	if netem.IsRTCP(b) {
 		if len(p.control) == maxControl {
 			clear(p.control)
 		}
-		p.control[string(b)] = p.oracle.snapshot(at)
+		p.control[string(b)] = p.oracle.Snapshot(at)
 	}
 }
 
 // takeSent finds when a datagram of RTCP reached our socket; nothing is known of one
 // that was forgotten or comes for the second time. The caller holds p.mu.
-func (p *Participant) takeSent(datagram []byte) sentControl {
+func (p *Participant) takeSent(datagram []byte) oracle.Sent {
 	key := string(datagram)
 	sent := p.control[key]
 	delete(p.control, key)
@@ -76,7 +77,7 @@ func (p *Participant) takeArrived(h *rtp.Header, read time.Time) time.Time {
 func (p *Participant) noteLost(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.dropped++
-		p.oracle.onLost(h)
+		p.oracle.OnLost(h)
 	})
 }
 
@@ -85,7 +86,7 @@ func (p *Participant) noteLost(b []byte) {
 func (p *Participant) noteLate(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.late++
-		p.oracle.onLost(h)
+		p.oracle.OnLost(h)
 	})
 }
 
@@ -93,7 +94,7 @@ func (p *Participant) noteLate(b []byte) {
 func (p *Participant) noteDoubled(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.doubled++
-		p.oracle.onDoubled(h)
+		p.oracle.OnDoubled(h)
 	})
 }
 

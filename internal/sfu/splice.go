@@ -3,6 +3,7 @@ package sfu
 import (
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/vp8"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -36,7 +37,7 @@ func (s *splice) writeLayer(f feed, pkt *rtp.Packet, layer int) {
 		return // the track is VP8
 	}
 	if s.from == f.from && s.ssrc != pkt.SSRC {
-		up := layer > s.layer && startsKeyFrame(pkt.Payload)
+		up := layer > s.layer && vp8.StartsKeyFrame(pkt.Payload)
 		idle := len(pkt.Payload) > 0 && f.at.Sub(s.at) > layerSilence
 		if !up && !idle {
 			return

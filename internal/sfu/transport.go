@@ -96,7 +96,7 @@ func (p *Participant) serve() error {
 		return fmt.Errorf("DTLS: %w", err)
 	}
 	p.mu.Lock()
-	p.oracle.connectedAt = time.Now()
+	p.oracle.ConnectedAt = time.Now()
 	p.mu.Unlock()
 	close(p.connected)
 	p.wake()

@@ -1,4 +1,4 @@
-package sfu
+package vp8
 
 import (
 	"testing"
@@ -27,7 +27,7 @@ func TestStartsKeyFrame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, test.want, startsKeyFrame(test.payload))
+			assert.Equal(t, test.want, StartsKeyFrame(test.payload))
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"math"
@@ -87,10 +87,10 @@ func (w *syncWatch) onPacket(s *stream, timestamp uint32, at time.Time) {
 
 // onSync takes a sender report that reached our socket at an instant, and judges the
 // window when it is over.
-func (o *oracle) onSync(s *stream, ntp uint64, timestamp uint32, at time.Time) {
+func (o *Oracle) onSync(s *stream, ntp uint64, timestamp uint32, at time.Time) {
 	wall := ntpTime(ntp)
 	if off := at.Sub(wall); off.Abs() > epochTolerance {
-		o.violate("sender report epoch", "%s SSRC %d: it is %v, our clock says %v",
+		o.Violate("sender report epoch", "%s SSRC %d: it is %v, our clock says %v",
 			s.stats.Kind, s.ssrc, wall.UTC().Format(time.DateTime), at.UTC().Format(time.DateTime))
 		return
 	}
@@ -115,13 +115,13 @@ func (o *oracle) onSync(s *stream, ntp uint64, timestamp uint32, at time.Time) {
 }
 
 // judgeSync compares what the window held of each stream.
-func (o *oracle) judgeSync() {
+func (o *Oracle) judgeSync() {
 	for s, l := range o.sync.streams {
 		if l.reports < syncReports || l.packets < syncPackets {
 			continue
 		}
 		if off := l.lag() - l.report; off > lateTolerance || off < -earlyTolerance {
-			o.violate("sender report line", "%s SSRC %d: its packets are sent %v after their time by the reports",
+			o.Violate("sender report line", "%s SSRC %d: its packets are sent %v after their time by the reports",
 				s.stats.Kind, s.ssrc, off.Round(time.Millisecond))
 		}
 		for other, picture := range o.sync.streams {
@@ -133,15 +133,15 @@ func (o *oracle) judgeSync() {
 }
 
 // judgePair compares sound with a picture.
-func (o *oracle) judgePair(sound, picture *syncLine, ssrc uint32) {
+func (o *Oracle) judgePair(sound, picture *syncLine, ssrc uint32) {
 	if off := sound.report - picture.report; off.Abs() > wallTolerance {
-		o.violate("sender report clocks", "that of sound is %v behind that of SSRC %d", off.Round(time.Millisecond), ssrc)
+		o.Violate("sender report clocks", "that of sound is %v behind that of SSRC %d", off.Round(time.Millisecond), ssrc)
 	}
 	if picture.packets < syncPackets {
 		return
 	}
 	if off := sound.lag() - picture.lag(); off.Abs() > lipTolerance {
-		o.violate("lip sync", "by the reports sound is sent %v later than the picture of SSRC %d",
+		o.Violate("lip sync", "by the reports sound is sent %v later than the picture of SSRC %d",
 			off.Round(time.Millisecond), ssrc)
 	}
 }

@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import "github.com/pion/rtp"
 
@@ -24,7 +24,7 @@ type levels struct {
 
 // checkLevel wants sound marked as speech, and silence not: the server forwards, and
 // clients show as speaking, only participants with the voice bit.
-func (o *oracle) checkLevel(s *stream, h *rtp.Header, payload []byte) {
+func (o *Oracle) checkLevel(s *stream, h *rtp.Header, payload []byte) {
 	ext := h.GetExtension(extAudioLevel)
 	if len(ext) != 1 {
 		return // the checks of the extension ids tell
@@ -42,11 +42,11 @@ func (o *oracle) checkLevel(s *stream, h *rtp.Header, payload []byte) {
 		s.levels.spoken = 0
 	}
 	if s.levels.mute == levelRun {
-		o.violate("audio level of sound", "%d packets in a row like one of %d bytes with voice %t at -%d dBov",
+		o.Violate("audio level of sound", "%d packets in a row like one of %d bytes with voice %t at -%d dBov",
 			levelRun, len(payload), voice, level)
 	}
 	if s.levels.spoken == levelRun {
-		o.violate("audio level of silence", "%d packets in a row like one of %d bytes with voice at -%d dBov",
+		o.Violate("audio level of silence", "%d packets in a row like one of %d bytes with voice at -%d dBov",
 			levelRun, len(payload), level)
 	}
 }

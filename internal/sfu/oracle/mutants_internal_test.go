@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"strings"
@@ -176,9 +176,9 @@ func TestRepeatsMayBeCounted(t *testing.T) {
 func TestDatagramsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 0)
-	b.o.checkDatagram(maxClientDatagram)
+	b.o.CheckDatagram(maxClientDatagram)
 	require.Empty(t, b.o.broken)
-	b.o.checkDatagram(maxClientDatagram + 1)
+	b.o.CheckDatagram(maxClientDatagram + 1)
 	require.Len(t, b.o.broken, 1)
 	assert.Contains(t, b.o.broken[0], "datagram size")
 }
@@ -190,7 +190,7 @@ func TestReportsThroughABadNetworkAreNoViolation(t *testing.T) {
 	b := newBench(t, 0)
 	type sent struct {
 		report rtcp.SenderReport
-		wire   sentControl
+		wire   Sent
 	}
 	var all []sent
 	for i := range 500 {
@@ -198,13 +198,13 @@ func TestReportsThroughABadNetworkAreNoViolation(t *testing.T) {
 		if i%50 == 49 {
 			report := rtcp.SenderReport{SSRC: benchAudio, NTPTime: ntpOf(b.now), RTPTime: uint32(b.now.UnixMilli() * 48)}
 			report.PacketCount, report.OctetCount = b.sent[benchAudio].PacketCount, b.sent[benchAudio].OctetCount
-			all = append(all, sent{report, b.o.snapshot(b.now)})
+			all = append(all, sent{report, b.o.Snapshot(b.now)})
 		}
 	}
 	b.now = b.now.Add(time.Minute)
 	for i := 0; i+1 < len(all); i += 2 {
 		for _, s := range []sent{all[i+1], all[i], {report: all[i].report}} {
-			b.o.onReport(&s.report, s.wire, b.now)
+			b.o.OnReport(&s.report, s.wire, b.now)
 		}
 	}
 	for _, v := range b.o.broken {

@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"math"
@@ -18,7 +18,7 @@ const (
 
 // checkReported wants sender reports from everything that sends: without them nobody
 // can tell lips from voice.
-func (o *oracle) checkReported(s *stream, at time.Time) {
+func (o *Oracle) checkReported(s *stream, at time.Time) {
 	if s.stats.Kind != Audio && s.stats.Kind != Video {
 		return
 	}
@@ -27,24 +27,24 @@ func (o *oracle) checkReported(s *stream, at time.Time) {
 		since = r.Arrival
 	}
 	if at.Sub(since) > reportEvery {
-		o.violate("sender report missing", "%s SSRC %d has sent for %v without one",
+		o.Violate("sender report missing", "%s SSRC %d has sent for %v without one",
 			s.stats.Kind, s.ssrc, at.Sub(since).Round(time.Second))
 	}
 }
 
-// onReport judges a sender report, which reached our socket as sent says, if that is
+// OnReport judges a sender report, which reached our socket as sent says, if that is
 // known, and came through our network at an instant.
-func (o *oracle) onReport(r *rtcp.SenderReport, sent sentControl, at time.Time) {
+func (o *Oracle) OnReport(r *rtcp.SenderReport, sent Sent, at time.Time) {
 	s := o.streams[r.SSRC]
 	if s == nil || s.stats.Kind == Undeclared {
-		o.violate("sender report SSRC", "%d was not declared", r.SSRC)
+		o.Violate("sender report SSRC", "%d was not declared", r.SSRC)
 		return
 	}
 	if last := s.stats.LastReport; last != nil {
 		ntp := ntpDuration(last.NTP, r.NTPTime)
 		media := time.Duration(float64(int32(r.RTPTime-last.RTP)) / s.clock() * float64(time.Second))
 		if off := ntp - media; off > reportTolerance || off < -reportTolerance {
-			o.violate("sender report clock", "%s SSRC %d: %v by NTP, %v by RTP since the last one",
+			o.Violate("sender report clock", "%s SSRC %d: %v by NTP, %v by RTP since the last one",
 				s.stats.Kind, s.ssrc, ntp.Round(time.Millisecond), media.Round(time.Millisecond))
 		}
 	}

@@ -1,9 +1,12 @@
-package sfu
+package oracle
 
 import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gotgcall/gotgcall/internal/sfu/vp8"
+	"github.com/pion/rtp"
 )
 
 const (
@@ -14,11 +17,20 @@ const (
 	playoutAhead = 1 << 13
 )
 
+// Packet is an RTP packet that passed SRTP. Its receiver may keep it.
+type Packet struct {
+	Header  rtp.Header
+	Payload []byte
+	// Size is that of the datagram, without UDP and IP headers.
+	Size    int
+	Arrival time.Time
+}
+
 // Playout is a receiver's jitter buffer that judges afterwards: it keeps what it needs
 // of the packets that arrived, and says which of their frames could have been played in
 // time. The zero value is ready; it may be used by many goroutines.
 //
-//	var play sfu.Playout
+//	var play oracle.Playout
 //	cfg.OnRTP = func(_ *sfu.Participant, pkt sfu.Packet) { play.Add(pkt) }
 //	…
 //	report := play.Video(media, rtx, 500*time.Millisecond)
@@ -77,15 +89,15 @@ func (p *Playout) Add(pkt Packet) {
 	}
 	payload := pkt.Payload
 	if isRTXType(pkt.Header.PayloadType) {
-		h.repeats = len(payload) > osnSize
+		h.repeats = len(payload) > OSNSize
 		if h.repeats {
 			h.original = uint16(payload[0])<<8 | uint16(payload[1])
-			payload = payload[osnSize:]
+			payload = payload[OSNSize:]
 		}
 	}
-	h.key = startsKeyFrame(payload)
-	h.begins = startsFrame(payload)
-	h.picture, h.hasPicture = pictureID(payload)
+	h.key = vp8.StartsKeyFrame(payload)
+	h.begins = vp8.StartsFrame(payload)
+	h.picture, h.hasPicture = vp8.PictureID(payload)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.count == maxPlayout {
@@ -106,7 +118,7 @@ func isRTXType(payloadType uint8) bool {
 // packet, the others by their timestamps. rtx is where repeated packets come; zero for
 // nowhere.
 func (p *Playout) Video(media, rtx uint32, delay time.Duration) PlayoutReport {
-	return judge(p.frames(media, rtx), videoClock, delay)
+	return judge(p.frames(media, rtx), VideoClock, delay)
 }
 
 // Audio judges an Opus stream: each packet is a frame that needs no other.
@@ -123,7 +135,7 @@ func (p *Playout) Audio(ssrc uint32, delay time.Duration) PlayoutReport {
 			})
 		}
 	}
-	return judge(frames, audioClock, delay)
+	return judge(frames, AudioClock, delay)
 }
 
 // numbered is a packet with its extended sequence number.
@@ -214,7 +226,7 @@ func between(before, group []numbered) int64 {
 	if len(before) == 0 || !before[0].hasPicture || !group[0].hasPicture {
 		return 0
 	}
-	return int64((group[0].picture - before[0].picture - 1) & pictureMask)
+	return int64((group[0].picture - before[0].picture - 1) & vp8.PictureMask)
 }
 
 func assemble(group []numbered) frame {

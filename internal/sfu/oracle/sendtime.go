@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"time"
@@ -31,7 +31,7 @@ type sendTimes struct {
 
 // checkSendTime wants abs-send-time to move as the time of sending does: a server that
 // estimates bandwidth by it is blind otherwise.
-func (o *oracle) checkSendTime(h *rtp.Header, at time.Time) {
+func (o *Oracle) checkSendTime(h *rtp.Header, at time.Time) {
 	ext := h.GetExtension(extAbsSendTime)
 	if len(ext) != 3 {
 		return // the checks of the extension ids tell
@@ -51,7 +51,7 @@ func (o *oracle) checkSendTime(h *rtp.Header, at time.Time) {
 		return
 	}
 	if off := inCycle(w.quickest - w.before); w.judging && off.Abs() > sendTimeTolerance {
-		o.violate("abs-send-time", "it moved %v less than time did, within %v, as of SSRC %d, sequence number %d",
+		o.Violate("abs-send-time", "it moved %v less than time did, within %v, as of SSRC %d, sequence number %d",
 			off.Round(time.Millisecond), at.Sub(w.start).Round(time.Millisecond), h.SSRC, h.SequenceNumber)
 	}
 	*w = sendTimes{first: w.first, before: w.quickest, start: at, started: true, judging: true}

@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"time"
@@ -33,9 +33,9 @@ func (w *wire) count() wireCount {
 	return c
 }
 
-// onSent judges the header of an RTP packet, which is in the clear (RFC 3711 §3.1),
+// OnSent judges the header of an RTP packet, which is in the clear (RFC 3711 §3.1),
 // when it reaches our socket.
-func (o *oracle) onSent(h *rtp.Header, size int, at time.Time) {
+func (o *Oracle) OnSent(h *rtp.Header, size int, at time.Time) {
 	s := o.streams[h.SSRC]
 	if s == nil || s.stats.Kind == Undeclared {
 		return
@@ -51,16 +51,17 @@ func (o *oracle) onSent(h *rtp.Header, size int, at time.Time) {
 	o.sync.onPacket(s, h.Timestamp, at)
 }
 
-// sentControl is when a datagram of RTCP reached our socket, and what each stream had
+// Sent is when a datagram of RTCP reached our socket, and what each stream had
 // sent by then. What it holds is known only once it is decrypted, which may be much
 // later.
-type sentControl struct {
+type Sent struct {
 	at     time.Time
 	counts map[uint32]wireCount
 }
 
-func (o *oracle) snapshot(at time.Time) sentControl {
-	c := sentControl{at: at, counts: make(map[uint32]wireCount, len(o.streams))}
+// Snapshot returns what every stream had sent when a datagram of RTCP reached the socket.
+func (o *Oracle) Snapshot(at time.Time) Sent {
+	c := Sent{at: at, counts: make(map[uint32]wireCount, len(o.streams))}
 	for ssrc, s := range o.streams {
 		if s.stats.Kind != Undeclared {
 			c.counts[ssrc] = s.wire.count()

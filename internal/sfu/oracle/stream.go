@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"time"
@@ -75,15 +75,15 @@ type reportBase struct {
 
 // The two clock rates there are: Opus (RFC 7587 §4.1) and all video.
 const (
-	audioClock = 48000
-	videoClock = 90000
+	AudioClock = 48000
+	VideoClock = 90000
 )
 
 func (s *stream) clock() float64 {
 	if s.stats.Kind == Audio || s.stats.Kind == Undeclared {
-		return audioClock
+		return AudioClock
 	}
-	return videoClock
+	return VideoClock
 }
 
 // sendingGap ends a run of packets: keep-alive padding, one packet each 2 s, is not

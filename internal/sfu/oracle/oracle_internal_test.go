@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 import (
 	"strings"
@@ -14,7 +14,7 @@ import (
 // bench feeds an oracle in made-up time.
 type bench struct {
 	t    *testing.T
-	o    *oracle
+	o    *Oracle
 	now  time.Time
 	wide uint16
 	seq  map[uint32]uint16
@@ -29,8 +29,8 @@ const (
 func newBench(t *testing.T, idleVideoGC time.Duration) *bench {
 	t.Helper()
 	b := &bench{t: t, now: time.Unix(1000, 0), seq: map[uint32]uint16{}, wide: 65530, sent: map[uint32]*rtcp.SenderReport{}}
-	b.o = newOracle(&joinRequest{audio: benchAudio, layers: []videoLayer{{benchVideo, benchRTX}}}, idleVideoGC)
-	b.o.connectedAt = b.now
+	b.o = New(Config{Audio: benchAudio, Layers: []Layer{{benchVideo, benchRTX}}, IdleVideoGC: idleVideoGC})
+	b.o.ConnectedAt = b.now
 	return b
 }
 
@@ -67,8 +67,8 @@ func sendTime(at time.Time) []byte {
 
 func (b *bench) feed(pkt *rtp.Packet) {
 	size := pkt.MarshalSize() + 16
-	b.o.onSent(&pkt.Header, size, b.now)
-	b.o.onPacket(&pkt.Header, pkt.Payload, size, b.now)
+	b.o.OnSent(&pkt.Header, size, b.now)
+	b.o.OnPacket(&pkt.Header, pkt.Payload, size, b.now)
 	b.count(pkt)
 	b.now = b.now.Add(20 * time.Millisecond)
 }
@@ -107,7 +107,7 @@ func (b *bench) reportChanged(ssrc uint32, clock int64, change func(*rtcp.Sender
 	if change != nil {
 		change(&report)
 	}
-	b.o.onReport(&report, b.o.snapshot(b.now), b.now)
+	b.o.OnReport(&report, b.o.Snapshot(b.now), b.now)
 }
 
 func ntpOf(at time.Time) uint64 {
@@ -224,7 +224,7 @@ func TestLossOfOurOwnIsNoViolation(t *testing.T) {
 	for i := range 300 {
 		pkt := b.packet(benchAudio)
 		if i%7 == 3 || i > 100 && i < 140 {
-			b.o.onLost(&pkt.Header)
+			b.o.OnLost(&pkt.Header)
 			continue
 		}
 		b.feed(pkt)
@@ -242,8 +242,8 @@ func TestOvertakingOfOurOwnIsNoViolation(t *testing.T) {
 	b := newBench(t, 0)
 	first, second := b.packet(benchAudio), b.packet(benchAudio)
 	first.Marker = true
-	b.o.onLost(&first.Header)
-	b.o.onDoubled(&first.Header)
+	b.o.OnLost(&first.Header)
+	b.o.OnDoubled(&first.Header)
 	b.feed(second)
 	b.feed(first)
 	b.feed(first)

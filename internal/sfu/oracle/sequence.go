@@ -1,4 +1,4 @@
-package sfu
+package oracle
 
 // sequence follows a space of 16-bit numbers: an SSRC's sequence numbers, or the
 // transport-wide ones.
