@@ -156,7 +156,7 @@ func TestCloseInterruptsAReadThatBlocks(t *testing.T) {
 			require.NoError(t, stream.Close())
 			require.ErrorIs(t, <-ended, models.ErrClosed)
 			require.NoError(t, stream.Close())
-			require.Less(t, time.Since(begin), 2*time.Second)
+			require.Less(t, time.Since(begin), time.Minute, "of ten")
 			_, err = stream.ReadFrame()
 			require.ErrorIs(t, err, models.ErrClosed)
 		})
@@ -253,12 +253,12 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	require.Eventually(t, func() bool {
 		data, err := os.ReadFile(pidFile)
 		return err == nil && len(data) > 1
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	cancel()
 	select {
 	case err := <-opened:
 		require.ErrorIs(t, err, context.Canceled)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Open waits for the one that was left behind")
 	}
 }

@@ -96,7 +96,7 @@ func TestLiveListWhoseServerIsLostIsNoNaturalEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := env()
-			e.StallTimeout = 3 * time.Second
+			e.StallTimeout = 10 * time.Second
 			stream, err := liveList(t, &liveServer{fail: test.fail}).Open(t.Context(), e)
 			require.NoError(t, err)
 			defer stream.Close()

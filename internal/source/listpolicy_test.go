@@ -34,7 +34,7 @@ func TestPolicyIsAskedAboutWhatPlaylistsName(t *testing.T) {
 			t.Parallel()
 			server := webtest.Start(t, func(int, *http.Request) webtest.Answer { return webtest.Answer{Body: []byte(list)} })
 			e := env()
-			e.StallTimeout = 2 * time.Second
+			e.StallTimeout = 10 * time.Second
 			e.URLPolicy = func(_ context.Context, _ string, address netip.AddrPort) error {
 				if fmt.Sprint(address.Port()) == forbidden {
 					return refusal

@@ -111,7 +111,7 @@ func start(t testing.TB, s media.Stream) time.Duration {
 // openError opens a source that must not open.
 func openError(t testing.TB, s media.Source) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	stream, err := s.Open(ctx, env())
 	if err == nil {

@@ -134,10 +134,10 @@ func TestServerThatHangsIsLeftInTime(t *testing.T) {
 			_, err := s.(media.SeekableSource).OpenAt(ctx, env(), test.position)
 			cancel()
 			require.ErrorIs(t, err, context.DeadlineExceeded, test.name)
-			require.Less(t, time.Since(begin), 2*time.Second, test.name)
+			require.Less(t, time.Since(begin), 30*time.Second, test.name)
 			require.NoError(t, childless())
 			// The test's own server closes its end a little later.
-			require.Eventually(t, func() bool { return openFiles(t) <= before }, 5*time.Second, 5*time.Millisecond, test.name)
+			require.Eventually(t, func() bool { return openFiles(t) <= before }, time.Minute, 5*time.Millisecond, test.name)
 		}
 	}
 }

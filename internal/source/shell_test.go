@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -98,18 +99,38 @@ func TestShellTakesBothTracksFromOneCommand(t *testing.T) {
 	require.InDelta(t, 38, len(of(media.TrackVideo, frames)), 1)
 }
 
+// TestShellsAreMergedByTime: a frame comes after a later one of the other track only
+// where that has waited for it as long as it may, as it does on a busy machine.
 func TestShellsAreMergedByTime(t *testing.T) {
 	t.Parallel()
 	path := fixture(t, "movie.mp4", movie("64x48", "25", "1.5", "-preset", "ultrafast")...)
 	stream := open(t, media.FromShells("ffmpeg -i "+path, "ffmpeg -i "+path))
 	require.Equal(t, both, stream.Tracks())
-	frames, end := readAll(t, stream)
-	require.Equal(t, io.EOF, end)
+	const sound, pictures = 0, 1
+	var frames []media.Frame
+	var ends, waits [2]time.Duration // waits: the longest since the track's last frame
+	for {
+		begin := time.Now()
+		f, err := stream.ReadFrame()
+		waited := time.Since(begin)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		track, other, patience := sound, pictures, 500*time.Millisecond
+		if f.Track == media.TrackVideo {
+			track, other, patience = pictures, sound, 10*time.Millisecond
+		}
+		waits[track], waits[other] = max(waits[track], waited), max(waits[other], waited)
+		if f.PTS < ends[other] {
+			require.GreaterOrEqual(t, waits[track], patience, "%v comes after %v", f.PTS, ends[other])
+		}
+		require.GreaterOrEqual(t, f.PTS, ends[track])
+		ends[track], waits[track] = f.PTS, 0
+		frames = append(frames, f)
+	}
 	requireContiguous(t, of(media.TrackAudio, frames), 1500*time.Millisecond)
 	require.InDelta(t, 38, len(of(media.TrackVideo, frames)), 1)
-	for i := 1; i < len(frames); i++ {
-		require.GreaterOrEqual(t, frames[i].PTS, frames[i-1].PTS)
-	}
 }
 
 func TestShellsLegThatEndsLeavesTheOtherPlaying(t *testing.T) {
@@ -140,7 +161,7 @@ func TestShellsLegThatStallsDoesNotStarveTheOther(t *testing.T) {
 		_, err := stream.ReadFrame()
 		require.NoError(t, err)
 	}
-	require.Less(t, time.Since(begin), 5*time.Second)
+	require.Less(t, time.Since(begin), time.Minute, "of ten")
 }
 
 func TestEmptyCommandSkipsItsTrack(t *testing.T) {

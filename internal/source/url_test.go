@@ -144,7 +144,7 @@ func TestURLErrorsArePrompt(t *testing.T) {
 			err := openError(t, media.FromURL(test.url, media.EncodeOptions{}))
 			require.ErrorIs(t, err, models.ErrFile)
 			require.ErrorContains(t, err, test.words)
-			require.Less(t, time.Since(begin), 10*time.Second)
+			require.Less(t, time.Since(begin), 20*time.Second, "less than it waits for what was lost")
 		})
 	}
 }
@@ -282,7 +282,7 @@ func TestSRTPlays(t *testing.T) {
 	// one: it waits for a caller and sends a file.
 	server := startFFmpeg(t, "-re", "-stream_loop", "-1", "-i", input, "-c", "copy", "-f", "mpegts", "srt://"+address+"?mode=listener")
 	defer server()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stream, err := media.FromURL("srt://"+address, media.EncodeOptions{}).Open(ctx, env())
 	require.NoError(t, err)
@@ -319,7 +319,7 @@ func TestCancelStopsAnOpenThatHangs(t *testing.T) {
 		select {
 		case err := <-opened:
 			require.ErrorIs(t, err, context.Canceled, name)
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("Open did not return", name)
 		}
 	}
