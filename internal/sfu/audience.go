@@ -76,7 +76,7 @@ func (s *SFU) gone(*Participant) {
 
 func (s *SFU) requestKeyFrame() {
 	p := s.audience.Load().featured
-	if p == nil || len(p.req.layers) == 0 {
+	if p == nil || len(p.req.Layers) == 0 {
 		return
 	}
 	if err := p.RequestKeyFrame(); err != nil {

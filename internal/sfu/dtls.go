@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 	"github.com/pion/dtls/v3"
 	dtlsnet "github.com/pion/dtls/v3/pkg/net"
 	"github.com/pion/ice/v4"
@@ -33,7 +34,7 @@ func (p *Participant) dtlsClient() bool {
 	case ServerRole:
 		return false
 	default:
-		return p.req.setup == setupPassive
+		return p.req.Setup == signaling.SetupPassive
 	}
 }
 
@@ -41,11 +42,11 @@ func (p *Participant) dtlsClient() bool {
 func (p *Participant) announcedSetup() string {
 	switch {
 	case p.cfg.AnnounceSameSetup:
-		return p.req.setup
+		return p.req.Setup
 	case p.dtlsClient():
-		return setupActive
+		return signaling.SetupActive
 	default:
-		return setupPassive
+		return signaling.SetupPassive
 	}
 }
 
@@ -95,8 +96,8 @@ func (p *Participant) verifyCertificate(raw [][]byte, _ [][]*x509.Certificate) e
 	if len(raw) == 0 {
 		return errors.New("the client showed no certificate")
 	}
-	if got := fingerprint(sha256.Sum256(raw[0])); got != p.req.fingerprint {
-		return fmt.Errorf("the client's certificate has fingerprint %s, its join said %s", got, p.req.fingerprint)
+	if got := fingerprint(sha256.Sum256(raw[0])); got != p.req.Fingerprint {
+		return fmt.Errorf("the client's certificate has fingerprint %s, its join said %s", got, p.req.Fingerprint)
 	}
 	return nil
 }

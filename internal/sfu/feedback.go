@@ -52,8 +52,8 @@ func (p *Participant) buildFeedback() []rtcp.Packet {
 }
 
 func (p *Participant) spoil(fb *rtcp.TransportLayerCC) {
-	if p.odd.Video && len(p.req.layers) > 0 {
-		fb.MediaSSRC = p.req.layers[0].media
+	if p.odd.Video && len(p.req.Layers) > 0 {
+		fb.MediaSSRC = p.req.Layers[0].Media
 	}
 	if p.odd.FixedCount {
 		fb.FbPktCount = 0

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
+	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/assert"
@@ -20,7 +21,7 @@ const (
 func feedbackOf(t *testing.T, odd Feedback) *rtcp.TransportLayerCC {
 	t.Helper()
 	p := &Participant{
-		req:  &joinRequest{audio: benchAudio, layers: []videoLayer{{benchVideo, benchRTX}}},
+		req:  &signaling.Request{Audio: benchAudio, Layers: []signaling.Layer{{Media: benchVideo, RTX: benchRTX}}},
 		twcc: twcc.NewRecorder(oracle.ReporterSSRC),
 		odd:  odd,
 	}
@@ -77,7 +78,7 @@ func TestFeedbackCanBeOdd(t *testing.T) {
 func TestFeedbackCanBeSwapped(t *testing.T) {
 	t.Parallel()
 	p := &Participant{
-		req: &joinRequest{audio: benchAudio}, twcc: twcc.NewRecorder(oracle.ReporterSSRC), odd: Feedback{Swap: true},
+		req: &signaling.Request{Audio: benchAudio}, twcc: twcc.NewRecorder(oracle.ReporterSSRC), odd: Feedback{Swap: true},
 	}
 	var counts []uint8
 	for n := range uint16(4) {

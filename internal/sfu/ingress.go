@@ -135,7 +135,7 @@ func (p *Participant) account(pkt *rtp.Packet, size int, read time.Time) (at tim
 	defer p.mu.Unlock()
 	at = p.takeArrived(&pkt.Header, read)
 	if ext := pkt.GetExtension(oracle.TransportCC); len(ext) == 2 {
-		p.twcc.Record(p.req.audio, uint16(ext[0])<<8|uint16(ext[1]), at.UnixMicro())
+		p.twcc.Record(p.req.Audio, uint16(ext[0])<<8|uint16(ext[1]), at.UnixMicro())
 	}
 	return at, p.oracle.OnPacket(&pkt.Header, pkt.Payload, size, at)
 }

@@ -220,16 +220,16 @@ func (l *listener) play(f feed) {
 	if err := pkt.Unmarshal(f.packet); err != nil {
 		return
 	}
-	if pkt.SSRC == f.from.req.audio {
+	if pkt.SSRC == f.from.req.Audio {
 		l.audio.write(f, pkt)
 		return
 	}
-	for layer, v := range f.from.req.layers {
+	for layer, v := range f.from.req.Layers {
 		switch pkt.SSRC {
-		case v.media:
+		case v.Media:
 			l.video.writeLayer(f, pkt, layer)
-		case v.rtx:
-			if repaired := unwrapRTX(pkt, v.media); repaired != nil {
+		case v.RTX:
+			if repaired := unwrapRTX(pkt, v.Media); repaired != nil {
 				l.video.writeLayer(f, repaired, layer)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
+	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
@@ -28,7 +29,7 @@ type Participant struct {
 	// immutable after newParticipant
 	cfg      Config
 	log      *slog.Logger
-	req      *joinRequest
+	req      *signaling.Request
 	id       identity
 	endpoint string // what others know its video by
 	call     call   // everyone else
@@ -74,7 +75,7 @@ type call interface {
 }
 
 // newParticipant opens the socket and the agent, and starts run.
-func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Participant, error) {
+func newParticipant(cfg Config, req *signaling.Request, seed uint64, c call) (*Participant, error) {
 	id, err := newIdentity(cfg.WrongFingerprint)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	p := &Participant{
 		endpoint:  endpoint,
 		cfg:       cfg,
-		log:       cfg.Logger.With("participant", req.audio),
+		log:       cfg.Logger.With("participant", req.Audio),
 		req:       req,
 		id:        id,
 		call:      c,
@@ -100,7 +101,7 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 		odd:       cfg.Feedback,
 		outbox:    newOutbox(),
 	}
-	if cfg.Strict && req.setup == setupActive {
+	if cfg.Strict && req.Setup == signaling.SetupActive {
 		p.oracle.Violate("setup", "the client means to be the DTLS client, and so does the server")
 	}
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
@@ -114,10 +115,10 @@ func newParticipant(cfg Config, req *joinRequest, seed uint64, c call) (*Partici
 	return p, nil
 }
 
-func newOracle(cfg Config, req *joinRequest) *oracle.Oracle {
-	declared := oracle.Config{Audio: req.audio, IdleVideoGC: cfg.IdleVideoGC, Repair: cfg.NACK}
-	for _, l := range req.layers {
-		declared.Layers = append(declared.Layers, oracle.Layer{Media: l.media, RTX: l.rtx})
+func newOracle(cfg Config, req *signaling.Request) *oracle.Oracle {
+	declared := oracle.Config{Audio: req.Audio, IdleVideoGC: cfg.IdleVideoGC, Repair: cfg.NACK}
+	for _, l := range req.Layers {
+		declared.Layers = append(declared.Layers, oracle.Layer(l))
 	}
 	return oracle.New(declared)
 }
@@ -149,7 +150,7 @@ func (p *Participant) run() {
 }
 
 // SSRC is the audio SSRC the participant is known by.
-func (p *Participant) SSRC() uint32 { return p.req.audio }
+func (p *Participant) SSRC() uint32 { return p.req.Audio }
 
 // Endpoint is the name others know the participant's video by.
 func (p *Participant) Endpoint() string { return p.endpoint }

@@ -87,10 +87,10 @@ func (p *Participant) sendHeadless(pkt rtcp.Packet, blank bool) error {
 // RequestKeyFrame sends a PLI. It names the first layer, whichever sends: so does
 // Telegram's test SFU.
 func (p *Participant) RequestKeyFrame() error {
-	if len(p.req.layers) == 0 {
+	if len(p.req.Layers) == 0 {
 		return errors.New("the participant declared no video")
 	}
-	return p.SendRTCP(&rtcp.PictureLossIndication{SenderSSRC: oracle.ReporterSSRC, MediaSSRC: p.req.layers[0].media})
+	return p.SendRTCP(&rtcp.PictureLossIndication{SenderSSRC: oracle.ReporterSSRC, MediaSSRC: p.req.Layers[0].Media})
 }
 
 // report sends what a receiver owes a sender, until the participant is gone.
@@ -142,12 +142,12 @@ func (p *Participant) feedback(now time.Time, again, reports bool) [][]rtcp.Pack
 
 // remb is a limit for all the video there is (draft-alvestrand-rmcat-remb-03).
 func (p *Participant) remb() *rtcp.ReceiverEstimatedMaximumBitrate {
-	if p.cfg.REMB == 0 || len(p.req.layers) == 0 {
+	if p.cfg.REMB == 0 || len(p.req.Layers) == 0 {
 		return nil
 	}
 	limit := &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: oracle.ReporterSSRC, Bitrate: float32(p.cfg.REMB)}
-	for _, layer := range p.req.layers {
-		limit.SSRCs = append(limit.SSRCs, layer.media)
+	for _, layer := range p.req.Layers {
+		limit.SSRCs = append(limit.SSRCs, layer.Media)
 	}
 	return limit
 }

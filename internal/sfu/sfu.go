@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 )
 
 const (
@@ -15,6 +17,9 @@ const (
 	// maxGone is how many participants that are gone are remembered for their statistics.
 	maxGone = 1024
 )
+
+// JoinError is the refusal of a join payload.
+type JoinError = signaling.JoinError
 
 // SFU is one group call's server.
 type SFU struct {
@@ -55,7 +60,7 @@ func (s *SFU) Admit(ctx context.Context, params string) (p *Participant, answer 
 	if err := ctx.Err(); err != nil {
 		return nil, "", fmt.Errorf("join: %w", err)
 	}
-	req, err := decodeJoin(params, s.cfg.Strict)
+	req, err := signaling.Decode(params, s.cfg.Strict)
 	if err != nil {
 		return nil, "", fmt.Errorf("join: %w", err)
 	}
@@ -70,7 +75,7 @@ func (s *SFU) Admit(ctx context.Context, params string) (p *Participant, answer 
 }
 
 // admit makes the participant under the lock, so that two joins cannot take one SSRC.
-func (s *SFU) admit(req *joinRequest) (*Participant, error) {
+func (s *SFU) admit(req *signaling.Request) (*Participant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -83,16 +88,16 @@ func (s *SFU) admit(req *joinRequest) (*Participant, error) {
 			continue
 		}
 		live++
-		for _, ssrc := range p.req.ssrcs() {
+		for _, ssrc := range p.req.SSRCs() {
 			taken[ssrc] = true
 		}
 	}
 	if live >= maxParticipants {
-		return nil, &JoinError{Code: "GROUPCALL_PARTICIPANTS_TOO_MUCH", Detail: fmt.Sprint(live)}
+		return nil, signaling.TooMany(live)
 	}
-	for _, ssrc := range req.ssrcs() {
+	for _, ssrc := range req.SSRCs() {
 		if taken[ssrc] {
-			return nil, duplicate("SSRC %d is in the call", ssrc)
+			return nil, signaling.Duplicate("SSRC %d is in the call", ssrc)
 		}
 	}
 	p, err := newParticipant(s.cfg, req, s.cfg.Seed+s.joins, s)
@@ -100,7 +105,7 @@ func (s *SFU) admit(req *joinRequest) (*Participant, error) {
 		return nil, err
 	}
 	s.joins++
-	s.participants[req.audio] = p
+	s.participants[req.Audio] = p
 	s.order = append(s.order, p)
 	s.forgetGone()
 	s.rebuild()
@@ -119,8 +124,8 @@ func (s *SFU) forgetGone() {
 	for _, p := range s.order {
 		if gone > maxGone && isDone(p) {
 			gone--
-			if s.participants[p.req.audio] == p {
-				delete(s.participants, p.req.audio)
+			if s.participants[p.req.Audio] == p {
+				delete(s.participants, p.req.Audio)
 			}
 			continue
 		}
@@ -181,19 +186,24 @@ func (s *SFU) Close() error {
 
 // answer describes the participant's side of the SFU to the client.
 func (p *Participant) answer() (string, error) {
-	facts := answerFacts{
-		identity: p.id,
-		ip:       p.cfg.ListenIP,
-		port:     p.network.Port(),
-		setup:    p.announcedSetup(),
-		endpoint: p.endpoint,
+	facts := signaling.Answer{
+		Ufrag:       p.id.ufrag,
+		Pwd:         p.id.pwd,
+		Fingerprint: p.id.announced,
+		Setup:       p.announcedSetup(),
+		IP:          p.cfg.ListenIP,
+		Port:        p.network.Port(),
+		Endpoint:    p.endpoint,
 		// The production servers describe video to everyone; the test SFU only to those
 		// who declared some.
-		video: !p.cfg.Strict || len(p.req.layers) > 0,
+		Video: !p.cfg.Strict || len(p.req.Layers) > 0,
+
+		OmitAudio: p.cfg.OmitAudio, OmitRTCPMux: p.cfg.OmitRTCPMux, OmitXMLNS: p.cfg.OmitXMLNS,
+		UnroutableIPv6: p.cfg.UnroutableIPv6, NoCandidates: p.cfg.NoCandidates,
 	}
 	var err error
-	for i := range facts.candidateIDs {
-		if facts.candidateIDs[i], err = randomToken(24); err != nil {
+	for i := range facts.CandidateIDs {
+		if facts.CandidateIDs[i], err = randomToken(24); err != nil {
 			return "", err
 		}
 	}
@@ -201,6 +211,6 @@ func (p *Participant) answer() (string, error) {
 	if _, err = rand.Read(source[:]); err != nil {
 		return "", fmt.Errorf("draw source: %w", err)
 	}
-	facts.serverSources = []int32{int32(binary.BigEndian.Uint32(source[:]) | 1<<31)}
-	return encodeAnswer(p.cfg, facts)
+	facts.Sources = []int32{int32(binary.BigEndian.Uint32(source[:]) | 1<<31)}
+	return facts.Encode()
 }

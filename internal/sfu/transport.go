@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/srtp/v3"
@@ -57,7 +58,7 @@ func (p *Participant) newAgent() (*ice.Agent, error) {
 		return nil, err
 	}
 	candidate, err := ice.NewCandidateHost(&ice.CandidateHostConfig{
-		Network: "udp", Address: p.cfg.ListenIP, Port: p.network.Port(), Component: 1, Priority: answerPriority,
+		Network: "udp", Address: p.cfg.ListenIP, Port: p.network.Port(), Component: 1, Priority: signaling.Priority,
 	})
 	if err != nil {
 		return nil, errors.Join(err, agent.Close())
@@ -130,7 +131,7 @@ func (p *Participant) connectICE() (*transport, error) {
 	if p.cfg.ICE == Controlling {
 		start = p.agent.StartDial
 	}
-	conn, err := start(p.req.ufrag, p.req.pwd)
+	conn, err := start(p.req.Ufrag, p.req.Pwd)
 	if err != nil {
 		return nil, fmt.Errorf("ICE: %w", err)
 	}

@@ -33,8 +33,8 @@ func (p *Participant) wants(from *Participant) bool {
 }
 
 func (p *Participant) isVideo(ssrc uint32) bool {
-	for _, layer := range p.req.layers {
-		if ssrc == layer.media || ssrc == layer.rtx {
+	for _, layer := range p.req.Layers {
+		if ssrc == layer.Media || ssrc == layer.RTX {
 			return true
 		}
 	}

@@ -1,4 +1,4 @@
-package sfu
+package signaling
 
 import (
 	"encoding/json"
@@ -6,12 +6,16 @@ import (
 	"strconv"
 )
 
+// The DTLS roles of a join payload and an answer.
 const (
-	setupActive  = "active"
-	setupPassive = "passive"
+	SetupActive  = "active"
+	SetupPassive = "passive"
+)
 
-	// answerPriority is the one priority that production gives to every candidate.
-	answerPriority = 2130706431
+// Priority is the one priority that production gives to every candidate.
+const Priority = 2130706431
+
+const (
 	// unroutable is in the documentation prefix of RFC 3849, spelled the unabridged way
 	// production spells.
 	unroutable = "2001:db8:4e8:f004:0:0:0:1f"
@@ -87,24 +91,29 @@ type answerExtension struct {
 	URI string `json:"uri"`
 }
 
-// answerFacts is what differs from one answer to the next.
-type answerFacts struct {
-	identity      identity
-	ip            string
-	port          int
-	candidateIDs  [2]string
-	setup         string
-	video         bool
-	endpoint      string
-	serverSources []int32
+// Answer describes the server's side of a connection.
+type Answer struct {
+	Ufrag, Pwd   string
+	Fingerprint  string
+	Setup        string // active or passive
+	IP           string
+	Port         int
+	CandidateIDs [2]string
+	Endpoint     string // names the participant's video
+	Sources      []int32
+	Video        bool // with a video section
+
+	// What is left out, and what is wrong: see the server's options.
+	OmitAudio, OmitRTCPMux, OmitXMLNS, UnroutableIPv6, NoCandidates bool
 }
 
-func encodeAnswer(cfg Config, f answerFacts) (string, error) {
-	a := answer{Transport: transportAnswer(cfg, f)}
-	if !cfg.OmitAudio {
+// Encode returns the answer of phone.joinGroupCall.
+func (f Answer) Encode() (string, error) {
+	a := answer{Transport: f.transport()}
+	if !f.OmitAudio {
 		a.Audio = audioAnswer()
 	}
-	if f.video {
+	if f.Video {
 		a.Video = videoAnswer(f)
 	}
 	raw, err := json.Marshal(a)
@@ -114,23 +123,23 @@ func encodeAnswer(cfg Config, f answerFacts) (string, error) {
 	return string(raw), nil
 }
 
-func transportAnswer(cfg Config, f answerFacts) answerTransport {
+func (f Answer) transport() answerTransport {
 	t := answerTransport{
-		Ufrag: f.identity.ufrag,
-		Pwd:   f.identity.pwd,
+		Ufrag: f.Ufrag,
+		Pwd:   f.Pwd,
 		Fingerprints: []answerFingerprint{
-			{Fingerprint: f.identity.announced, Setup: f.setup, Hash: "sha-256"},
+			{Fingerprint: f.Fingerprint, Setup: f.Setup, Hash: "sha-256"},
 		},
-		RTCPMux: !cfg.OmitRTCPMux,
+		RTCPMux: !f.OmitRTCPMux,
 	}
-	if !cfg.OmitXMLNS {
+	if !f.OmitXMLNS {
 		t.XMLNS = "urn:xmpp:jingle:transports:ice-udp:1"
 	}
-	ips := []string{f.ip}
-	if cfg.UnroutableIPv6 {
-		ips = []string{unroutable, f.ip}
+	ips := []string{f.IP}
+	if f.UnroutableIPv6 {
+		ips = []string{unroutable, f.IP}
 	}
-	if cfg.NoCandidates {
+	if f.NoCandidates {
 		ips = nil
 		t.Candidates = []answerCandidate{}
 	}
@@ -139,11 +148,11 @@ func transportAnswer(cfg Config, f answerFacts) answerTransport {
 			Generation: "0",
 			Component:  "1",
 			Protocol:   "udp",
-			Port:       strconv.Itoa(f.port),
+			Port:       strconv.Itoa(f.Port),
 			IP:         ip,
 			Foundation: strconv.Itoa(i + 1),
-			ID:         f.candidateIDs[i],
-			Priority:   strconv.Itoa(answerPriority),
+			ID:         f.CandidateIDs[i],
+			Priority:   strconv.Itoa(Priority),
 			Type:       "host",
 			Network:    "0",
 		})
@@ -167,7 +176,7 @@ func audioAnswer() *answerMedia {
 
 // videoAnswer keeps production's oddities: a clock rate of 9000, channels on video, a
 // nested hint, and parameters that are sometimes an empty array.
-func videoAnswer(f answerFacts) *answerVideo {
+func videoAnswer(f Answer) *answerVideo {
 	const clock = 9000
 	feedback := []answerFeedback{{"goog-remb"}, {"transport-cc"}, {"ccm fir"}, {"nack"}, {"nack pli"}}
 	hint := map[string]any{"fmtp": map[string]any{"x-google-start-bitrate": 800}}
@@ -182,8 +191,8 @@ func videoAnswer(f answerFacts) *answerVideo {
 		}
 	}
 	return &answerVideo{
-		Endpoint:      f.endpoint,
-		ServerSources: f.serverSources,
+		Endpoint:      f.Endpoint,
+		ServerSources: f.Sources,
 		answerMedia: answerMedia{
 			PayloadTypes: []answerPayloadType{
 				codec(100, "VP8", hint), rtx(101),

@@ -1,4 +1,4 @@
-package sfu
+package signaling
 
 import (
 	"encoding/json"
@@ -8,8 +8,9 @@ import (
 	"strconv"
 )
 
-// The RPC errors phone.joinGroupCall gives for a payload it does not like.
+// The errors of phone.joinGroupCall.
 const (
+	codeTooMany   = "GROUPCALL_PARTICIPANTS_TOO_MUCH"
 	codeInvalid   = "DATA_JSON_INVALID"
 	codeDuplicate = "GROUPCALL_SSRC_DUPLICATE_MUCH"
 )
@@ -25,31 +26,37 @@ type JoinError struct {
 // Error gives code and detail.
 func (e *JoinError) Error() string { return e.Code + ": " + e.Detail }
 
+// TooMany returns the refusal of one participant more than a call takes.
+func TooMany(participants int) error {
+	return &JoinError{Code: codeTooMany, Detail: fmt.Sprint(participants)}
+}
+
 func invalid(format string, args ...any) error {
 	return &JoinError{Code: codeInvalid, Detail: fmt.Sprintf(format, args...)}
 }
 
-func duplicate(format string, args ...any) error {
+// Duplicate returns the refusal of an SSRC that is taken.
+func Duplicate(format string, args ...any) error {
 	return &JoinError{Code: codeDuplicate, Detail: fmt.Sprintf(format, args...)}
 }
 
-// joinRequest is a join payload that passed every check.
-type joinRequest struct {
-	audio       uint32
-	layers      []videoLayer // lowest resolution first; empty: no video
-	ufrag, pwd  string
-	fingerprint string
-	setup       string // active or passive
+// Request is a join payload that passed every check.
+type Request struct {
+	Audio       uint32  // SSRC
+	Layers      []Layer // lowest resolution first; empty: no video
+	Ufrag, Pwd  string
+	Fingerprint string
+	Setup       string // active or passive
 }
 
-type videoLayer struct {
-	media, rtx uint32
-}
+// Layer is one resolution of video.
+type Layer struct{ Media, RTX uint32 } // SSRCs
 
-func (r *joinRequest) ssrcs() []uint32 {
-	all := []uint32{r.audio}
-	for _, l := range r.layers {
-		all = append(all, l.media, l.rtx)
+// SSRCs returns all that the client declared.
+func (r *Request) SSRCs() []uint32 {
+	all := []uint32{r.Audio}
+	for _, l := range r.Layers {
+		all = append(all, l.Media, l.RTX)
 	}
 	return all
 }
@@ -69,10 +76,11 @@ var (
 	iceCharsForm    = regexp.MustCompile(`^[A-Za-z0-9+/]+$`)
 )
 
-// decodeJoin reads a join payload. Keys it does not know are accepted, as in
+// Decode reads a join payload. With simOnly video is a SIM group or nothing. The error
+// is a *[JoinError]. Keys it does not know are accepted, as in
 // production; names are matched to the letter, which encoding/json does not do for
 // structs.
-func decodeJoin(payload string, simOnly bool) (*joinRequest, error) {
+func Decode(payload string, simOnly bool) (*Request, error) {
 	if len(payload) > maxPayload {
 		return nil, invalid("payload of %d bytes", len(payload))
 	}
@@ -80,14 +88,14 @@ func decodeJoin(payload string, simOnly bool) (*joinRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := &joinRequest{}
-	if req.audio, err = decodeAudioSSRC(keys["ssrc"]); err != nil {
+	req := &Request{}
+	if req.Audio, err = decodeAudioSSRC(keys["ssrc"]); err != nil {
 		return nil, err
 	}
-	if req.ufrag, err = decodeICEString("ufrag", keys["ufrag"], minUfrag, maxUfrag); err != nil {
+	if req.Ufrag, err = decodeICEString("ufrag", keys["ufrag"], minUfrag, maxUfrag); err != nil {
 		return nil, err
 	}
-	if req.pwd, err = decodeICEString("pwd", keys["pwd"], minPwd, maxPwd); err != nil {
+	if req.Pwd, err = decodeICEString("pwd", keys["pwd"], minPwd, maxPwd); err != nil {
 		return nil, err
 	}
 	if err = req.decodeFingerprints(keys["fingerprints"]); err != nil {
@@ -114,14 +122,14 @@ func decodeObject(what string, raw []byte) (map[string]json.RawMessage, error) {
 // forgot the key.
 func decodeAudioSSRC(raw json.RawMessage) (uint32, error) {
 	if raw == nil {
-		return 0, duplicate("ssrc is missing")
+		return 0, Duplicate("ssrc is missing")
 	}
 	ssrc, err := decodeSSRC("ssrc", raw)
 	if err != nil {
 		return 0, err
 	}
 	if ssrc == 0 {
-		return 0, duplicate("ssrc is 0")
+		return 0, Duplicate("ssrc is 0")
 	}
 	return ssrc, nil
 }
@@ -172,7 +180,7 @@ func decodeArray(what string, raw json.RawMessage) ([]json.RawMessage, error) {
 	return *list, nil
 }
 
-func (r *joinRequest) decodeFingerprints(raw json.RawMessage) error {
+func (r *Request) decodeFingerprints(raw json.RawMessage) error {
 	if raw == nil {
 		return invalid("fingerprints is missing")
 	}
@@ -194,17 +202,17 @@ func (r *joinRequest) decodeFingerprints(raw json.RawMessage) error {
 	if hash != "sha-256" {
 		return invalid("fingerprints[0].hash is %q, not sha-256", hash)
 	}
-	if r.fingerprint, err = decodeString("fingerprints[0].fingerprint", keys["fingerprint"]); err != nil {
+	if r.Fingerprint, err = decodeString("fingerprints[0].fingerprint", keys["fingerprint"]); err != nil {
 		return err
 	}
-	if !fingerprintForm.MatchString(r.fingerprint) {
-		return invalid("fingerprints[0].fingerprint %q is not 32 upper-case octets", r.fingerprint)
+	if !fingerprintForm.MatchString(r.Fingerprint) {
+		return invalid("fingerprints[0].fingerprint %q is not 32 upper-case octets", r.Fingerprint)
 	}
-	if r.setup, err = decodeString("fingerprints[0].setup", keys["setup"]); err != nil {
+	if r.Setup, err = decodeString("fingerprints[0].setup", keys["setup"]); err != nil {
 		return err
 	}
-	if r.setup != setupActive && r.setup != setupPassive {
-		return invalid("fingerprints[0].setup is %q, neither active nor passive", r.setup)
+	if r.Setup != SetupActive && r.Setup != SetupPassive {
+		return invalid("fingerprints[0].setup is %q, neither active nor passive", r.Setup)
 	}
 	return nil
 }

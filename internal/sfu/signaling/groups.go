@@ -1,4 +1,4 @@
-package sfu
+package signaling
 
 import (
 	"encoding/json"
@@ -8,12 +8,12 @@ import (
 // groups collects a payload's ssrc-groups while they are checked.
 type groups struct {
 	sim   []uint32
-	pairs []videoLayer
+	pairs []Layer
 }
 
 // decodeGroups fills in the video layers. Telegram's test SFU (simOnly) knows video
 // through a SIM group alone: without one the FID pairs mean nothing to it.
-func (r *joinRequest) decodeGroups(raw json.RawMessage, simOnly bool) error {
+func (r *Request) decodeGroups(raw json.RawMessage, simOnly bool) error {
 	if raw == nil {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (r *joinRequest) decodeGroups(raw json.RawMessage, simOnly bool) error {
 			return err
 		}
 	}
-	if err = g.checkUnique(r.audio); err != nil {
+	if err = g.checkUnique(r.Audio); err != nil {
 		return err
 	}
 	layers, err := g.layers()
@@ -37,7 +37,7 @@ func (r *joinRequest) decodeGroups(raw json.RawMessage, simOnly bool) error {
 	if simOnly && g.sim == nil {
 		return nil
 	}
-	r.layers = layers
+	r.Layers = layers
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (g *groups) addFID(what string, sources []uint32) error {
 	if len(g.pairs) == maxLayers {
 		return invalid("%s is one FID too many", what)
 	}
-	g.pairs = append(g.pairs, videoLayer{media: sources[0], rtx: sources[1]})
+	g.pairs = append(g.pairs, Layer{Media: sources[0], RTX: sources[1]})
 	return nil
 }
 
@@ -103,12 +103,12 @@ func (g *groups) addFID(what string, sources []uint32) error {
 func (g *groups) checkUnique(audio uint32) error {
 	paired := map[uint32]bool{}
 	for _, pair := range g.pairs {
-		for _, ssrc := range []uint32{pair.media, pair.rtx} {
+		for _, ssrc := range []uint32{pair.Media, pair.RTX} {
 			if ssrc == audio {
 				return invalid("a FID pairs the audio SSRC %d", ssrc)
 			}
 			if paired[ssrc] {
-				return duplicate("SSRC %d twice in FID groups", ssrc)
+				return Duplicate("SSRC %d twice in FID groups", ssrc)
 			}
 			paired[ssrc] = true
 		}
@@ -119,7 +119,7 @@ func (g *groups) checkUnique(audio uint32) error {
 			return invalid("the SIM lists the audio SSRC %d", ssrc)
 		}
 		if listed[ssrc] {
-			return duplicate("SSRC %d twice in the SIM", ssrc)
+			return Duplicate("SSRC %d twice in the SIM", ssrc)
 		}
 		listed[ssrc] = true
 	}
@@ -127,7 +127,7 @@ func (g *groups) checkUnique(audio uint32) error {
 }
 
 // layers puts the pairs in the SIM's order; one lone pair is a sender of one layer.
-func (g *groups) layers() ([]videoLayer, error) {
+func (g *groups) layers() ([]Layer, error) {
 	if g.sim == nil {
 		if len(g.pairs) > 1 {
 			return nil, invalid("%d FID groups without a SIM", len(g.pairs))
@@ -137,7 +137,7 @@ func (g *groups) layers() ([]videoLayer, error) {
 	if len(g.sim) != len(g.pairs) {
 		return nil, invalid("a SIM of %d with %d FID groups", len(g.sim), len(g.pairs))
 	}
-	layers := make([]videoLayer, 0, len(g.sim))
+	layers := make([]Layer, 0, len(g.sim))
 	for _, media := range g.sim {
 		pair, ok := g.pairOf(media)
 		if !ok {
@@ -148,11 +148,11 @@ func (g *groups) layers() ([]videoLayer, error) {
 	return layers, nil
 }
 
-func (g *groups) pairOf(media uint32) (videoLayer, bool) {
+func (g *groups) pairOf(media uint32) (Layer, bool) {
 	for _, pair := range g.pairs {
-		if pair.media == media {
+		if pair.Media == media {
 			return pair, true
 		}
 	}
-	return videoLayer{}, false
+	return Layer{}, false
 }
