@@ -51,6 +51,8 @@ type URL struct {
 // gives out in ranges of bytes can be seeked, and so can a playlist that has an end;
 // anything else, a live stream above all, is models.ErrSeekUnsupported.
 //
+// The parts of an HLS playlist with discontinuities and the periods of a DASH one
+// that have an end are played one after another, each by an ffmpeg of its own.
 // Of an HLS or DASH playlist the largest picture inside the bounds of opts is
 // played, or else the smallest, with one sound; for sound alone that which comes
 // with the fewest other bytes. Of a .m3u or .pls the first address that answers is

@@ -21,13 +21,13 @@ type dash struct {
 	bounds  playlist.Bounds
 	address *url.URL // of the description
 
-	lost loss
+	lost *loss
 
 	mu      sync.Mutex // guards the rest
 	base    string     // our address
 	name    string     // the description's own path beneath it
+	texts   [][]byte   // what is left of it, one for each period
 	origins []string
-	text    []byte
 	live    bool
 	loaded  time.Time
 	missing int // answers in a row that something does not exist
@@ -38,8 +38,8 @@ type dash struct {
 const maxMissing = 4
 
 // openDASH serves what a description names.
-func (c *Client) openDASH(base *url.URL, text []byte, b playlist.Bounds) (*Programme, error) {
-	d := &dash{client: c, bounds: b, address: base}
+func (c *Client) openDASH(base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
+	d := &dash{client: c, bounds: b, address: base, lost: newLoss(c.ctx)}
 	p, err := playlist.ParseDASH(text, base, b)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (c *Client) openDASH(base *url.URL, text []byte, b playlist.Bounds) (*Progr
 	if err := d.keep(p); err != nil {
 		return nil, err
 	}
-	return &Programme{Address: address, Live: p.Live, Duration: p.Duration, loss: &d.lost}, nil
+	return &Programme{Parts: d.addresses(address, p.Lengths, position), Live: p.Live, Duration: p.Duration, loss: d.lost}, nil
 }
 
 // local is our address for a server.
@@ -77,11 +77,41 @@ func (d *dash) local(origin *url.URL) string {
 
 // keep makes a description the one that is served.
 func (d *dash) keep(p *playlist.Presentation) error {
-	text, err := p.Write(d.local)
+	d.mu.Lock()
+	if d.live {
+		p.Lengths = p.Lengths[:1] // ffmpeg goes on with what it has
+	}
+	d.mu.Unlock()
+	texts, err := p.Write(d.local)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.text, d.live, d.loaded = text, p.Live, time.Now()
+	d.texts, d.live, d.loaded = texts, p.Live, time.Now()
 	return err
+}
+
+// addresses are those of the periods, in the programme from a position on.
+func (d *dash) addresses(address string, lengths []time.Duration, position time.Duration) []Part {
+	var parts []Part
+	start := time.Duration(0)
+	for i, length := range lengths {
+		p := Part{Address: address, Start: start, End: start + length}
+		if start = p.End; len(lengths) > 1 {
+			p.Address = address + periodMark(address) + strconv.Itoa(i)
+		}
+		if position < p.End || i == len(lengths)-1 {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// periodMark stands before the number of a period at the end of the description's
+// address, where what it names is not relative to it.
+func periodMark(address string) string {
+	if strings.Contains(address, "?") {
+		return "&period="
+	}
+	return "?period="
 }
 
 // ServeHTTP answers ffmpeg.
@@ -91,8 +121,8 @@ func (d *dash) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	description := d.name
 	d.mu.Unlock()
 	name := strings.TrimPrefix(q.RequestURI, "/"+own)
-	if name == description {
-		d.serveDescription(w, q)
+	if part, ok := d.period(name, description); ok {
+		d.serveDescription(w, q, part)
 		return
 	}
 	number, path, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
@@ -112,9 +142,21 @@ func (d *dash) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	d.serveFragment(w, q, u)
 }
 
-func (d *dash) serveDescription(w http.ResponseWriter, q *http.Request) {
+// period is the one that an address is about, if it is the description's.
+func (d *dash) period(name, description string) (int, bool) {
+	if name == description {
+		return 0, true
+	}
+	number, ok := strings.CutPrefix(name, description+periodMark(description))
+	i, err := strconv.Atoi(number)
 	d.mu.Lock()
-	text, live, wait := d.text, d.live, leastPoll-time.Since(d.loaded)
+	defer d.mu.Unlock()
+	return i, ok && err == nil && i >= 0 && i < len(d.texts)
+}
+
+func (d *dash) serveDescription(w http.ResponseWriter, q *http.Request, period int) {
+	d.mu.Lock()
+	text, live, wait := d.texts[period], d.live, leastPoll-time.Since(d.loaded)
 	d.mu.Unlock()
 	if live && wait < 0 {
 		var err error
@@ -153,13 +195,13 @@ func (d *dash) reload(ctx context.Context) ([]byte, error) {
 	})
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.text, err
+	return d.texts[0], err
 }
 
 // serveFragment gives ffmpeg what it asks for, or the range of it.
 func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL) {
 	if d.lost.get() != nil {
-		http.NotFound(w, q)
+		d.lost.refuse(w, q)
 		return
 	}
 	offset, length, ranged := rangeOf(q.Header.Get("Range"))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,8 @@ import (
 type hls struct {
 	client *Client
 	lists  []*hlsList
-	lost   loss
+	first  int // the part that holds the position
+	lost   *loss
 }
 
 // hlsList is one media playlist.
@@ -29,6 +31,7 @@ type hlsList struct {
 	address *url.URL
 	kind    string // the extension of segments whose names do not say it
 	place   place  // where it begins, if it has an end
+	parts   []int  // the segments that begin the parts that are served apart
 
 	mu     sync.Mutex // guards the rest
 	media  *playlist.Media
@@ -42,7 +45,7 @@ const leastPoll = 500 * time.Millisecond
 
 // openHLS opens an HLS list, which may be a list of lists.
 func (c *Client) openHLS(ctx context.Context, base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
-	h := &hls{client: c}
+	h := &hls{client: c, lost: newLoss(c.ctx)}
 	list, err := playlist.ParseHLS(text, base)
 	switch {
 	case err != nil:
@@ -59,19 +62,85 @@ func (c *Client) openHLS(ctx context.Context, base *url.URL, text []byte, b play
 	if err != nil {
 		return nil, err
 	}
-	p := &Programme{Address: address + "/0/list.m3u8", Segmented: true, loss: &h.lost}
-	if len(h.lists) > 1 {
-		p.Address = address + "/list.m3u8"
-	}
-	p.Start = h.start()
+	h.split()
+	p := &Programme{Segmented: true, loss: h.lost}
 	for _, l := range h.lists {
 		p.Live = p.Live || !l.media.Ended
 		p.Duration = max(p.Duration, l.media.Duration())
 	}
+	p.Parts = h.addresses(address)
 	if p.Live {
-		p.Start, p.Duration = 0, 0
+		p.Parts[0].Start, p.Duration = 0, 0 // nothing is located in it
 	}
 	return p, nil
+}
+
+// minPart is how long the parts of a transport stream last on average that are worth
+// a process each.
+const minPart = 5 * time.Second
+
+// split parts the programme at its discontinuities where ffmpeg does not read it as
+// one: of fragmented MP4 it reads one header, and drops fragments whose times go back;
+// in a transport stream it makes each part longer by some hundredths of a second.
+// Lists whose discontinuities do not correspond are left whole.
+func (h *hls) split() {
+	main := h.lists[0]
+	parts, fragmented := main.media.Parts(), false
+	split := len(parts) > 1
+	for _, l := range h.lists {
+		fragmented = fragmented || l.media.Fragmented()
+		split = split && l.media.Ended && len(l.media.Parts()) == len(parts)
+		l.parts = []int{0}
+	}
+	if !split || !fragmented && main.media.Duration()/time.Duration(len(parts)) < minPart {
+		return
+	}
+	for _, l := range h.lists {
+		l.parts = l.media.Parts()
+	}
+	h.first = main.part()
+	for _, l := range h.lists[1:] {
+		switch part := l.part(); {
+		case part < h.first:
+			l.begin(l.parts[h.first])
+		case part > h.first:
+			l.begin(l.parts[h.first+1] - 1)
+		}
+	}
+}
+
+// part is the part that a list begins in.
+func (l *hlsList) part() int {
+	i, found := slices.BinarySearch(l.parts, l.place.index)
+	if !found {
+		i--
+	}
+	return i
+}
+
+// begin makes a list begin with another segment.
+func (l *hlsList) begin(index int) { l.place = place{index: index, start: l.media.Start(index)} }
+
+// addresses are those of the parts.
+func (h *hls) addresses(base string) []Part {
+	main := h.lists[0]
+	var parts []Part
+	for i := h.first; i < len(main.parts); i++ {
+		p := Part{Start: h.start(), End: main.media.Duration()}
+		p.Offset, p.Timed = h.offset()
+		if i > h.first {
+			p = Part{Start: main.media.Start(main.parts[i]), End: p.End}
+		}
+		if i+1 < len(main.parts) {
+			p.End = main.media.Start(main.parts[i+1])
+		}
+		p.Address = fmt.Sprintf("%s/0/list%d.m3u8", base, i)
+		if len(h.lists) > 1 {
+			p.Address = fmt.Sprintf("%s/list%d.m3u8", base, i)
+		}
+		parts = append(parts, p)
+	}
+	return parts
 }
 
 // apart is how long after the picture sound begins at most, in the media's times.
@@ -90,6 +159,18 @@ func (h *hls) start() time.Duration {
 		late = sound.first - main.first
 	}
 	return min(start-min(late, 0), sound.start+max(late, 0))
+}
+
+// offset is what the media's own times are ahead of positions, if that is known: the
+// programme begins with the list that begins first.
+func (h *hls) offset() (offset time.Duration, ok bool) {
+	main := h.lists[0].place
+	if len(h.lists) == 1 {
+		return main.offset, main.exact
+	}
+	sound := h.lists[1].place
+	apartBy := sound.offset - main.offset
+	return main.offset + min(apartBy, 0), main.exact && sound.exact && apartBy.Abs() < apart
 }
 
 // choose opens what is to be played of a programme in several forms.
@@ -170,20 +251,35 @@ func (c *Client) load(ctx context.Context, u *url.URL) (*playlist.Media, *url.UR
 
 // ServeHTTP answers ffmpeg.
 func (h *hls) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	number, name, _ := strings.Cut(strings.TrimPrefix(q.URL.Path, "/"), "/")
-	i, err := strconv.Atoi(number)
-	switch {
-	case q.URL.Path == "/list.m3u8":
-		writeList(w, []byte("#EXTM3U\n"+
-			`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="a",DEFAULT=YES,AUTOSELECT=YES,URI="1/list.m3u8"`+"\n"+
-			`#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a"`+"\n0/list.m3u8\n"))
-	case err != nil || i < 0 || i >= len(h.lists):
-		http.NotFound(w, q)
-	case name == "list.m3u8":
-		h.serveList(w, q, h.lists[i])
-	default:
-		h.serveResource(w, q, h.lists[i], name)
+	number, name, inList := strings.Cut(strings.TrimPrefix(q.URL.Path, "/"), "/")
+	if !inList {
+		part, ok := partOf(number)
+		if !ok {
+			http.NotFound(w, q)
+			return
+		}
+		writeList(w, fmt.Appendf(nil, "#EXTM3U\n"+
+			`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="a",DEFAULT=YES,AUTOSELECT=YES,URI="1/list%[1]d.m3u8"`+"\n"+
+			`#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a"`+"\n0/list%[1]d.m3u8\n", part))
+		return
 	}
+	i, err := strconv.Atoi(number)
+	if err != nil || i < 0 || i >= len(h.lists) {
+		http.NotFound(w, q)
+		return
+	}
+	if part, ok := partOf(name); ok && part >= h.first && part < len(h.lists[i].parts) {
+		h.serveList(w, q, h.lists[i], part)
+		return
+	}
+	h.serveResource(w, q, h.lists[i], name)
+}
+
+// partOf is the part that a list's name is about.
+func partOf(name string) (int, bool) {
+	number, ok := strings.CutPrefix(name, "list")
+	part, err := strconv.Atoi(strings.TrimSuffix(number, ".m3u8"))
+	return part, ok && err == nil
 }
 
 func writeList(w http.ResponseWriter, text []byte) {
@@ -192,8 +288,9 @@ func writeList(w http.ResponseWriter, text []byte) {
 	_, _ = w.Write(text)
 }
 
-// serveList gives ffmpeg a list, of a live one the newest that the server has.
-func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList) {
+// serveList gives ffmpeg a part of a list, of a live one the newest that the server
+// has.
+func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList, part int) {
 	if q.Method == http.MethodHead {
 		writeList(w, nil)
 		return
@@ -211,7 +308,14 @@ func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList) {
 			panic(http.ErrAbortHandler)
 		}
 	}
-	writeList(w, media.Write(l.place.index, l.kind))
+	from, to := l.parts[part], len(media.Segments)
+	if part == h.first {
+		from = l.place.index
+	}
+	if part+1 < len(l.parts) {
+		to = l.parts[part+1]
+	}
+	writeList(w, media.Write(from, to, l.kind))
 }
 
 // transient is an error that may pass although it does not look so: of a live list
@@ -248,7 +352,10 @@ func (h *hls) serveResource(w http.ResponseWriter, q *http.Request, l *hlsList, 
 	l.mu.Unlock()
 	r, err := media.Find(name)
 	switch {
-	case errors.Is(err, playlist.ErrMalformed), h.lost.get() != nil:
+	case h.lost.get() != nil:
+		h.lost.refuse(w, q)
+		return
+	case errors.Is(err, playlist.ErrMalformed):
 		http.NotFound(w, q) // a live list has gone on without it
 		return
 	case err == nil && r.URL == nil:

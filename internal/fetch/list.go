@@ -7,16 +7,16 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
-// Programme is what a playlist of HLS or DASH names, at one address of ours.
+// Programme is what a playlist of HLS or DASH names.
 type Programme struct {
-	// Address is where ffmpeg reads it.
-	Address string
+	// Parts are what is to be played one after another, from the position on
+	// that was asked for: at least one.
+	Parts []Part
 	// Segmented reports that it is HLS, whose list begins near the position
 	// that was asked for; DASH is left whole.
 	Segmented bool
@@ -24,34 +24,29 @@ type Programme struct {
 	Live bool
 	// Duration is how long it lasts, 0 if that is not known.
 	Duration time.Duration
-	// Start is the position of the first thing that Address gives out.
-	Start time.Duration
 
 	loss *loss
+}
+
+// Part is a stretch of a programme that ffmpeg can read as one: it has one header,
+// and its times go on.
+type Part struct {
+	// Address is where ffmpeg reads it.
+	Address string
+	// Start is the position of the first thing that Address gives out, and End
+	// that where the next part begins; of the last one it means nothing.
+	Start, End time.Duration
+	// Offset is what the media's own times are ahead of positions, where Timed
+	// reports that it is known.
+	Offset time.Duration
+	Timed  bool
 }
 
 // Err returns why the programme was lost, or nil.
 func (p *Programme) Err() error { return p.loss.get() }
 
-// loss is the first reason for which something was lost.
-type loss struct {
-	mu  sync.Mutex // guards err
-	err error
-}
-
-func (l *loss) get() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
-}
-
-func (l *loss) set(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		l.err = err
-	}
-}
+// Lost ends when the programme was lost and ffmpeg has read all there was before.
+func (p *Programme) Lost() context.Context { return p.loss.over }
 
 // The bounds of lists that only name other addresses.
 const (
@@ -79,7 +74,7 @@ func (c *Client) openList(
 		p, err := c.openHLS(ctx, r.URL(), text, b, position)
 		return nil, p, err
 	case playlist.DASH:
-		p, err := c.openDASH(r.URL(), text, b)
+		p, err := c.openDASH(r.URL(), text, b, position)
 		return nil, p, err
 	}
 	links, err := playlist.ParseLinks(text, r.URL())

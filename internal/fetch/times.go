@@ -33,6 +33,9 @@ type place struct {
 	// times; known reports whether those could be read.
 	first time.Duration
 	known bool
+	// offset is what those are ahead of positions, if ffmpeg reads them as they are.
+	offset time.Duration
+	exact  bool
 }
 
 // locate finds the segment that holds a position. A list rounds its durations, and
@@ -55,7 +58,8 @@ func (c *Client) locate(ctx context.Context, m *playlist.Media, position time.Du
 	first := c.segmentTimes(ctx, m, begin)
 	for range maxProbes {
 		estimate := start - origin
-		since, ok := c.segmentTimes(ctx, m, index).Since(first, estimate)
+		times := c.segmentTimes(ctx, m, index)
+		since, ok := times.Since(first, estimate)
 		if index == begin {
 			since, ok = 0, true
 		}
@@ -64,6 +68,7 @@ func (c *Client) locate(ctx context.Context, m *playlist.Media, position time.Du
 		}
 		p = place{index: index, start: origin + since, known: true}
 		p.first, _ = first.First()
+		p.offset, p.exact = times.Offset(p.first+since, p.start)
 		next := index + int((position-p.start)/m.Target) - 1 // one too early does no harm
 		switch {
 		case position < p.start:

@@ -17,6 +17,10 @@ type Presentation struct {
 	Live bool
 	// Duration is how long it lasts; 0 if it does not say.
 	Duration time.Duration
+	// Lengths are how long the periods last that are played one after another. One
+	// that is live, or does not say how long they last, has a single length, 0 where
+	// it is not known.
+	Lengths []time.Duration
 
 	root *element
 	base *url.URL
@@ -43,18 +47,62 @@ func ParseDASH(data []byte, base *url.URL, b Bounds) (*Presentation, error) {
 		// Where else it may be had, and whose clock counts: we fetch it, from here.
 		return slices.Contains([]string{"Location", "UTCTiming", "PatchLocation", "Metrics", "ProgramInformation"}, e.local())
 	})
-	playable := false
-	for _, period := range root.all("Period") {
+	if !p.Live {
+		unnumber(root)
+	}
+	lengths := p.lengths()
+	empty := map[*element]bool{}
+	for i, period := range root.all("Period") {
 		kept, err := reduce(period, b)
 		if err != nil {
 			return nil, err
 		}
-		playable = playable || kept
+		if empty[period] = !kept; kept {
+			p.Lengths = append(p.Lengths, lengths[i])
+		}
 	}
-	if !playable {
+	root.drop(func(e *element) bool { return empty[e] })
+	switch {
+	case len(p.Lengths) == 0:
 		return nil, fmt.Errorf("%w: it has nothing to play", ErrMalformed)
+	case p.Live || len(p.Lengths) > 1 && slices.Contains(p.Lengths, 0):
+		p.Lengths = []time.Duration{0}
 	}
 	return p, nil
+}
+
+// unnumber takes away what lists of segments call their first one: ffmpeg would pass
+// over as many.
+func unnumber(e *element) {
+	if e.local() == "SegmentList" {
+		e.dropAttribute("startNumber")
+	}
+	for _, c := range e.children {
+		unnumber(c)
+	}
+}
+
+// lengths are those of the periods (ISO 23009-1 section 5.3.2.1), 0 where one is not
+// known.
+func (p *Presentation) lengths() []time.Duration {
+	periods := p.root.all("Period")
+	lengths := make([]time.Duration, len(periods))
+	start := time.Duration(0)
+	for i, period := range periods {
+		if s := period.attribute("start"); s != "" {
+			start = parseISODuration(s)
+		}
+		next := p.Duration
+		if i+1 < len(periods) {
+			next = parseISODuration(periods[i+1].attribute("start"))
+		}
+		lengths[i] = parseISODuration(period.attribute("duration"))
+		if lengths[i] == 0 {
+			lengths[i] = max(0, next-start)
+		}
+		start += lengths[i]
+	}
+	return lengths
 }
 
 // reduce leaves in a period what is to be played, and reports whether there is

@@ -38,7 +38,8 @@ func writeDASH(t *testing.T, doc string, b playlist.Bounds) (string, *playlist.P
 	require.NoError(t, err)
 	out, err := p.Write(func(origin *url.URL) string { return "http://me/" + origin.Hostname() })
 	require.NoError(t, err)
-	return string(out), p
+	require.Len(t, out, 1)
+	return string(out[0]), p
 }
 
 func TestDASHIsOnePictureAndOneSound(t *testing.T) {

@@ -1,21 +1,50 @@
 package playlist
 
 import (
+	"encoding/xml"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// Write returns the description for a player that gets everything from us. Server
+// Write returns the description for a player that gets everything from us, one of
+// each period that Lengths has. Server
 // is called with the scheme and authority of each server that is named, and
 // returns the address, without a slash at its end, at which we serve what that one
 // has: the names beneath it are the server's own.
-func (p *Presentation) Write(server func(origin *url.URL) string) ([]byte, error) {
+func (p *Presentation) Write(server func(origin *url.URL) string) ([][]byte, error) {
+	const head = `<?xml version="1.0" encoding="utf-8"?>` + "\n"
 	w := dashWriter{server: server}
 	if err := w.element(p.root, p.base); err != nil {
 		return nil, err
 	}
-	return p.root.write([]byte(`<?xml version="1.0" encoding="utf-8"?>` + "\n")), nil
+	if len(p.Lengths) == 1 {
+		return [][]byte{p.root.write([]byte(head))}, nil
+	}
+	var texts [][]byte
+	for i, period := range p.root.all("Period") {
+		texts = append(texts, p.only(period, p.Lengths[i]).write([]byte(head)))
+	}
+	return texts, nil
+}
+
+// only is the description with one period, which begins at 0.
+func (p *Presentation) only(period *element, length time.Duration) *element {
+	duration := "PT" + strconv.FormatFloat(length.Seconds(), 'f', -1, 64) + "S"
+	one, root := *period, *p.root
+	one.attributes, root.attributes = slices.Clone(one.attributes), slices.Clone(root.attributes)
+	one.dropAttribute("start")
+	for e, name := range map[*element]string{&one: "duration", &root: "mediaPresentationDuration"} {
+		e.dropAttribute(name)
+		e.attributes = append(e.attributes, xml.Attr{Name: xml.Name{Local: name}, Value: duration})
+	}
+	root.children = slices.Clone(root.children)
+	root.drop(func(e *element) bool { return e.local() == "Period" && e != period })
+	root.children[slices.Index(root.children, period)] = &one
+	return &root
 }
 
 type dashWriter struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,25 +88,54 @@ func (m *Media) At(position time.Duration) (index int, start time.Duration) {
 	return len(m.Segments), start
 }
 
-// Write returns the list from a segment on for a player that gets everything from
-// us: each address is a name that Find knows, beneath the list's own folder. Kind
-// is the file name extension of segments whose own is not known, with its dot.
-func (m *Media) Write(from int, kind string) []byte {
-	b := make([]byte, 0, 128+32*len(m.Segments))
+// Start is the position at which a segment starts.
+func (m *Media) Start(index int) time.Duration {
+	var start time.Duration
+	for _, s := range m.Segments[:index] {
+		start += s.Duration
+	}
+	return start
+}
+
+// Parts returns the segments that begin the parts between discontinuities, the
+// first one included.
+func (m *Media) Parts() []int {
+	parts := []int{0}
+	for i := 1; i < len(m.Segments); i++ {
+		if m.Segments[i].Discontinuity {
+			parts = append(parts, i)
+		}
+	}
+	return parts
+}
+
+// Fragmented reports whether there are fragments of MP4, each part of which has a
+// header and times of its own.
+func (m *Media) Fragmented() bool {
+	return slices.ContainsFunc(m.Segments, func(s Segment) bool { return s.Map != nil })
+}
+
+// Write returns the list of the segments from one to before another for a player
+// that gets everything from us: each address is a name that Find knows, beneath the
+// list's own folder. Kind is the file name extension of segments whose own is not
+// known, with its dot.
+func (m *Media) Write(from, to int, kind string) []byte {
+	ended := m.Ended || to < len(m.Segments)
+	b := make([]byte, 0, 128+32*(to-from))
 	b = append(b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:"...)
 	b = strconv.AppendInt(b, int64((m.Target+time.Second-1)/time.Second), 10)
 	b = append(b, "\n#EXT-X-MEDIA-SEQUENCE:"...)
 	b = strconv.AppendInt(b, m.Sequence+int64(from), 10)
 	b = append(b, '\n')
 	switch {
-	case m.Ended:
+	case ended:
 		b = append(b, "#EXT-X-PLAYLIST-TYPE:VOD\n"...)
 	case m.event:
 		b = append(b, "#EXT-X-PLAYLIST-TYPE:EVENT\n"...)
 	}
 	var key *Key
 	var initial *Map
-	for i := from; i < len(m.Segments); i++ {
+	for i := from; i < to; i++ {
 		s := &m.Segments[i]
 		if s.Discontinuity && i > from {
 			b = append(b, "#EXT-X-DISCONTINUITY\n"...)
@@ -125,7 +155,7 @@ func (m *Media) Write(from int, kind string) []byte {
 		b = append(b, s.extension(kind)...)
 		b = append(b, '\n')
 	}
-	if m.Ended {
+	if ended {
 		b = append(b, "#EXT-X-ENDLIST\n"...)
 	}
 	return b

@@ -237,14 +237,14 @@ func TestWrittenListHasNamesOfOurs(t *testing.T) {
 		`#EXT-X-MAP:URI="mapaa71af1c773963bd.mp4"`,
 		"#EXTINF:4.000000,", "71.mp4", "#EXTINF:4.000000,", "72.mp4",
 		"#EXT-X-DISCONTINUITY", "#EXT-X-KEY:METHOD=NONE", "#EXTINF:2.000000,", "73.mp4", "#EXT-X-ENDLIST",
-	)), string(m.Write(0, ".ts")))
+	)), string(m.Write(0, len(m.Segments), ".ts")))
 	require.Equal(t, string(lines(
 		"#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:4", "#EXT-X-MEDIA-SEQUENCE:72", "#EXT-X-PLAYLIST-TYPE:VOD",
 		`#EXT-X-KEY:METHOD=AES-128,URI="key9aa3e36f51b712fa.key",IV=0x01`,
 		`#EXT-X-MAP:URI="mapaa71af1c773963bd.mp4"`,
 		"#EXTINF:4.000000,", "72.mp4",
 		"#EXT-X-DISCONTINUITY", "#EXT-X-KEY:METHOD=NONE", "#EXTINF:2.000000,", "73.mp4", "#EXT-X-ENDLIST",
-	)), string(m.Write(2, ".ts")))
+	)), string(m.Write(2, len(m.Segments), ".ts")))
 
 	const server = "https://user:pass@host.example/a/b/"
 	for name, want := range map[string]playlist.Resource{
@@ -291,8 +291,8 @@ func TestKindOfASegment(t *testing.T) {
 	t.Parallel()
 	m := media(t, "#EXTINF:1,", "a.M2TS?x=.mp4", "#EXTINF:1,", "b.m4s", "#EXTINF:1,", "c.php?x=1.ts", "#EXTINF:1,", "d.jpg", `#EXT-X-MAP:URI="i"`, "#EXTINF:1,", "e.html")
 	require.Equal(t, 2, m.Unnamed())
-	require.Contains(t, string(m.Write(0, ".aac")), "0.ts\n#EXTINF:1.000000,\n1.mp4\n#EXTINF:1.000000,\n2.aac\n#EXTINF:1.000000,\n3.aac\n")
-	require.Contains(t, string(m.Write(0, "")), "\n4.mp4\n")
+	require.Contains(t, string(m.Write(0, len(m.Segments), ".aac")), "0.ts\n#EXTINF:1.000000,\n1.mp4\n#EXTINF:1.000000,\n2.aac\n#EXTINF:1.000000,\n3.aac\n")
+	require.Contains(t, string(m.Write(0, len(m.Segments), "")), "\n4.mp4\n")
 	for head, want := range map[string]string{
 		"": "", "<html>": "",
 		"\x47" + strings.Repeat("\x00", 187) + "\x47":              ".ts",
@@ -355,7 +355,7 @@ func TestKeyOfALine(t *testing.T) {
 			`#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x",KEYFORMAT="com.apple.streamingkeydelivery"`, "#EXTINF:1,", "x.ts")
 		key := m.Segments[0].Key
 		require.Len(t, key.Data, 16, name)
-		_, name, _ := strings.Cut(string(m.Write(0, "")), `URI="`)
+		_, name, _ := strings.Cut(string(m.Write(0, len(m.Segments), "")), `URI="`)
 		name, _, _ = strings.Cut(name, `"`)
 		r, err := m.Find(name)
 		require.NoError(t, err)
@@ -376,7 +376,7 @@ func TestHundredHoursAreRead(t *testing.T) {
 	require.Equal(t, 100*time.Hour, l.Media.Duration())
 	i, start := l.Media.At(99*time.Hour + time.Second)
 	require.Equal(t, 99*time.Hour, start)
-	require.Len(t, strings.Split(string(l.Media.Write(i, "")), "\n"), 2*1800+7)
+	require.Len(t, strings.Split(string(l.Media.Write(i, len(l.Media.Segments), "")), "\n"), 2*1800+7)
 	_, err = l.Media.Find("179999.ts")
 	require.NoError(t, err)
 }

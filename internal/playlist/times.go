@@ -73,6 +73,22 @@ func (t Times) Since(earlier Times, estimate time.Duration) (since time.Duration
 	return since, (since - estimate).Abs() <= 10*time.Second+estimate/4
 }
 
+// unwrapped is how much before its wrap a player takes a time for a negative one:
+// ffmpeg does so for a minute.
+const unwrapped = 2 * time.Minute
+
+// Offset is what a player that begins with this segment adds to a position to get a
+// time of the media, when at is the one that the segment's start, a position, has. It
+// is not known, and ok false, where the player takes it for another time.
+func (t Times) Offset(at, start time.Duration) (offset time.Duration, ok bool) {
+	if t.wraps {
+		at %= wrap
+		ok = at < wrap-unwrapped
+		return at - start, ok
+	}
+	return at - start, true
+}
+
 // timestampOwner marks the time of packed audio (RFC 8216 section 3.4).
 var timestampOwner = []byte("com.apple.streaming.transportStreamTimestamp\x00")
 

@@ -107,6 +107,12 @@ func encodeArgsOfSegments(position time.Duration, input []string, outputs [][]st
 	return commandLine(globalArgs(position), input, position, outputs)
 }
 
+// encodeArgsOfTimes is encodeArgsOfSegments from one of the media's own times on:
+// which of its first frames ffmpeg counts from depends on the order of tracks.
+func encodeArgsOfTimes(at time.Duration, input []string, outputs [][]string) []string {
+	return commandLine(append(watchedArgs(), "-copyts"), input, at, outputs)
+}
+
 // encodeArgsOfDASH is encodeArgs for a description of segments. ffmpeg begins with
 // the segment that holds the position and, unless the media's own times are kept,
 // takes the first frame of it for the position's.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,56 @@ func TestDASHPlaysAndSeeks(t *testing.T) {
 				require.Equal(t, io.EOF, end)
 				requireTones(t, frames, position, programmeLength-position)
 				requireCounters(t, of(media.TrackVideo, frames), position, programmeLength)
+			})
+		}
+	}
+}
+
+// inPeriods returns the address of a description of three periods, each with a folder
+// and times of its own.
+func inPeriods(t *testing.T, more ...string) string {
+	path := programme(t)
+	var runs [][]string
+	for i := range 3 {
+		part := []string{
+			"-ss", fmt.Sprint(12 * i), "-t", "12", "-i", path, "-map", "0:v", "-map", "0:a", "-c:v", "libx264", "-g", "50", "-c:a", "aac",
+			"-f", "dash", "-seg_duration", "4", "-init_seg_name", fmt.Sprintf("%d-init-$RepresentationID$.m4s", i),
+			"-media_seg_name", fmt.Sprintf("%d-$RepresentationID$-$Number$.m4s", i),
+			"-single_file_name", fmt.Sprintf("%d-$RepresentationID$.mp4", i),
+		}
+		runs = append(runs, append(append(part, more...), fmt.Sprintf("%d.mpd", i)))
+	}
+	dir := segmented(t, "dash-periods"+strings.Join(more, ""), runs...)
+	var periods []string
+	var head string
+	for i := range 3 {
+		text, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%d.mpd", i)))
+		require.NoError(t, err)
+		before, rest, _ := strings.Cut(string(text), "<Period")
+		period, _, _ := strings.Cut(rest, "</MPD>")
+		head = before
+		periods = append(periods, `<Period duration="PT12S"`+strings.Replace(period, `start="PT0.0S"`, "", 1))
+	}
+	head = regexp.MustCompile(`mediaPresentationDuration="[^"]*"`).ReplaceAllString(head, `mediaPresentationDuration="PT36S"`)
+	return withList(t, dir, map[string]string{"/list.mpd": head + strings.Join(periods, "") + "</MPD>"}) + "/list.mpd?token=s3cret"
+}
+
+func TestPeriodsOfDASHArePlayedOneAfterAnother(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string][]string{
+		"template": nil,
+		"timeline": {"-use_timeline", "1"},
+		"list":     {"-use_template", "0"},
+		"ranges":   {"-use_template", "0", "-single_file", "1"},
+	} {
+		for _, position := range []time.Duration{0, 5 * time.Second, 17 * time.Second, 30 * time.Second} {
+			t.Run(fmt.Sprint(name, "/", position), func(t *testing.T) {
+				t.Parallel()
+				stream := openAt(t, media.FromURL(inPeriods(t, more...), media.EncodeOptions{Tracks: media.TrackVideo}), position)
+				frames, end := readAll(t, stream)
+				require.Equal(t, io.EOF, end)
+				requireTones(t, frames, position, programmeLength-position)
+				requireCountersNear(t, of(media.TrackVideo, frames), position, programmeLength)
 			})
 		}
 	}

@@ -54,51 +54,48 @@ func (s address) fetch(ctx context.Context, env media.Env, u target, position ti
 // fetchOnce opens what is there now.
 func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u target, position time.Duration) (media.Stream, fetch.Kind, error) {
 	client := fetch.New(cfg)
-	cmd, kind, err := s.fetched(ctx, env, client, u, position)
+	release := func() { _ = client.Close() }
+	resource, programme, err := s.find(ctx, client, u, position)
+	if err == nil && programme != nil {
+		stream, err := s.programme(ctx, env, u, programme, position, release)
+		return stream, fetch.Playlist, err
+	}
+	var address string
+	if err == nil {
+		err = reachable(resource, position)
+	}
+	if err == nil {
+		if address, err = client.Serve(resource); err != nil {
+			err = fmt.Errorf("%w: %w", models.ErrFile, err)
+		}
+	}
 	if err != nil {
-		_ = client.Close()
+		release()
 		return nil, 0, err
 	}
-	cmd.release = func() { _ = client.Close() }
+	cmd := s.command(env, encodeArgs(position, fetchedInput(address, position), s.form.outputs(s.opts)), position)
+	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
+	cmd.redact, cmd.release = u.unserve, release
 	stream, err := encoderStream(openEncoder(ctx, env, cmd))
-	return stream, kind, err
+	return stream, resource.Kind, err
 }
 
-func (s address) fetched(
-	ctx context.Context, env media.Env, client *fetch.Client, u target, position time.Duration,
-) (cmd command, kind fetch.Kind, err error) {
+// find finds what there is at a URL, or where a playlist there leads.
+func (s address) find(
+	ctx context.Context, client *fetch.Client, u target, position time.Duration,
+) (*fetch.Resource, *fetch.Programme, error) {
 	resource, err := client.Open(ctx, u.url)
+	var programme *fetch.Programme
+	if err == nil && resource.Kind == fetch.Playlist {
+		resource, programme, err = client.OpenList(ctx, resource, s.bounds(), position)
+	}
 	switch {
 	case ctx.Err() != nil:
-		return cmd, 0, ctx.Err()
+		return nil, nil, ctx.Err()
 	case err != nil:
-		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
+		return nil, nil, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
-	if resource.Kind == fetch.Playlist {
-		found, programme, err := client.OpenList(ctx, resource, s.bounds(), position)
-		switch {
-		case ctx.Err() != nil:
-			return cmd, 0, ctx.Err()
-		case err != nil:
-			return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
-		case programme != nil:
-			cmd, err = s.programme(env, programme, position)
-			cmd.redact = u.unserve
-			return cmd, fetch.Playlist, err
-		}
-		resource = found
-	}
-	if err := reachable(resource, position); err != nil {
-		return cmd, 0, err
-	}
-	address, err := client.Serve(resource)
-	if err != nil {
-		return cmd, 0, fmt.Errorf("%w: %w", models.ErrFile, err)
-	}
-	cmd = s.command(env, encodeArgs(position, fetchedInput(address, position), s.form.outputs(s.opts)), position)
-	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
-	cmd.redact = u.unserve
-	return cmd, resource.Kind, nil
+	return resource, programme, nil
 }
 
 // served finds the addresses at which ffmpeg is served.

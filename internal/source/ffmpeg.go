@@ -44,6 +44,10 @@ type command struct {
 	// handed to the process; it is asked at the end of the output. May be nil.
 	inputErr func() error
 
+	// over ends when what is left of the input is lost and the process has no
+	// more to do. May be nil.
+	over context.Context
+
 	// resumed returns how often the input was asked for again where its
 	// server had hung up. May be nil.
 	resumed func() uint64
@@ -89,6 +93,8 @@ type encoder struct {
 	// owned by the reader
 	end error // what ReadFrame returned last, once it has failed
 
+	stop func() bool // keeps over from killing; may be nil
+
 	closed atomic.Bool
 	close  sync.Once
 }
@@ -107,6 +113,9 @@ func openEncoder(ctx context.Context, env media.Env, cmd command) (*encoder, err
 	if err := e.start(env); err != nil {
 		e.release()
 		return nil, err
+	}
+	if cmd.over != nil {
+		e.stop = context.AfterFunc(cmd.over, e.process.Kill)
 	}
 	stop := context.AfterFunc(ctx, e.kill)
 	err := e.begin()
@@ -231,6 +240,9 @@ func (e *encoder) Close() error {
 			e.merge.halt()
 		}
 		_ = e.process.Wait() // it was killed: how it ended says nothing
+		if e.stop != nil {
+			e.stop()
+		}
 		e.release()
 	})
 	_ = e.process.Wait()

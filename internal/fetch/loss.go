@@ -1,0 +1,63 @@
+package fetch
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// What ffmpeg does of something that was lost: it asks for all that follows, one
+// after another, before it ends.
+const (
+	// maxRefused is how often it is refused at once: it may ask for some things
+	// before it has read others.
+	maxRefused = 16
+	// drain is how long it then has to encode what it read.
+	drain = 300 * time.Millisecond
+)
+
+// loss is the first reason for which something was lost.
+type loss struct {
+	// immutable
+	over context.Context // ends when ffmpeg has no further use
+	end  context.CancelFunc
+
+	mu      sync.Mutex // guards the rest
+	err     error
+	refused int
+}
+
+// newLoss begins with nothing lost. The context ends with it.
+func newLoss(ctx context.Context) *loss {
+	l := &loss{}
+	l.over, l.end = context.WithCancel(ctx)
+	return l
+}
+
+func (l *loss) get() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *loss) set(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+	}
+}
+
+// refuse answers what ffmpeg asks for after the loss.
+func (l *loss) refuse(w http.ResponseWriter, q *http.Request) {
+	l.mu.Lock()
+	l.refused++
+	spent := l.refused > maxRefused
+	l.mu.Unlock()
+	if spent {
+		_ = pause(q.Context(), drain)
+		l.end()
+	}
+	http.NotFound(w, q)
+}
