@@ -112,12 +112,12 @@ func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 			// The gate of Client.Connect: every form connects within it.
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			conn, far, err := dial(ctx, t, newServer(t, cfg), config())
+			conn, remote, err := dial(ctx, t, newServer(t, cfg), config())
 			require.NoError(t, err)
 			play(t, conn)
 			require.NoError(t, conn.Close())
-			<-far.Done()
-			require.Empty(t, far.Violations())
+			<-remote.Done()
+			require.Empty(t, remote.Violations())
 		})
 	}
 }
@@ -128,12 +128,12 @@ func TestDialTakesTurnsOnASharedSocket(t *testing.T) {
 	cfg := config()
 	cfg.Sockets = peer.NewSocketPool(cfg)
 	for _, mode := range []sfu.Config{{ICE: sfu.Lite}, {ICE: sfu.Controlled, DropRoleConflicts: true}} {
-		conn, far, err := dial(t.Context(), t, newServer(t, mode), cfg)
+		conn, remote, err := dial(t.Context(), t, newServer(t, mode), cfg)
 		require.NoError(t, err)
 		play(t, conn)
 		require.NoError(t, conn.Close())
-		<-far.Done()
-		require.Empty(t, far.Violations())
+		<-remote.Done()
+		require.Empty(t, remote.Violations())
 	}
 }
 
@@ -159,11 +159,11 @@ func TestDialFindsTheOneOfManyCandidates(t *testing.T) {
 
 func TestDialRefusesAnotherCertificate(t *testing.T) {
 	t.Parallel()
-	_, far, err := dial(t.Context(), t, newServer(t, sfu.Config{WrongFingerprint: true}), config())
+	_, remote, err := dial(t.Context(), t, newServer(t, sfu.Config{WrongFingerprint: true}), config())
 	require.ErrorIs(t, err, models.ErrConnectionFailed)
 	require.ErrorContains(t, err, "fingerprint")
 	select {
-	case <-far.Connected():
+	case <-remote.Connected():
 		t.Fatal("keys were derived from a certificate that is not the announced one")
 	default:
 	}
@@ -200,18 +200,18 @@ func TestStreamsStayAliveAndAreReported(t *testing.T) {
 			}
 		},
 	})
-	conn, far, err := dial(t.Context(), t, server, config())
+	conn, remote, err := dial(t.Context(), t, server, config())
 	require.NoError(t, err)
 	start := time.Now()
 	require.NoError(t, conn.Audio().WriteFrame([]byte{0xfc, 1, 2, 3, 4}, start))
 
 	first, second := <-padding, <-padding
 	require.EqualValues(t, 100, first.Header.PayloadType)
-	require.Equal(t, far.SSRC()+1, first.Header.SSRC)
+	require.Equal(t, remote.SSRC()+1, first.Header.SSRC)
 	require.Equal(t, first.Header.SequenceNumber+1, second.Header.SequenceNumber)
 
 	a := <-reports
-	require.Equal(t, far.SSRC(), a.SSRC)
+	require.Equal(t, remote.SSRC(), a.SSRC)
 	for b := range reports {
 		if b.SSRC != a.SSRC {
 			continue
@@ -222,37 +222,37 @@ func TestStreamsStayAliveAndAreReported(t *testing.T) {
 		break
 	}
 	require.NoError(t, conn.Close())
-	<-far.Done()
-	require.Empty(t, far.Violations())
+	<-remote.Done()
+	require.Empty(t, remote.Violations())
 }
 
-// TestLostPacketsAreSentAgain: NACKed video comes back on the announced RTX SSRC.
-func TestLostPacketsAreSentAgain(t *testing.T) {
+// TestLostPacketsAreRetransmitted: NACKed video comes back on the announced RTX SSRC.
+func TestLostPacketsAreRetransmitted(t *testing.T) {
 	t.Parallel()
-	again := make(chan sfu.Packet, 1024)
+	retransmitted := make(chan sfu.Packet, 1024)
 	server := newServer(t, sfu.Config{
 		NACK: true,
 		Up:   netem.Shape{Loss: 0.2},
 		Seed: 1,
 		OnRTP: func(_ *sfu.Participant, p sfu.Packet) {
 			if p.Header.PayloadType == jsonparams.PayloadTypeRTX {
-				again <- p
+				retransmitted <- p
 			}
 		},
 	})
-	conn, far, err := dial(t.Context(), t, server, config())
+	conn, remote, err := dial(t.Context(), t, server, config())
 	require.NoError(t, err)
 	play(t, conn)
 	for range 5 {
-		p := <-again
-		require.Equal(t, far.SSRC()+2, p.Header.SSRC)
+		p := <-retransmitted
+		require.Equal(t, remote.SSRC()+2, p.Header.SSRC)
 	}
 	var stats models.Stats
 	conn.Stats(&stats)
 	require.GreaterOrEqual(t, stats.Video.Retransmitted, uint64(5))
 	require.NoError(t, conn.Close())
-	<-far.Done()
-	require.Empty(t, far.Violations())
+	<-remote.Done()
+	require.Empty(t, remote.Violations())
 }
 
 func TestIdentitiesAreDistinctAndFitSignedIntegers(t *testing.T) {

@@ -25,11 +25,11 @@ func heap() int {
 
 // ask sends what the server wants and plays pictures until it is obeyed, which shows
 // that all it said before was read too.
-func ask(t *testing.T, conn *peer.Conn, far *sfu.Participant, height int) {
+func ask(t *testing.T, conn *peer.Conn, remote *sfu.Participant, height int) {
 	t.Helper()
 	var before, now models.Stats
 	conn.Stats(&before)
-	require.NoError(t, far.SendVideoConstraints(height))
+	require.NoError(t, remote.SendVideoConstraints(height))
 	broadcast(t, conn, func(int) bool {
 		conn.Stats(&now)
 		if height > 0 {
@@ -46,27 +46,27 @@ func TestFloodOnTheDataChannelLeavesNothing(t *testing.T) {
 	const conns = 8
 	server := newServer(t, sfu.Config{})
 	large := `{"colibriClass":"SenderVideoConstraints","x":"` + strings.Repeat("x", 255<<10) + `"}`
-	flood := func(conn *peer.Conn, far *sfu.Participant, most int) {
+	flood := func(conn *peer.Conn, remote *sfu.Participant, most int) {
 		for range most {
-			require.NoError(t, far.SendData(large))
+			require.NoError(t, remote.SendData(large))
 			for range 100 {
-				require.NoError(t, far.SendData(`{"colibriClass":"SenderVideoConstraints"`))
+				require.NoError(t, remote.SendData(`{"colibriClass":"SenderVideoConstraints"`))
 			}
 		}
-		ask(t, conn, far, 0)
-		ask(t, conn, far, 720)
+		ask(t, conn, remote, 0)
+		ask(t, conn, remote, 720)
 	}
 	var all [conns]struct {
 		*peer.Conn
-		far *sfu.Participant
+		remote *sfu.Participant
 	}
 	for i := range all {
 		var err error
-		all[i].Conn, all[i].far, err = dial(t.Context(), t, server, config())
+		all[i].Conn, all[i].remote, err = dial(t.Context(), t, server, config())
 		require.NoError(t, err)
-		<-all[i].far.DataOpen()
+		<-all[i].remote.DataOpen()
 		play(t, all[i].Conn)
-		play(t, all[i].Conn) // what is kept to be sent again is full
+		play(t, all[i].Conn) // the history is full
 	}
 	before := heap()
 	var flooded sync.WaitGroup
@@ -74,7 +74,7 @@ func TestFloodOnTheDataChannelLeavesNothing(t *testing.T) {
 		flooded.Add(1)
 		go func() {
 			defer flooded.Done()
-			flood(c.Conn, c.far, 5)
+			flood(c.Conn, c.remote, 5)
 		}()
 	}
 	flooded.Wait()
@@ -101,9 +101,9 @@ func kept(t *testing.T, flood func()) int {
 // TestFloodOfRTCPLeavesNothing: reports, key frame requests, bitrate limits and unknown
 // types, all of one stream. Media flows on, and no memory is kept.
 func TestFloodOfRTCPLeavesNothing(t *testing.T) {
-	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), config())
+	conn, remote, err := dial(t.Context(), t, newServer(t, sfu.Config{}), config())
 	require.NoError(t, err)
-	video := far.SSRC() + 1
+	video := remote.SSRC() + 1
 	unknown := rtcp.RawPacket{0x80, 210, 0, 1, 0, 0, 0, 1}
 	var blocks []rtcp.ReceptionReport
 	for range 31 {
@@ -113,7 +113,7 @@ func TestFloodOfRTCPLeavesNothing(t *testing.T) {
 	}
 	require.Less(t, kept(t, func() {
 		for range 10_000 {
-			require.NoError(t, far.SendRTCP(
+			require.NoError(t, remote.SendRTCP(
 				&rtcp.ReceiverReport{SSRC: 1, Reports: blocks},
 				&rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: video},
 				&rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, Bitrate: 1, SSRCs: []uint32{video}},
@@ -142,16 +142,16 @@ func TestNobodyWatches(t *testing.T) {
 			}
 		},
 	})
-	conn, far, err := dial(t.Context(), t, server, config())
+	conn, remote, err := dial(t.Context(), t, server, config())
 	require.NoError(t, err)
-	<-far.DataOpen()
-	ask(t, conn, far, 0)
+	<-remote.DataOpen()
+	ask(t, conn, remote, 0)
 	broadcast(t, conn, func(pictures int) bool { return pictures == 8*25 })
-	ask(t, conn, far, 180)
+	ask(t, conn, remote, 180)
 	broadcast(t, conn, func(pictures int) bool { return pictures == 2*25 })
 	require.NoError(t, conn.Close())
-	<-far.Done()
-	require.Empty(t, far.Violations())
+	<-remote.Done()
+	require.Empty(t, remote.Violations())
 	close(packets)
 
 	var before, padding, after int

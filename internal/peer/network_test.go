@@ -60,14 +60,14 @@ func TestPictureSurvivesALongerPath(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, far, err := dial(t.Context(), t, newServer(t, cfg), config())
+			conn, remote, err := dial(t.Context(), t, newServer(t, cfg), config())
 			require.NoError(t, err)
 			const second = 25
 			var heldBack uint64
 			clean := 0
 			broadcast(t, conn, func(pictures int) bool {
 				if pictures == 3*second {
-					require.NoError(t, far.Network().SetUp(netem.Shape{Delay: 170 * time.Millisecond}))
+					require.NoError(t, remote.Network().SetUp(netem.Shape{Delay: 170 * time.Millisecond}))
 				}
 				if pictures <= 4*second {
 					return false
@@ -89,7 +89,7 @@ func TestPictureSurvivesALongerPath(t *testing.T) {
 	}
 }
 
-// TestDatagramsFitTheLeastMTU: pictures, packets that are sent again and long packets
+// TestDatagramsFitTheLeastMTU: pictures, retransmissions and long packets
 // of sound fit the 1280 bytes that IPv6 grants any path, with all their headers, and a
 // header of TURN.
 func TestDatagramsFitTheLeastMTU(t *testing.T) {
@@ -97,7 +97,7 @@ func TestDatagramsFitTheLeastMTU(t *testing.T) {
 	const headers = 40 + 8 + 4 // IPv6, UDP, ChannelData
 	var mu sync.Mutex
 	largest := map[uint8]int{}
-	again := make(chan struct{}, 1024)
+	retransmitted := make(chan struct{}, 1024)
 	server := newServer(t, sfu.Config{
 		NACK: true, Up: netem.Shape{Loss: 0.2}, Seed: 1,
 		SRTPProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM},
@@ -106,7 +106,7 @@ func TestDatagramsFitTheLeastMTU(t *testing.T) {
 			defer mu.Unlock()
 			largest[p.Header.PayloadType] = max(largest[p.Header.PayloadType], p.Size+headers)
 			if p.Header.PayloadType == jsonparams.PayloadTypeRTX {
-				again <- struct{}{}
+				retransmitted <- struct{}{}
 			}
 		},
 	})
@@ -118,7 +118,7 @@ func TestDatagramsFitTheLeastMTU(t *testing.T) {
 		require.NoError(t, conn.Video().WriteFrame(make([]byte, 60_000), time.Now()))
 	}
 	for range 5 {
-		<-again
+		<-retransmitted
 	}
 	mu.Lock()
 	defer mu.Unlock()

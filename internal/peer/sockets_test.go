@@ -12,8 +12,8 @@ import (
 
 func loopbackRoute(remotes ...string) route {
 	r := route{locals: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
-	for _, remote := range remotes {
-		r.candidates = append(r.candidates, jsonparams.Candidate{Addr: netip.MustParseAddrPort(remote)})
+	for _, addr := range remotes {
+		r.candidates = append(r.candidates, jsonparams.Candidate{Addr: netip.MustParseAddrPort(addr)})
 	}
 	return r
 }

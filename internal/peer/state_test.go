@@ -86,18 +86,18 @@ func TestSilenceBeforeTheConnectionIsUp(t *testing.T) {
 func TestSilenceIsReportedAndEnds(t *testing.T) {
 	t.Parallel()
 	cfg, changes := observed()
-	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
+	conn, remote, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
 	require.NoError(t, err)
 
-	far.Network().Silence(true)
+	remote.Network().Silence(true)
 	got := <-changes
 	require.Equal(t, models.Disconnected, got.state)
 	require.ErrorContains(t, got.err, "nothing heard from the server for 1")
 	require.NotErrorIs(t, got.err, models.ErrConnectionFailed, "it may recover")
-	far.Network().Silence(false)
+	remote.Network().Silence(false)
 	require.Equal(t, change{models.Connected, nil}, <-changes)
 
-	far.Network().Silence(true)
+	remote.Network().Silence(true)
 	began := time.Now()
 	require.Equal(t, models.Disconnected, (<-changes).state)
 	got = <-changes
@@ -113,9 +113,9 @@ func TestSilenceIsReportedAndEnds(t *testing.T) {
 func TestKickSaysSo(t *testing.T) {
 	t.Parallel()
 	cfg, changes := observed()
-	conn, far, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
+	conn, remote, err := dial(t.Context(), t, newServer(t, sfu.Config{}), cfg)
 	require.NoError(t, err)
-	far.Kick()
+	remote.Kick()
 	got := <-changes
 	require.Equal(t, models.Failed, got.state)
 	require.ErrorIs(t, got.err, models.ErrConnectionFailed)

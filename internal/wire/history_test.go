@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFloodOfNACKsIsAnsweredWithinTheBudget: a server asks for everything each 20 ms.
-// It gets as much again as the media, each packet four times at most and not before
+// TestFloodOfNACKsIsAnsweredWithinTheBudget: a server asks for every packet each 20 ms.
+// It gets as much as the media, each packet four times at most and not before
 // a round trip has passed.
 func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		picture int // bytes, 25 a second
-		most    int // bytes a second that may be sent again
+		most    int // bytes a second that may be retransmitted
 	}{
 		"800 kbit/s": {4000, 100_000},
 		"3 Mbit/s":   {15000, 375_000},
@@ -57,7 +57,7 @@ func TestFloodOfNACKsIsAnsweredWithinTheBudget(t *testing.T) {
 					}
 					<-ticker.C
 				}
-				t.Logf("media %d kbit/s, again %d kbit/s", c.picture*8*25/1000, repeated*8/seconds/1000)
+				t.Logf("media %d kbit/s, retransmitted %d kbit/s", c.picture*8*25/1000, repeated*8/seconds/1000)
 				require.LessOrEqual(t, repeated, (seconds+1)*c.most*102/100, "the bucket and what flowed in")
 			})
 		})

@@ -133,19 +133,19 @@ func TestLostPacketIsRetransmittedWithItsNumber(t *testing.T) {
 	r.packets = nil
 	nack := &rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{first.SequenceNumber, last.SequenceNumber, last.SequenceNumber + 1})}
 	require.NoError(t, sender.retransmit(nack))
-	require.NoError(t, sender.retransmit(nack), "again at once: not sent")
+	require.NoError(t, sender.retransmit(nack), "repeated at once: not sent")
 	require.Len(t, r.packets, 1, "what is too old or was never sent cannot be")
-	again := r.packets[0]
-	require.EqualValues(t, 8, again.SSRC)
-	require.EqualValues(t, 100, again.PayloadType, "the one after the video's")
-	require.Equal(t, last.Timestamp, again.Timestamp)
-	require.Equal(t, last.Marker, again.Marker)
-	require.Equal(t, last.SequenceNumber, binary.BigEndian.Uint16(again.Payload))
-	require.Equal(t, last.Payload, again.Payload[2:])
+	repeated := r.packets[0]
+	require.EqualValues(t, 8, repeated.SSRC)
+	require.EqualValues(t, 100, repeated.PayloadType, "the one after the video's")
+	require.Equal(t, last.Timestamp, repeated.Timestamp)
+	require.Equal(t, last.Marker, repeated.Marker)
+	require.Equal(t, last.SequenceNumber, binary.BigEndian.Uint16(repeated.Payload))
+	require.Equal(t, last.Payload, repeated.Payload[2:])
 
 	sender.video.history.packets[last.SequenceNumber%historySize].repeated = time.Time{}
 	require.NoError(t, sender.retransmit(nack))
-	require.Equal(t, again.SequenceNumber+1, r.packets[1].SequenceNumber, "a number is used once")
+	require.Equal(t, repeated.SequenceNumber+1, r.packets[1].SequenceNumber, "a number is used once")
 	require.EqualValues(t, 2, sender.Stats().Retransmitted)
 }
 
