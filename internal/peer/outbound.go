@@ -81,7 +81,7 @@ func (c *Conn) maintain() {
 	}
 }
 
-// Stats adds what the connection did to the figures of its call.
+// Stats sets the figures of the connection in those of its call.
 func (c *Conn) Stats(to *models.Stats) {
 	to.Audio, to.Video = c.audio.Stats(), c.video.Stats()
 	to.Bandwidth = c.congestion.Rate(time.Now())

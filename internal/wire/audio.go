@@ -22,17 +22,17 @@ const (
 )
 
 // Audio levels of RFC 6464: the voice bit and the level in -dBov. The server
-// forwards and shows as speaking only streams with the bit. A constant level
+// shows as speaking, and forwards, only streams with the bit. A constant level
 // serves: what is sent is programme material, mastered to about the same loudness.
 const (
 	levelSpeaking = 0x80 | 20
 	levelSilent   = 127
 )
 
-// audioPayload is what packets of sound have besides the header.
+// audioPayload is the state of an audio stream besides its header.
 type audioPayload struct {
-	level   []byte // payload of the audio-level extension
-	lastDue time.Time
+	level   []byte    // payload of the audio-level extension
+	lastDue time.Time // of the last packet
 }
 
 // newAudioPayload adds the audio level to the header.
@@ -42,6 +42,7 @@ func newAudioPayload(h *rtp.Header, ids Extensions) *audioPayload {
 	return a
 }
 
+// writeAudio sends an Opus packet that fits a datagram. s.mu must be held.
 func (s *Sender) writeAudio(data []byte, due time.Time) error {
 	s.header.Timestamp = s.timeline.at(due)
 	s.audio.level[0] = levelSpeaking
@@ -53,8 +54,9 @@ func (s *Sender) writeAudio(data []byte, due time.Time) error {
 	return s.write(data)
 }
 
-// splitAudio sends each frame of an Opus packet as a packet of one, at its own time.
-// A frame cannot be split: the largest makes a datagram of 1372 bytes.
+// splitAudio sends each frame of an Opus packet as a separate packet, at that frame's
+// time. A frame cannot be split: the largest makes a datagram of 1372 bytes. s.mu must
+// be held.
 func (s *Sender) splitAudio(data []byte, due time.Time) error {
 	var list [opusMaxFrames][]byte
 	frames, ok := opusFrames(list[:0], data)

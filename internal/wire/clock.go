@@ -3,8 +3,8 @@ package wire
 import "time"
 
 // Clock is the wall clock of a connection: the wall time of its epoch plus what the
-// monotonic clock has counted since. Everything that is sent with a wall time uses
-// it, or a step of the system clock would tear RTP, NTP and send times apart.
+// monotonic clock has counted since. Every time that is sent is read from it: a step of
+// the system clock would tear RTP, NTP and send times apart.
 type Clock struct {
 	epoch time.Time // has a monotonic reading
 	wall  time.Time // of the epoch

@@ -63,7 +63,7 @@ func opusFrames(frames [][]byte, packet []byte) ([][]byte, bool) {
 	return cutOpus(frames, rest, 1)
 }
 
-// cutOpus cuts b into count frames of equal size.
+// cutOpus appends count frames of equal size, of which b consists.
 func cutOpus(frames [][]byte, b []byte, count int) ([][]byte, bool) {
 	size := len(b) / count
 	if size*count != len(b) || size > opusMaxFrame {
@@ -75,8 +75,8 @@ func cutOpus(frames [][]byte, b []byte, count int) ([][]byte, bool) {
 	return frames, true
 }
 
-// opusSize reads the size of a frame, of which one or two bytes tell (RFC 6716
-// section 3.2.1). It reports false when b is not longer than that.
+// opusSize reads the size of a frame, coded in one or two bytes (RFC 6716 section
+// 3.2.1). It reports false when b is shorter than that size.
 func opusSize(b []byte) (size int, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false
@@ -91,7 +91,7 @@ func opusSize(b []byte) (size int, rest []byte, ok bool) {
 	return size, rest, size <= len(rest)
 }
 
-// unpadOpus drops the padding and what tells its size.
+// unpadOpus drops the padding and the bytes that code its size.
 func unpadOpus(b []byte) ([]byte, bool) {
 	padding := 0
 	for {
@@ -112,8 +112,8 @@ func unpadOpus(b []byte) ([]byte, bool) {
 	return b[:len(b)-padding], true
 }
 
-// opusFrameDuration is how long each frame of a packet with that first byte plays
-// (RFC 6716 section 3.1).
+// opusFrameDuration returns the duration of each frame of a packet with that first
+// byte (RFC 6716 section 3.1).
 func opusFrameDuration(toc byte) time.Duration {
 	switch config := toc >> 3; {
 	case config >= 16: // CELT

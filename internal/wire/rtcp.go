@@ -9,15 +9,15 @@ import (
 
 // HandleRTCP acts on what a compound RTCP packet says about one SSRC: receiver
 // reports and NACKs concern its sender, which is nil for an SSRC that is not ours,
-// transport-wide feedback the path. The rest is for other calls of it. What cannot
-// be read is ignored.
+// transport-wide feedback the path. What it says about other SSRCs, and what cannot
+// be read, is ignored.
 func HandleRTCP(packet []byte, ssrc uint32, s *Sender, congestion *Congestion) {
 	if exaggerates(packet) {
 		return
 	}
 	packets, err := rtcp.Unmarshal(packet)
 	if err != nil {
-		return // Telegram's own test server sends packets no one can read
+		return // Telegram's own test server sends malformed packets
 	}
 	for _, p := range packets {
 		switch p := p.(type) {
@@ -37,7 +37,7 @@ func HandleRTCP(packet []byte, ssrc uint32, s *Sender, congestion *Congestion) {
 	}
 }
 
-// onReports reads the report blocks that are about the stream. A nil sender has none.
+// onReports reads the report blocks about the stream. A nil sender ignores them.
 func (s *Sender) onReports(blocks []rtcp.ReceptionReport) {
 	if s == nil {
 		return
@@ -49,8 +49,9 @@ func (s *Sender) onReports(blocks []rtcp.ReceptionReport) {
 	}
 }
 
-// exaggerates finds transport-wide feedback that claims to be on more packets than
-// can be looked up. 30 bytes of it may claim 65,535, and make unpacking costly.
+// exaggerates reports whether a compound packet has transport-wide feedback on more
+// packets than can be looked up. 30 bytes of it may claim 65,535, and make unpacking
+// costly.
 func exaggerates(p []byte) bool {
 	const headerSize, countAt, feedbackSize = 4, 14, 20 // draft-holmer-rmcat-transport-wide-cc section 3.1
 	for len(p) >= headerSize {

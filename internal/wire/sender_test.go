@@ -178,3 +178,24 @@ func BenchmarkWriteVideoFrame(b *testing.B) {
 type discardWriter struct{}
 
 func (discardWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }
+
+func TestSoundIsNeverWithheld(t *testing.T) {
+	t.Parallel()
+	sender, r := bound(audio, NewClock())
+	sender.SetWatched(false)
+	for i := range 3 {
+		require.NoError(t, sender.WriteFrame(make([]byte, 100), time.Now().Add(time.Duration(i)*unwatchedFor)))
+	}
+	require.Len(t, r.packets, 3)
+	congested, unwatched := sender.Withheld()
+	require.Zero(t, congested+unwatched)
+}
+
+func TestUnboundSenderRefusesFrames(t *testing.T) {
+	t.Parallel()
+	sender, r := bound(audio, NewClock())
+	sender.Unbind()
+	require.ErrorIs(t, sender.WriteFrame(make([]byte, 100), time.Now()), errUnbound)
+	require.NoError(t, sender.KeepAlive(time.Now(), 0), "nothing to keep alive")
+	require.Empty(t, r.packets)
+}

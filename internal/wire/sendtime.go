@@ -8,10 +8,10 @@ import (
 	"github.com/pion/rtp"
 )
 
-// Stamper is the last station of every packet before the socket, media, padding and
-// retransmissions alike. It writes what only the last station can know into the
-// room that a [Sender] reserved in the header: the transport-wide sequence number,
-// counted over all streams of the connection, and the time of sending.
+// Stamper is the last that every packet passes before the socket: media, padding and
+// retransmissions alike. Into the extensions that a [Sender] put into the header it
+// writes the transport-wide sequence number, counted over all streams of the
+// connection, and the time of sending.
 type Stamper struct {
 	// immutable after NewStamper
 	ids        Extensions
@@ -24,7 +24,8 @@ type Stamper struct {
 	next  uint16 // transport-wide sequence number
 }
 
-// NewStamper returns the stamper of a connection. congestion learns of each packet.
+// NewStamper returns the stamper of a connection. It records each packet in
+// congestion.
 func NewStamper(ids Extensions, c Clock, congestion *Congestion) *Stamper {
 	return &Stamper{ids: ids, clock: c, congestion: congestion}
 }

@@ -2,14 +2,13 @@ package wire
 
 import "time"
 
-// timeline maps wall time to RTP time, one line for the life of a connection:
-// whatever a player does (pauses, stalls, other sources), a frame that is due at
-// an instant has that instant's RTP time, so sender reports are exact and both
-// tracks agree.
+// timeline maps wall time to RTP time for the life of a connection. Whatever a
+// player does (pauses, stalls, other sources), a frame that is due at an instant has
+// that instant's RTP time, so sender reports are exact and both streams agree.
 type timeline struct {
 	epoch time.Time // has a monotonic reading
-	base  uint32
-	rate  int64
+	base  uint32    // RTP time of the epoch
+	rate  int64     // ticks per second
 }
 
 // at returns the RTP time of an instant. It splits seconds off first, so that

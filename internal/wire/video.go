@@ -15,13 +15,14 @@ const (
 	maxFragment = maxPayload - vp8DescriptorSize
 )
 
-// videoPayload is what packets of pictures have besides the header.
+// videoPayload is the state of a video stream besides its header.
 type videoPayload struct {
 	pictureID uint16 // of the last picture, 15 bits
 	history   history
 	gate      videoGate
 }
 
+// newVideoPayload returns the state of a stream with retransmissions on the SSRC rtx.
 func newVideoPayload(s Stream, rtx uint32, congestion *Congestion) *videoPayload {
 	v := &videoPayload{pictureID: uint16(rand.N(1 << 15)), gate: videoGate{congestion: congestion}}
 	s.SSRC = rtx
@@ -29,8 +30,8 @@ func newVideoPayload(s Stream, rtx uint32, congestion *Congestion) *videoPayload
 	return v
 }
 
-// writeVideo cuts a picture into packets of equal size (RFC 7741): equal ones
-// lose less to a queue than full ones and a rest.
+// writeVideo sends a picture as packets of equal size (RFC 7741), of which a queue
+// drops fewer than of full ones and a rest. s.mu must be held.
 func (s *Sender) writeVideo(data []byte) error {
 	if len(data) == 0 || !s.video.gate.admit(data[0]&1 == 0, time.Now()) { // RFC 6386 section 9.1: 0 is a key frame
 		return nil
@@ -57,18 +58,25 @@ func (s *Sender) writeVideo(data []byte) error {
 	return nil
 }
 
-// SetWatched sets whether anybody watches the pictures. They are withheld two
-// seconds after nobody does, and come back with a key frame.
+// SetWatched sets whether anybody watches the pictures. After two seconds without a
+// viewer they are withheld, until a key frame when there is one again. It has no
+// effect on sound.
 func (s *Sender) SetWatched(watched bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.video == nil {
+		return
+	}
 	s.video.gate.setWatched(watched, time.Now())
 }
 
 // Withheld returns how many pictures were withheld because the path was congested,
-// and how many because nobody watched.
+// and how many because nobody watched. Sound is never withheld.
 func (s *Sender) Withheld() (congested, unwatched uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.video == nil {
+		return 0, 0
+	}
 	return s.video.gate.dropped, s.video.gate.unseen
 }
