@@ -1,15 +1,21 @@
 package sfu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/gotgcall/gotgcall/internal/sfu/listen"
 )
+
+// maxListeners bounds what a page may open.
+const maxListeners = 64
 
 // audience is an immutable picture of who gets what, so that packets need no lock.
 type audience struct {
 	participants []*Participant
-	listeners    []*listener
+	listeners    []*listen.Listener
 	featured     *Participant // nil: nobody is in the call
 }
 
@@ -61,7 +67,7 @@ func (s *SFU) distribute(from *Participant, packet []byte, video bool) {
 	}
 	if from == a.featured {
 		for _, l := range a.listeners {
-			l.put(feed{from: from, packet: packet, at: time.Now()})
+			l.Put(listen.Packet{From: from.source, Data: packet, At: time.Now()})
 		}
 	}
 }
@@ -84,8 +90,29 @@ func (s *SFU) requestKeyFrame() {
 	}
 }
 
+// Listen answers the offer of a WebRTC peer that wants to receive Opus and VP8, and
+// sends it what the featured participant sends. The answer holds all candidates. The
+// listener lives until it leaves or the SFU is closed; ctx bounds only the answering.
+func (s *SFU) Listen(ctx context.Context, offerSDP string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("listen: %w", err)
+	}
+	l, err := listen.New(loggerFactory{s.cfg.Logger}, s.requestKeyFrame)
+	if err != nil {
+		return "", fmt.Errorf("listen: %w", err)
+	}
+	answerSDP, err := l.Answer(ctx, offerSDP)
+	if err == nil {
+		err = s.addListener(l)
+	}
+	if err != nil {
+		return "", fmt.Errorf("listen: %w", errors.Join(err, l.Close()))
+	}
+	return answerSDP, nil
+}
+
 // addListener admits a listener and starts it.
-func (s *SFU) addListener(l *listener) error {
+func (s *SFU) addListener(l *listen.Listener) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -97,14 +124,16 @@ func (s *SFU) addListener(l *listener) error {
 	s.listeners[l] = struct{}{}
 	s.rebuild()
 	s.listening.Add(1)
-	go func() { // stopped by l.leave, awaited by Close
+	go func() { // stopped by l.Leave, awaited by Close
 		defer s.listening.Done()
-		l.run()
+		if err := l.Run(func() { s.removeListener(l) }); err != nil {
+			s.cfg.Logger.Debug("close listener", "error", err)
+		}
 	}()
 	return nil
 }
 
-func (s *SFU) removeListener(l *listener) {
+func (s *SFU) removeListener(l *listen.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)

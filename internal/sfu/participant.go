@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/listen"
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
@@ -31,8 +32,9 @@ type Participant struct {
 	log      *slog.Logger
 	req      *signaling.Request
 	id       identity
-	endpoint string // what others know its video by
-	call     call   // everyone else
+	source   *listen.Source // for listeners
+	endpoint string         // what others know its video by
+	call     call           // everyone else
 	network  *netem.Conn
 	agent    *ice.Agent
 
@@ -89,6 +91,7 @@ func newParticipant(cfg Config, req *signaling.Request, seed uint64, c call) (*P
 		cfg:       cfg,
 		log:       cfg.Logger.With("participant", req.Audio),
 		req:       req,
+		source:    newSource(req),
 		id:        id,
 		call:      c,
 		connected: make(chan struct{}),
@@ -113,6 +116,14 @@ func newParticipant(cfg Config, req *signaling.Request, seed uint64, c call) (*P
 	}
 	go p.run() // stopped by p.stop, awaited by p.done
 	return p, nil
+}
+
+func newSource(req *signaling.Request) *listen.Source {
+	source := &listen.Source{Audio: req.Audio}
+	for _, l := range req.Layers {
+		source.Layers = append(source.Layers, listen.Layer(l))
+	}
+	return source
 }
 
 func newOracle(cfg Config, req *signaling.Request) *oracle.Oracle {

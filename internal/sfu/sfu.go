@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/listen"
 	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 )
 
@@ -31,7 +32,7 @@ type SFU struct {
 	participants map[uint32]*Participant // by audio SSRC, also those that are gone
 	order        []*Participant          // as they joined
 	featured     *Participant            // nil: no choice was made
-	listeners    map[*listener]struct{}
+	listeners    map[*listen.Listener]struct{}
 
 	audience  atomic.Pointer[audience] // written under mu
 	listening sync.WaitGroup           // listeners' goroutines; Add under mu, and not once closed
@@ -43,7 +44,7 @@ func New(cfg Config) (*SFU, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
-	s := &SFU{cfg: cfg, participants: map[uint32]*Participant{}, listeners: map[*listener]struct{}{}}
+	s := &SFU{cfg: cfg, participants: map[uint32]*Participant{}, listeners: map[*listen.Listener]struct{}{}}
 	s.rebuild()
 	return s, nil
 }
@@ -172,7 +173,7 @@ func (s *SFU) Close() error {
 	listeners := s.audience.Load().listeners
 	s.mu.Unlock()
 	for _, l := range listeners {
-		l.leave()
+		l.Leave()
 	}
 	for _, p := range all {
 		p.stop(ErrClosed)

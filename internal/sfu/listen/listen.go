@@ -1,4 +1,7 @@
-package sfu
+// Package listen is WebRTC peers, browsers for one, that hear and see what a participant
+// sends: [Listener]. The streams of one participant after the other are spliced into one
+// audio track and one video track.
+package listen
 
 import (
 	"context"
@@ -7,25 +10,46 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
 const (
-	maxListeners = 64
-	// listenerGrace is what a listener has to connect.
-	listenerGrace = 30 * time.Second
+	// grace is what a listener has to connect.
+	grace = 30 * time.Second
+	// The clock rates of Opus (RFC 7587 §4.1) and of all video.
+	audioClock, videoClock = 48000, 90000
+	// osnSize is the original sequence number before a repeated payload (RFC 4588 §4).
+	osnSize = 2
+	// inboxSize is how many packets a listener may lag behind before it misses some.
+	inboxSize = 512
 )
 
-// listener is a browser that hears and sees the featured participant.
-type listener struct {
-	sfu *SFU
-	pc  *webrtc.PeerConnection
-	in  chan feed
+// Source is a participant that is heard and seen.
+type Source struct {
+	Audio  uint32  // SSRC
+	Layers []Layer // of video, lowest resolution first
+}
+
+// Layer is one resolution of video.
+type Layer struct{ Media, RTX uint32 } // SSRCs
+
+// Packet is decrypted RTP on its way to listeners. Nobody may change its Data.
+type Packet struct {
+	From *Source
+	Data []byte
+	At   time.Time
+}
+
+// Listener is a WebRTC peer that receives.
+type Listener struct {
+	pc       *webrtc.PeerConnection
+	in       chan Packet
+	keyFrame func() // asks for one
 
 	audio, video *splice // used by run alone
 
@@ -35,43 +59,17 @@ type listener struct {
 	stopOnce  sync.Once
 }
 
-// feed is a packet on its way to the listeners.
-type feed struct {
-	from   *Participant
-	packet []byte
-	at     time.Time
-}
-
-// Listen answers the offer of a WebRTC peer that wants to receive Opus and VP8, and
-// sends it what the featured participant sends. The answer holds all candidates. The
-// listener lives until it leaves or the SFU is closed; ctx bounds only the answering.
-func (s *SFU) Listen(ctx context.Context, offerSDP string) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("listen: %w", err)
-	}
-	l, err := newListener(s)
-	if err != nil {
-		return "", fmt.Errorf("listen: %w", err)
-	}
-	answerSDP, err := l.answer(ctx, offerSDP)
-	if err == nil {
-		err = s.addListener(l)
-	}
-	if err != nil {
-		return "", fmt.Errorf("listen: %w", errors.Join(err, l.pc.GracefulClose()))
-	}
-	return answerSDP, nil
-}
-
-func newListener(s *SFU) (*listener, error) {
-	pc, err := newListenerConnection(s.cfg)
+// New returns a listener. requestKeyFrame is called when it needs one; it must not block.
+// The caller must call either Run or Close.
+func New(logs logging.LoggerFactory, requestKeyFrame func()) (*Listener, error) {
+	pc, err := newConnection(logs)
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{
-		sfu:       s,
+	l := &Listener{
 		pc:        pc,
-		in:        make(chan feed, outboxSize),
+		in:        make(chan Packet, inboxSize),
+		keyFrame:  requestKeyFrame,
 		connected: make(chan struct{}),
 		stop:      make(chan struct{}),
 	}
@@ -83,13 +81,13 @@ func newListener(s *SFU) (*listener, error) {
 		case webrtc.PeerConnectionStateConnected:
 			l.connOnce.Do(func() { close(l.connected) })
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			l.leave()
+			l.Leave()
 		}
 	})
 	return l, nil
 }
 
-func newListenerConnection(cfg Config) (*webrtc.PeerConnection, error) {
+func newConnection(logs logging.LoggerFactory) (*webrtc.PeerConnection, error) {
 	engine := &webrtc.MediaEngine{}
 	if err := engine.RegisterDefaultCodecs(); err != nil {
 		return nil, fmt.Errorf("codecs: %w", err)
@@ -98,7 +96,7 @@ func newListenerConnection(cfg Config) (*webrtc.PeerConnection, error) {
 	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
 		return nil, fmt.Errorf("interceptors: %w", err)
 	}
-	settings := webrtc.SettingEngine{LoggerFactory: loggerFactory{cfg.Logger}}
+	settings := webrtc.SettingEngine{LoggerFactory: logs}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	// Browsers hide their addresses in mDNS names; they find us, and we learn theirs
@@ -113,19 +111,19 @@ func newListenerConnection(cfg Config) (*webrtc.PeerConnection, error) {
 	return pc, nil
 }
 
-func (l *listener) addTracks() error {
+func (l *Listener) addTracks() error {
 	audio, err := webrtc.NewTrackLocalStaticRTP(
-		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: oracle.AudioClock, Channels: 2}, "audio", "sfu")
+		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioClock, Channels: 2}, "audio", "sfu")
 	if err != nil {
 		return fmt.Errorf("audio track: %w", err)
 	}
 	video, err := webrtc.NewTrackLocalStaticRTP(
-		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: oracle.VideoClock}, "video", "sfu")
+		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: videoClock}, "video", "sfu")
 	if err != nil {
 		return fmt.Errorf("video track: %w", err)
 	}
-	l.audio = &splice{track: audio, clock: oracle.AudioClock}
-	l.video = &splice{track: video, clock: oracle.VideoClock}
+	l.audio = &splice{track: audio, clock: audioClock}
+	l.video = &splice{track: video, clock: videoClock}
 	for _, track := range []webrtc.TrackLocal{audio, video} {
 		sender, err := l.pc.AddTrack(track)
 		if err != nil {
@@ -136,7 +134,8 @@ func (l *listener) addTracks() error {
 	return nil
 }
 
-func (l *listener) answer(ctx context.Context, offerSDP string) (string, error) {
+// Answer answers an offer to receive Opus and VP8. The answer holds all candidates.
+func (l *Listener) Answer(ctx context.Context, offerSDP string) (string, error) {
 	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offerSDP}
 	if err := l.pc.SetRemoteDescription(offer); err != nil {
 		return "", fmt.Errorf("offer: %w", err)
@@ -159,7 +158,7 @@ func (l *listener) answer(ctx context.Context, offerSDP string) (string, error) 
 
 // readRTCP must drain the sender's RTCP: interceptors see only what is read. It passes
 // on wishes for key frames.
-func (l *listener) readRTCP(sender *webrtc.RTPSender) {
+func (l *Listener) readRTCP(sender *webrtc.RTPSender) {
 	for {
 		pkts, _, err := sender.ReadRTCP()
 		if err != nil {
@@ -168,63 +167,65 @@ func (l *listener) readRTCP(sender *webrtc.RTPSender) {
 		for _, pkt := range pkts {
 			switch pkt.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				l.sfu.requestKeyFrame()
+				l.keyFrame()
 			}
 		}
 	}
 }
 
-// leave ends the listener; it does not wait.
-func (l *listener) leave() { l.stopOnce.Do(func() { close(l.stop) }) }
+// Leave ends Run; it does not wait.
+func (l *Listener) Leave() { l.stopOnce.Do(func() { close(l.stop) }) }
 
-// run feeds the tracks until the listener leaves.
-func (l *listener) run() {
-	defer l.close()
-	grace := time.NewTimer(listenerGrace)
-	defer grace.Stop()
+// Close ends a listener that does not Run.
+func (l *Listener) Close() error { return l.pc.GracefulClose() }
+
+// Run plays packets until the listener leaves or its connection fails, or when it does
+// not connect in time. It returns once the connection is closed; left is called before.
+func (l *Listener) Run(left func()) error {
+	l.run()
+	left()
+	return l.pc.GracefulClose()
+}
+
+func (l *Listener) run() {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
 	connected := l.connected
 	for {
 		select {
 		case <-l.stop:
 			return
-		case <-grace.C:
+		case <-timer.C:
 			if connected != nil {
 				return
 			}
 		case <-connected:
 			connected = nil
-			l.sfu.requestKeyFrame()
+			l.keyFrame()
 		case f := <-l.in:
 			l.play(f)
 		}
 	}
 }
 
-func (l *listener) close() {
-	l.sfu.removeListener(l)
-	if err := l.pc.GracefulClose(); err != nil {
-		l.sfu.cfg.Logger.Debug("close listener", "error", err)
-	}
-}
-
-// put never blocks: a listener that is too slow misses packets.
-func (l *listener) put(f feed) {
+// Put hands a packet to Run. It never blocks: a listener that is too slow misses packets.
+func (l *Listener) Put(p Packet) {
 	select {
-	case l.in <- f:
+	case l.in <- p:
 	default:
 	}
 }
 
-func (l *listener) play(f feed) {
+func (l *Listener) play(f Packet) {
 	pkt := &rtp.Packet{}
-	if err := pkt.Unmarshal(f.packet); err != nil {
+	if err := pkt.Unmarshal(f.Data); err != nil {
 		return
 	}
-	if pkt.SSRC == f.from.req.Audio {
+	if pkt.SSRC == f.From.Audio {
 		l.audio.write(f, pkt)
 		return
 	}
-	for layer, v := range f.from.req.Layers {
+	for layer, v := range f.From.Layers {
 		switch pkt.SSRC {
 		case v.Media:
 			l.video.writeLayer(f, pkt, layer)
@@ -239,11 +240,11 @@ func (l *listener) play(f feed) {
 // unwrapRTX restores a repeated packet (RFC 4588 §4); nil for one that only probes the
 // line.
 func unwrapRTX(pkt *rtp.Packet, media uint32) *rtp.Packet {
-	if len(pkt.Payload) <= oracle.OSNSize {
+	if len(pkt.Payload) <= osnSize {
 		return nil
 	}
 	pkt.SequenceNumber = uint16(pkt.Payload[0])<<8 | uint16(pkt.Payload[1])
-	pkt.Payload = pkt.Payload[oracle.OSNSize:]
+	pkt.Payload = pkt.Payload[osnSize:]
 	pkt.SSRC = media
 	pkt.PayloadType--
 	return pkt

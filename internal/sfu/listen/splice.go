@@ -1,4 +1,4 @@
-package sfu
+package listen
 
 import (
 	"time"
@@ -20,7 +20,7 @@ type splice struct {
 	track *webrtc.TrackLocalStaticRTP
 	clock float64
 
-	from      *Participant
+	from      *Source
 	ssrc      uint32
 	layer     int
 	at        time.Time // of the newest packet
@@ -32,13 +32,13 @@ type splice struct {
 }
 
 // writeLayer plays the highest layer that has traffic.
-func (s *splice) writeLayer(f feed, pkt *rtp.Packet, layer int) {
+func (s *splice) writeLayer(f Packet, pkt *rtp.Packet, layer int) {
 	if pkt.PayloadType != vp8PT {
 		return // the track is VP8
 	}
-	if s.from == f.from && s.ssrc != pkt.SSRC {
+	if s.from == f.From && s.ssrc != pkt.SSRC {
 		up := layer > s.layer && vp8.StartsKeyFrame(pkt.Payload)
-		idle := len(pkt.Payload) > 0 && f.at.Sub(s.at) > layerSilence
+		idle := len(pkt.Payload) > 0 && f.At.Sub(s.at) > layerSilence
 		if !up && !idle {
 			return
 		}
@@ -47,8 +47,8 @@ func (s *splice) writeLayer(f feed, pkt *rtp.Packet, layer int) {
 	s.write(f, pkt)
 }
 
-func (s *splice) write(f feed, pkt *rtp.Packet) {
-	if s.from != f.from || s.ssrc != pkt.SSRC {
+func (s *splice) write(f Packet, pkt *rtp.Packet) {
+	if s.from != f.From || s.ssrc != pkt.SSRC {
 		if len(pkt.Payload) == 0 {
 			return // padding begins no stream
 		}
@@ -60,7 +60,7 @@ func (s *splice) write(f feed, pkt *rtp.Packet) {
 	out.SequenceNumber += s.addSeq
 	out.Timestamp += s.addTime
 	if int16(out.SequenceNumber-s.seq) >= 0 {
-		s.seq, s.timestamp, s.at = out.SequenceNumber, out.Timestamp, f.at
+		s.seq, s.timestamp, s.at = out.SequenceNumber, out.Timestamp, f.At
 	}
 
 	// A track nobody has bound yet drops the packet, and one whose connection is gone
@@ -69,10 +69,10 @@ func (s *splice) write(f feed, pkt *rtp.Packet) {
 }
 
 // join makes a new stream go on where the old one was.
-func (s *splice) join(f feed, pkt *rtp.Packet) {
-	s.from, s.ssrc = f.from, pkt.SSRC
+func (s *splice) join(f Packet, pkt *rtp.Packet) {
+	s.from, s.ssrc = f.From, pkt.SSRC
 	if s.started {
-		gap := uint32(f.at.Sub(s.at).Seconds() * s.clock)
+		gap := uint32(f.At.Sub(s.at).Seconds() * s.clock)
 		s.addSeq = s.seq + 1 - pkt.SequenceNumber
 		s.addTime = s.timestamp + gap - pkt.Timestamp
 	}
