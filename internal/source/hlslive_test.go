@@ -141,7 +141,7 @@ func TestMissingSegmentOfAListThatHasAnEndIsNoNaturalEnd(t *testing.T) {
 		switch r.URL.Path {
 		case "/list.m3u8":
 			list := []string{"#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXT-X-MEDIA-SEQUENCE:7"}
-			for i := range 9 {
+			for i := range 10_000 {
 				list = append(list, "#EXTINF:1,", fmt.Sprintf("%d.ts?token=s3cret", i))
 			}
 			fmt.Fprint(w, lines(append(list, "#EXT-X-ENDLIST")...))
