@@ -23,6 +23,7 @@ type hls struct {
 	lists  []*hlsList
 	first  int // the part that holds the position
 	lost   *loss
+	handed playlist.Variables // by the list of lists
 }
 
 // hlsList is one media playlist.
@@ -46,7 +47,7 @@ const leastPoll = 500 * time.Millisecond
 // openHLS opens an HLS list, which may be a list of lists.
 func (c *Client) openHLS(ctx context.Context, base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
 	h := &hls{client: c, lost: newLoss(c.ctx)}
-	list, err := playlist.ParseHLS(text, base)
+	list, err := playlist.ParseHLS(text, base, nil)
 	switch {
 	case err != nil:
 		return nil, err
@@ -175,6 +176,7 @@ func (h *hls) offset() (offset time.Duration, ok bool) {
 
 // choose opens what is to be played of a programme in several forms.
 func (h *hls) choose(ctx context.Context, base *url.URL, m *playlist.Master, b playlist.Bounds, position time.Duration) error {
+	h.handed = m.Variables
 	choice, err := m.Choose(b, base)
 	if err != nil {
 		return err
@@ -183,7 +185,7 @@ func (h *hls) choose(ctx context.Context, base *url.URL, m *playlist.Master, b p
 		if u == nil {
 			continue
 		}
-		media, found, err := h.client.load(ctx, u)
+		media, found, err := h.client.load(ctx, u, m.Variables)
 		if err == nil {
 			err = h.add(ctx, found, media, position)
 		}
@@ -232,7 +234,7 @@ func (c *Client) segmentKind(ctx context.Context, r playlist.Resource) string {
 }
 
 // load gets a media playlist.
-func (c *Client) load(ctx context.Context, u *url.URL) (*playlist.Media, *url.URL, error) {
+func (c *Client) load(ctx context.Context, u *url.URL, handed playlist.Variables) (*playlist.Media, *url.URL, error) {
 	r, err := c.Open(ctx, u.String())
 	if err != nil {
 		return nil, nil, unexpected(err)
@@ -242,7 +244,7 @@ func (c *Client) load(ctx context.Context, u *url.URL) (*playlist.Media, *url.UR
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := playlist.ParseHLS(text, r.URL())
+	list, err := playlist.ParseHLS(text, r.URL(), handed)
 	if err == nil && list.Media == nil {
 		err = errors.New("it is a list of lists")
 	}
@@ -329,7 +331,7 @@ func (h *hls) reload(ctx context.Context, l *hlsList, wait time.Duration) (*play
 	}
 	var media *playlist.Media
 	err := h.client.Retry(ctx, func(ctx context.Context) (err error) {
-		media, _, err = h.client.load(ctx, l.address)
+		media, _, err = h.client.load(ctx, l.address, h.handed)
 		var status *StatusError
 		if errors.As(err, &status) && status.Code != http.StatusGone || errors.Is(err, playlist.ErrMalformed) {
 			return transient{err}

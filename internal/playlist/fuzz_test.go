@@ -21,12 +21,13 @@ func FuzzHLS(f *testing.F) {
 		"#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"data:;base64,AAAA\",IV=0x1\n#EXT-X-MAP:URI=\"i\",BYTERANGE=\"1@2\"\n#EXT-X-BYTERANGE:5\n#EXTINF:4,\na\n#EXT-X-GAP\nb\n",
 		"#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"x\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\",CODECS=\"avc1,mp4a\",RESOLUTION=1x1\nv\n",
 		"#EXTM3U\n#EXTINF:1e99,\nfile:///x\n",
+		"#EXTM3U\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b{$a}\"\n#EXT-X-DEFINE:IMPORT=\"c\"\n#EXT-X-DEFINE:QUERYPARAM=\"d\"\n#EXT-X-MAP:URI=\"{$a}\"\n#EXTINF:1,\n{$c}/{$d}\n",
 	} {
 		f.Add([]byte(seed), 1)
 	}
-	from := &url.URL{Scheme: "http", Host: "h", Path: "/a/b"}
+	from := &url.URL{Scheme: "http", Host: "h", Path: "/a/b", RawQuery: "d=%22e%0A"}
 	f.Fuzz(func(t *testing.T, data []byte, at int) {
-		list, err := playlist.ParseHLS(data, from)
+		list, err := playlist.ParseHLS(data, from, playlist.Variables{"c": "https://c"})
 		switch {
 		case err != nil:
 			if !inWords(err) {
@@ -71,7 +72,7 @@ func requireOurs(t *testing.T, m *playlist.Media, at int) {
 	if segments != len(m.Segments)-from {
 		t.Fatal(segments)
 	}
-	again, err := playlist.ParseHLS(out, &url.URL{Scheme: "http", Host: "me"})
+	again, err := playlist.ParseHLS(out, &url.URL{Scheme: "http", Host: "me"}, nil)
 	if err != nil || again.Media == nil || again.Media.Ended != m.Ended {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -23,9 +23,11 @@ type List struct {
 }
 
 // ParseHLS reads an HLS playlist that came from base. Tags that are not known are
-// passed over, and what can be guessed may be missing.
-func ParseHLS(data []byte, base *url.URL) (List, error) {
+// passed over, and what can be guessed may be missing. Handed are the variables of the
+// master list that named it, which a media list may import; nil without one.
+func ParseHLS(data []byte, base *url.URL, handed Variables) (List, error) {
 	p := parser{base: base, media: &Media{base: base}, master: &Master{}}
+	p.variables = definitions{base: base, imported: handed}
 	first := true
 	for line := range lines(data) {
 		if first && !strings.HasPrefix(line, "#EXTM3U") {
@@ -40,6 +42,7 @@ func ParseHLS(data []byte, base *url.URL) (List, error) {
 	case len(p.master.Variants) > 0 && len(p.media.Segments) > 0:
 		return List{}, fmt.Errorf("%w: it has both variants and segments", ErrMalformed)
 	case len(p.master.Variants) > 0:
+		p.master.Variables = p.variables.own
 		return List{Master: p.master}, nil
 	case first || len(p.media.Segments) == 0 && p.media.Target == 0:
 		return List{}, fmt.Errorf("%w: it has no segments", ErrMalformed)
@@ -54,6 +57,8 @@ type parser struct {
 	base   *url.URL
 	master *Master
 	media  *Media
+
+	variables definitions
 
 	variant *Variant // whose address comes next
 	next    Segment  // whose address comes next
@@ -72,19 +77,40 @@ func (p *parser) line(line string) error {
 	}
 	tag, value, _ := strings.Cut(line, ":")
 	switch tag {
+	case "#EXT-X-STREAM-INF", "#EXT-X-MEDIA", "#EXT-X-DEFINE", "#EXT-X-KEY", "#EXT-X-MAP":
+		a, err := p.variables.attributes(value)
+		if err != nil {
+			return err
+		}
+		return p.attributeTag(tag, a)
+	}
+	return p.mediaTag(tag, value)
+}
+
+// attributeTag reads a tag that has attributes.
+func (p *parser) attributeTag(tag string, a map[string]string) error {
+	switch tag {
 	case "#EXT-X-STREAM-INF":
-		v := parseVariant(value)
+		v := parseVariant(a)
 		p.variant = &v
 	case "#EXT-X-MEDIA":
-		return p.sound(value)
-	default:
-		return p.mediaTag(tag, value)
+		return p.sound(a)
+	case "#EXT-X-DEFINE":
+		return p.variables.define(a)
+	case "#EXT-X-KEY":
+		return p.keys.add(a)
+	case "#EXT-X-MAP":
+		return p.initialisation(a)
 	}
 	return nil
 }
 
 // address is the line that an EXT-X-STREAM-INF or the tags of a segment are about.
 func (p *parser) address(uri string) error {
+	uri, err := p.variables.expand(uri)
+	if err != nil {
+		return err
+	}
 	if v := p.variant; v != nil {
 		p.variant = nil
 		if len(p.master.Variants) == maxVariants {
@@ -145,10 +171,6 @@ func (p *parser) mediaTag(tag, value string) error {
 		p.next.Discontinuity = true
 	case "#EXT-X-GAP":
 		p.next.Gap = true
-	case "#EXT-X-KEY":
-		return p.keys.add(value)
-	case "#EXT-X-MAP":
-		return p.initialisation(value)
 	case "#EXT-X-TARGETDURATION":
 		m.Target = parseSeconds(value)
 	case "#EXT-X-MEDIA-SEQUENCE":
@@ -168,8 +190,7 @@ func (p *parser) mediaTag(tag, value string) error {
 }
 
 // initialisation reads an EXT-X-MAP, which counts until the next one.
-func (p *parser) initialisation(value string) error {
-	attributes := parseAttributes(value)
+func (p *parser) initialisation(attributes map[string]string) error {
 	i := Map{URI: attributes["URI"]}
 	if err := checkScheme(i.URI); err != nil {
 		return err

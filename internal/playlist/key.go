@@ -27,8 +27,7 @@ type keyring struct {
 var initVector = regexp.MustCompile(`^0[xX][0-9a-fA-F]{1,32}$`)
 
 // add reads an EXT-X-KEY.
-func (r *keyring) add(value string) error {
-	a := parseAttributes(value)
+func (r *keyring) add(a map[string]string) error {
 	format := a["KEYFORMAT"]
 	switch method := a["METHOD"]; {
 	case method == "NONE":

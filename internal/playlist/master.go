@@ -13,6 +13,8 @@ import (
 type Master struct {
 	Variants []Variant
 	Audio    []Rendition
+	// Variables are what its lists may import.
+	Variables Variables
 }
 
 // Variant is one form of a programme.
@@ -41,8 +43,7 @@ type Choice struct {
 	Sound *url.URL // the media playlist of its sound; nil: Main has it
 }
 
-func parseVariant(value string) Variant {
-	a := parseAttributes(value)
+func parseVariant(a map[string]string) Variant {
 	v := Variant{AudioGroup: a["AUDIO"]}
 	v.Bandwidth, _ = strconv.ParseInt(a["BANDWIDTH"], 10, 64)
 	v.Bandwidth = max(v.Bandwidth, 0)
@@ -71,8 +72,7 @@ func side(s string) int {
 
 // sound reads an EXT-X-MEDIA. All but sound is left out: subtitles, closed
 // captions, other angles.
-func (p *parser) sound(value string) error {
-	a := parseAttributes(value)
+func (p *parser) sound(a map[string]string) error {
 	if a["TYPE"] != "AUDIO" {
 		return nil
 	}

@@ -126,7 +126,7 @@ func slicesRepeat(s string, n int) []string {
 
 func choose(t *testing.T, b playlist.Bounds, list ...string) (main, sound string) {
 	t.Helper()
-	l, err := playlist.ParseHLS(lines(append([]string{"#EXTM3U"}, list...)...), address(t, "http://h/m.m3u8"))
+	l, err := playlist.ParseHLS(lines(append([]string{"#EXTM3U"}, list...)...), address(t, "http://h/m.m3u8"), nil)
 	require.NoError(t, err)
 	require.NotNil(t, l.Master)
 	c, err := l.Master.Choose(b, address(t, "http://h/m.m3u8"))
@@ -210,7 +210,7 @@ func TestChoiceOfAVariant(t *testing.T) {
 
 func media(t testing.TB, list ...string) *playlist.Media {
 	t.Helper()
-	l, err := playlist.ParseHLS(lines(append([]string{"#EXTM3U"}, list...)...), base(t))
+	l, err := playlist.ParseHLS(lines(append([]string{"#EXTM3U"}, list...)...), base(t), nil)
 	require.NoError(t, err)
 	require.NotNil(t, l.Media)
 	return l.Media
@@ -337,11 +337,11 @@ func TestBadListsAreRefusedInWords(t *testing.T) {
 		"many renditions": {strings.Split(strings.Repeat(`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a" `, 1001), " "), playlist.ErrRefused, "renditions"},
 		"many segments":   {strings.Split(strings.Repeat("x ", 400_001), " "), playlist.ErrRefused, "segments"},
 	} {
-		_, err := playlist.ParseHLS(lines(append([]string{"#EXTM3U"}, test.list...)...), base(t))
+		_, err := playlist.ParseHLS(lines(append([]string{"#EXTM3U"}, test.list...)...), base(t), nil)
 		require.ErrorIs(t, err, test.err, name)
 		require.ErrorContains(t, err, test.words, name)
 	}
-	_, err := playlist.ParseHLS([]byte("<html>"), base(t))
+	_, err := playlist.ParseHLS([]byte("<html>"), base(t), nil)
 	require.ErrorIs(t, err, playlist.ErrMalformed)
 }
 
@@ -362,7 +362,7 @@ func TestKeyOfALine(t *testing.T) {
 		require.Equal(t, playlist.Resource{Segment: -1, Data: key.Data}, r)
 	}
 	for _, uri := range []string{"data:", "data:;base64,***", "data:,%zz", "data:," + strings.Repeat("x", 2000)} {
-		_, err := playlist.ParseHLS(lines("#EXTM3U", `#EXT-X-KEY:METHOD=AES-128,URI="`+uri+`"`, "#EXTINF:1,", "x.ts"), base(t))
+		_, err := playlist.ParseHLS(lines("#EXTM3U", `#EXT-X-KEY:METHOD=AES-128,URI="`+uri+`"`, "#EXTINF:1,", "x.ts"), base(t), nil)
 		require.ErrorIs(t, err, playlist.ErrMalformed, uri)
 	}
 }
@@ -371,7 +371,7 @@ func TestHundredHoursAreRead(t *testing.T) {
 	t.Parallel()
 	list := []byte("#EXTM3U\n#EXT-X-TARGETDURATION:2\n" + strings.Repeat("#EXTINF:2.000,\nsegment123456.ts\n", 180_000) + "#EXT-X-ENDLIST\n")
 	require.Less(t, len(list), playlist.MaxSize)
-	l, err := playlist.ParseHLS(list, base(t))
+	l, err := playlist.ParseHLS(list, base(t), nil)
 	require.NoError(t, err)
 	require.Equal(t, 100*time.Hour, l.Media.Duration())
 	i, start := l.Media.At(99*time.Hour + time.Second)
