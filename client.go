@@ -12,9 +12,8 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// Client holds any number of calls, one for each chat, behind one handle. It is
-// safe for concurrent use; two Clients of one program share nothing. The caller must
-// Close it.
+// Client holds any number of calls, at most one for each chat. It is safe for
+// concurrent use; two Clients of one program share nothing. The caller must Close it.
 //
 // A method fails with [ErrClosed] after Close, and with [ErrConnectionNotFound] for a
 // chat without a call. Every other error leaves the call as it was, except that of
@@ -31,7 +30,7 @@ type Client struct {
 	ending sync.WaitGroup // one for each call that is not quite gone
 
 	mu     sync.Mutex // guards what follows; held for map operations, and to free a chat with its last events
-	byChat map[int64]*life
+	byChat map[int64]*entry
 	lost   map[int64]*lostCall
 	closed bool
 }
@@ -39,18 +38,19 @@ type Client struct {
 // rejoinWithin is how long after its loss a call can be rejoined.
 const rejoinWithin = 10 * time.Minute
 
-// lostCall is what remained of a call.
+// lostCall is what remains of a call whose connection was lost.
 type lostCall struct {
 	instances.Remains
-	forget *time.Timer // when it can no longer be rejoined
+	forget *time.Timer // runs when it can no longer be rejoined
 }
 
 func (l *lostCall) age() time.Duration { return time.Since(l.Lost) }
 
 // New returns a Client without calls. It runs ffmpeg once, which takes some 60 ms
-// and at most 10 s, and fails with ErrFFmpegSpawn when there is none, when it is
-// older than 4.4 or when it was built without libopus or libvpx; and with
-// ErrInvalidParams for an option it cannot use. The caller must Close it.
+// and at most 10 s. The error wraps [ErrFFmpegSpawn] when there is no ffmpeg, when it
+// is older than 4.4 or when it was built without libopus or libvpx, and
+// [ErrInvalidParams] for an option that New cannot use. The caller must Close the
+// Client.
 func New(opts ...Option) (*Client, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
@@ -62,7 +62,7 @@ func New(opts ...Option) (*Client, error) {
 	}
 	c := &Client{
 		ffmpeg: build,
-		byChat: make(map[int64]*life),
+		byChat: make(map[int64]*entry),
 		lost:   make(map[int64]*lostCall),
 		events: newDispatcher(cfg.logger, cfg.dispatchBuffer),
 	}
@@ -89,203 +89,15 @@ func New(opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// CreateCall starts a call and returns the JSON for phone.joinGroupCall. It opens
-// no socket and takes microseconds. Of concurrent calls for one chat the first
-// wins, the others get [ErrConnectionExists].
-//
-// A call that is not connected for ten minutes, counted from CreateCall or from the
-// last [Client.ConnectContext] that was called off, ends with [ErrConnectionTimeout].
-func (c *Client) CreateCall(chatID int64) (string, error) {
-	g, err := c.create(chatID, nil)
-	if err != nil {
-		return "", fmt.Errorf("create call: %w", err)
-	}
-	g.Begin()
-	params, err := g.Params()
-	if err != nil {
-		g.Stop(err)
-		return "", fmt.Errorf("create call: %w", err)
-	}
-	return params, nil
-}
-
-// create makes the chat's call, out of what remained of another or new.
-func (c *Client) create(chatID int64, from *lostCall) (*instances.Group, error) {
-	if err := c.vacant(chatID); err != nil {
-		return nil, err
-	}
-	l := &life{client: c, chatID: chatID}
-	var g *instances.Group
-	var err error
-	if from != nil {
-		g, err = instances.NewRestored(c.calls, l, from.Remains)
-	} else {
-		g, err = instances.NewGroup(c.calls, l)
-	}
-	if err != nil {
-		return nil, err
-	}
-	l.call = g
-	return g, c.add(l, from)
-}
-
-// Rejoin returns the JSON for another phone.joinGroupCall, which is Telegram's only
-// way to another connection; [Client.Connect] takes the answer.
-//
-// A live call keeps playing on its old connection until the new one is up. A call
-// whose connection was lost can be rejoined for ten minutes after the loss, however
-// often that fails: its source is reopened at the position of the last packet that
-// the server can have received, still paused or muted if it was. A source that
-// cannot seek, such as a radio, is opened as by [Client.SetStreamSources]; one that
-// has nothing at the position is reported as ended. [Client.Stop] and
-// [Client.CreateCall] forget the lost call.
-//
-// Rejoin blocks until the source of a lost call has its first frame, at most the
-// stall timeout, and fails as SetStreamSources does. [ErrConnectionNotFound]: the
-// chat has no such call. [ErrConnectionExists]: the call is connecting or being
-// restored.
-func (c *Client) Rejoin(chatID int64) (string, error) {
-	return c.RejoinContext(context.Background(), chatID)
-}
-
-// RejoinContext is like [Client.Rejoin] but gives up when ctx is done. A lost call
-// can then be rejoined again. Once it has returned, ctx has no effect.
-func (c *Client) RejoinContext(ctx context.Context, chatID int64) (string, error) {
-	c.mu.Lock()
-	l, err := c.lookup(chatID)
-	lost := c.lost[chatID]
-	c.mu.Unlock()
-	var params string
-	switch {
-	case err == nil:
-		params, err = l.rejoin()
-	case lost != nil && lost.age() < rejoinWithin:
-		params, err = c.restore(ctx, chatID, lost)
-	}
-	if err != nil {
-		return "", fmt.Errorf("rejoin: %w", err)
-	}
-	return params, nil
-}
-
-// restore makes a call of a lost one.
-func (c *Client) restore(ctx context.Context, chatID int64, lost *lostCall) (string, error) {
-	g, err := c.create(chatID, lost)
-	if err != nil {
-		return "", err
-	}
-	return g.Restore(ctx)
-}
-
-// Connect takes the answer to phone.joinGroupCall (the data of
-// updateGroupCallConnection) and blocks until media can flow, at most the connect
-// timeout.
-//
-// A failure ends the call, so that CreateCall can be tried again, or Rejoin if the
-// call had been connected before. After a Rejoin of a call whose connection lives, it
-// leaves the call on that connection. The errors are [ErrInvalidParams] for a malformed
-// answer, [ErrUnsupportedCallMode] for a broadcast, [ErrConnectionTimeout],
-// [ErrConnectionFailed], and [ErrStopped] or [ErrClosed] when Stop or Close came in
-// between. On a call that is connecting or connected already, [ErrConnectionExists]
-// harms nothing.
-func (c *Client) Connect(chatID int64, telegramParams string) error {
-	return c.ConnectContext(context.Background(), chatID, telegramParams)
-}
-
-// ConnectContext is like [Client.Connect] but gives up when ctx is done. The call is
-// left as it was, and Connect may be called again.
-func (c *Client) ConnectContext(ctx context.Context, chatID int64, telegramParams string) error {
-	g, err := c.call(chatID)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	return g.Connect(ctx, telegramParams)
-}
-
-// StartRTMP starts a call that is pushed to an RTMP server, Telegram's ingest: the
-// URL of phone.getGroupCallStreamRtmpUrl with its key after it, such as
-// rtmps://dc4-1.rtmp.t.me/s/KEY. The URL is checked and nothing is opened:
-// ErrInvalidParams when it is not rtmp or rtmps, or has no key; ErrConnectionExists
-// when the chat has a call, and ErrWrongMode too when that is a WebRTC call;
-// ErrFFmpegSpawn when ffmpeg was built without libx264 or aac. Every
-// method but Connect, Rejoin and AudioSSRC (ErrWrongMode) then works as for any call.
-//
-// The publication begins with the first source, whose EncodeOptions it keeps:
-// H.264 of exactly that size and rate, AAC in stereo. It lasts until Stop. What
-// plays is letterboxed into it; while nothing does, or Pause or Mute is in force, it
-// goes on with silence and the last picture, or black when there is no video. Only
-// FromFile and FromURL play here; other sources are ErrInvalidParams.
-//
-// OnConnectionChange reports the connection as for any call. Lost, or not to be had
-// at first, it is tried again for WithRTMPRetry, with the source held where it was;
-// the encoder runs on, and the server gets a publication from time 0. A server that
-// takes nothing for 10 s, or less than half of the pictures for some time, counts as
-// lost. OnStreamEnd has the reason when the call has Failed, as has NetworkInfo.Err.
-//
-// The call fails at once, with ErrPublishRefused, when the server does not take the
-// stream key, which is given twice; with ErrFFmpegCrashed when ffmpeg cannot encode,
-// as without libx264; and when the certificate of an rtmps server is not valid. A
-// server that has taken the key before is tried like any other that is lost.
-//
-// The key stays in this process: it is in no error, no log, and no argument or
-// environment of ffmpeg. The certificate of an rtmps server is verified by
-// crypto/x509, with SSL_CERT_FILE where that reads it.
-func (c *Client) StartRTMP(chatID int64, rtmpURL string) error {
-	if err := c.vacant(chatID); err != nil {
-		if other, _ := c.call(chatID); isGroup(other) {
-			err = fmt.Errorf("%w: %w: it is a WebRTC call", err, ErrWrongMode)
-		}
-		return fmt.Errorf("start rtmp: %w", err)
-	}
-	if err := c.ffmpeg.Require("libx264", "aac"); err != nil {
-		return fmt.Errorf("start rtmp: %w; %s", err, howToInstall)
-	}
-	l := &life{client: c, chatID: chatID}
-	r, err := instances.NewRTMP(c.calls, l, rtmpURL)
-	if err != nil {
-		return fmt.Errorf("start rtmp: %w", err)
-	}
-	l.call = r
-	if err := c.add(l, nil); err != nil {
-		return fmt.Errorf("start rtmp: %w", err)
-	}
-	return nil
-}
-
-func isGroup(call instances.Call) bool {
-	_, ok := call.(*instances.Group)
-	return ok
-}
-
-// Stop ends the chat's call, whatever it is busy with. The chat can have another
-// call at once. Stop also forgets what [Client.Rejoin] would go on with.
-func (c *Client) Stop(chatID int64) error {
-	c.mu.Lock()
-	l, err := c.lookup(chatID)
-	c.dropLost(chatID)
-	c.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("stop: %w", err)
-	}
-	if !l.call.Stop(models.ErrStopped) {
-		// It has ended by itself, or by another Stop, meanwhile.
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.dropLost(chatID)
-		return fmt.Errorf("stop: %w: chat %d", ErrConnectionNotFound, chatID)
-	}
-	return nil
-}
-
-// Close stops every call and the Client. The callbacks still hear of what that
-// ended, unless one of them blocks. After Close returned no callback starts, and
-// every method returns ErrClosed. It is idempotent.
+// Close stops every call and the Client. The callbacks still receive the events of
+// that, unless one of them blocks for half a second. After Close has returned no
+// callback starts, and every method fails with [ErrClosed]. It is idempotent.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
-	calls := make([]instances.Call, 0, len(c.byChat))
-	for _, l := range c.byChat {
-		calls = append(calls, l.call)
+	calls := make([]*instances.Call, 0, len(c.byChat))
+	for _, e := range c.byChat {
+		calls = append(calls, e.call)
 	}
 	for chatID := range c.lost {
 		c.dropLost(chatID)
@@ -301,35 +113,36 @@ func (c *Client) Close() error {
 }
 
 // call returns the chat's call.
-func (c *Client) call(chatID int64) (instances.Call, error) {
+func (c *Client) call(chatID int64) (*instances.Call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l, err := c.lookup(chatID)
+	e, err := c.lookup(chatID)
 	if err != nil {
 		return nil, err
 	}
-	return l.call, nil
+	return e.call, nil
 }
 
-// lookup returns the chat's life. mu must be held.
-func (c *Client) lookup(chatID int64) (*life, error) {
+// lookup returns the chat's entry. mu must be held.
+func (c *Client) lookup(chatID int64) (*entry, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
-	l, ok := c.byChat[chatID]
+	e, ok := c.byChat[chatID]
 	if !ok {
 		return nil, fmt.Errorf("%w: chat %d", ErrConnectionNotFound, chatID)
 	}
-	return l, nil
+	return e, nil
 }
 
-// vacant reports why the chat cannot have a call.
+// vacant returns why the chat cannot have a call, or nil.
 func (c *Client) vacant(chatID int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lookupVacancy(chatID)
 }
 
+// lookupVacancy is vacant with mu held.
 func (c *Client) lookupVacancy(chatID int64) error {
 	if c.closed {
 		return ErrClosed
@@ -340,25 +153,24 @@ func (c *Client) lookupVacancy(chatID int64) error {
 	return nil
 }
 
-// add gives a chat its call, which takes the place of a lost one: of from, if it is
-// made of that.
-func (c *Client) add(l *life, from *lostCall) error {
+// add gives the chat its call, which replaces a lost one. It fails unless from, if it
+// is not nil, is still the chat's lost call.
+func (c *Client) add(e *entry, from *lostCall) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.lookupVacancy(l.chatID); err != nil {
+	if err := c.lookupVacancy(e.chatID); err != nil {
 		return err
 	}
-	if from != nil && c.lost[l.chatID] != from {
-		return fmt.Errorf("%w: chat %d", ErrConnectionNotFound, l.chatID)
+	if from != nil && c.lost[e.chatID] != from {
+		return fmt.Errorf("%w: chat %d", ErrConnectionNotFound, e.chatID)
 	}
-	c.byChat[l.chatID] = l
-	c.dropLost(l.chatID)
+	c.byChat[e.chatID] = e
+	c.dropLost(e.chatID)
 	c.ending.Add(1)
 	return nil
 }
 
-// keepLost keeps what remains of a lost call for as long as it can be rejoined. mu
-// must be held.
+// keepLost keeps a lost call for as long as it can be rejoined. mu must be held.
 func (c *Client) keepLost(chatID int64, r instances.Remains) {
 	lost := &lostCall{Remains: r}
 	left := rejoinWithin - lost.age()
@@ -381,4 +193,24 @@ func (c *Client) dropLost(chatID int64) {
 		lost.forget.Stop()
 		delete(c.lost, chatID)
 	}
+}
+
+// inspectWithin bounds the first run of ffmpeg, which takes 60 ms when its
+// libraries are in memory.
+const inspectWithin = 10 * time.Second
+
+// howToInstall follows an error about the ffmpeg that is there, or is not.
+const howToInstall = "install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; " +
+	"Windows: winget install ffmpeg; Fedora: the ffmpeg of RPM Fusion), or give its path with WithFFmpegPath"
+
+// inspectFFmpeg finds out what the program can do. It fails when that is not
+// enough for a call.
+func inspectFFmpeg(path string) (ffmpeg.Build, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), inspectWithin)
+	defer cancel()
+	build, err := ffmpeg.Inspect(ctx, path)
+	if err != nil {
+		return build, err
+	}
+	return build, build.Require("libopus", "libvpx")
 }

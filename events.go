@@ -1,12 +1,22 @@
 package gotgcall
 
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/instances"
+	"github.com/gotgcall/gotgcall/internal/serial"
+)
+
 // OnStreamEnd sets the callback for the end of a source, called once for each of its
 // tracks, video first, when the last frame has been sent, which a viewer sees a
 // moment later. A source that was replaced reports nothing. The reason err is
 //
 //   - nil at the natural end;
-//   - [ErrFFmpegCrashed], [ErrFile] when its server went away, [ErrStalled] when it
-//     gave nothing for the stall timeout;
+//   - [ErrFFmpegCrashed], [ErrFile] when its server went away, [ErrStalled] when no
+//     frame came for the stall timeout;
 //   - [ErrStopped] or [ErrClosed] when Stop or Close ended it;
 //   - [ErrConnectionFailed] when the connection was lost;
 //   - whatever [Client.Connect] failed with, for a source that was set before it:
@@ -16,11 +26,11 @@ package gotgcall
 //   - any other error that the [Stream] of a program's own source returned.
 //
 // In the callback [Client.Stats] says in Tracks whether another track of the same
-// source is still to be reported. Opening the next source takes time, which all chats
-// would wait for: do it on a goroutine. A later callback replaces an earlier one; nil
+// source is still to be reported. All chats wait while a callback runs: open the next
+// source on another goroutine. A later callback replaces an earlier one; nil
 // removes it.
 func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err error)) {
-	c.events.onStreamEnd(fn)
+	c.events.set(func(cb *callbacks) { cb.streamEnd = fn })
 }
 
 // OnConnectionChange sets the callback for the state of a call's connection:
@@ -30,15 +40,14 @@ func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err e
 // the chat's next call. [NetworkInfo.Err] is the reason for Disconnected, Failed and
 // Timeout. A later callback replaces an earlier one; nil removes it.
 func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
-	c.events.onConnection(fn)
+	c.events.set(func(cb *callbacks) { cb.connection = fn })
 }
 
 // OnUpgrade sets the callback for what the bot has to mirror in Telegram: each change
-// by Pause, Resume, Mute and Unmute, and when a picture begins or ends, but nothing
-// that changes nothing. Before the join Telegram cannot be told, so whenever a
-// connection has come up, by Connect or after a Rejoin, the state is reported once
-// more, unless it is that of a participant who has just joined: neither muted nor
-// paused, and without video. A later callback replaces an earlier one; nil removes
+// by Pause, Resume, Mute and Unmute, and when video begins or ends. Telegram knows no
+// state before the join, so whenever a connection has come up, by Connect or after a
+// Rejoin, the state is reported again, unless it is that of a participant who has
+// just joined: neither muted nor paused, and without video. A later callback replaces an earlier one; nil removes
 // it. With gogram:
 //
 //	client.OnUpgrade(func(chatID int64, s gotgcall.MediaState) {
@@ -47,4 +56,161 @@ func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 //			Muted: s.Muted, VideoStopped: s.VideoStopped, VideoPaused: s.Paused,
 //		})
 //	})
-func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) { c.events.onUpgrade(fn) }
+func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) {
+	c.events.set(func(cb *callbacks) { cb.upgrade = fn })
+}
+
+// drainWait bounds how long Close waits for events that were posted before it. When
+// Close is called from a callback, they cannot be delivered.
+const drainWait = 500 * time.Millisecond
+
+// slowCallback is how long a callback may take before it is named in a warning.
+const slowCallback = time.Second
+
+// callbacks are those of the bot; nil where it has set none.
+type callbacks struct {
+	streamEnd  func(int64, StreamType, Device, error)
+	connection func(int64, NetworkInfo)
+	upgrade    func(int64, MediaState)
+}
+
+// dispatcher delivers events to the callbacks, in order, one at a time. Nothing is
+// dropped: a slow callback delays what comes after it, for other chats too, and is
+// named in a warning. One queue for all chats lets a bot keep its state without locks.
+type dispatcher struct {
+	logger   *slog.Logger
+	limit    int // events waiting before a warning
+	queue    serial.Queue
+	warnings serial.Queue
+
+	mu        sync.Mutex // guards what follows; not held while a callback runs
+	callbacks callbacks
+}
+
+func newDispatcher(logger *slog.Logger, limit int) *dispatcher {
+	return &dispatcher{logger: logger, limit: limit}
+}
+
+func (d *dispatcher) set(change func(*callbacks)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.callbacks)
+}
+
+// post queues an event. It never blocks and calls no foreign code, so it may be called
+// with a call's lock held. Deliver calls the callback, if there is one, when the
+// event's turn has come.
+func (d *dispatcher) post(name string, chatID int64, deliver func(callbacks)) {
+	waiting := d.queue.Post(func() {
+		d.mu.Lock()
+		cb := d.callbacks
+		d.mu.Unlock()
+		slow := time.AfterFunc(slowCallback, func() {
+			d.warn("a callback is slow or blocks", "callback", name, "chat", chatID)
+		})
+		defer slow.Stop()
+		deliver(cb)
+	})
+	// Once for each time the limit is passed, not for each event beyond it.
+	if waiting == d.limit+1 {
+		d.warn("events are waiting for the callbacks", "waiting", waiting)
+	}
+}
+
+// warn logs on a goroutine of the queue: the handler is the user's code, and may ask
+// the Client for what the caller's lock guards.
+func (d *dispatcher) warn(msg string, args ...any) {
+	d.warnings.Post(func() { d.logger.Warn(msg, args...) })
+}
+
+// close waits up to drainWait for the events and warnings that are queued, then
+// starts no more.
+func (d *dispatcher) close() {
+	timer := time.NewTimer(drainWait)
+	defer timer.Stop()
+	for _, q := range []*serial.Queue{&d.queue, &d.warnings} {
+		select {
+		case <-q.Idle():
+		case <-timer.C:
+			timer.Reset(0)
+		}
+		q.Close()
+	}
+}
+
+// entry is a call in the registry, from its creation until its chat is free. It posts
+// the call's events to the dispatcher.
+type entry struct {
+	client *Client
+	chatID int64
+	call   *instances.Call // set before the entry is added
+
+	mu      sync.Mutex   // guards what follows
+	pending []StreamType // ends that OnStreamEnd has not been called for
+}
+
+// StreamEnd posts the end of a track.
+func (e *entry) StreamEnd(t StreamType, dev Device, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pending = append(e.pending, t)
+	e.client.events.post("OnStreamEnd", e.chatID, func(cb callbacks) {
+		e.delivered()
+		if cb.streamEnd != nil {
+			cb.streamEnd(e.chatID, t, dev, err)
+		}
+	})
+}
+
+// delivered takes the oldest end off those that are pending.
+func (e *entry) delivered() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pending = e.pending[1:]
+}
+
+// stats returns the call's, with the tracks whose end is pending when nothing plays.
+func (e *entry) stats() Stats {
+	e.mu.Lock()
+	pending := slices.Clone(e.pending)
+	e.mu.Unlock()
+	s := e.call.Stats()
+	if len(s.Tracks) == 0 {
+		s.Tracks = pending
+	}
+	return s
+}
+
+// Upgrade posts a change of the mute, pause and video flags.
+func (e *entry) Upgrade(state MediaState) {
+	e.client.events.post("OnUpgrade", e.chatID, func(cb callbacks) {
+		if cb.upgrade != nil {
+			cb.upgrade(e.chatID, state)
+		}
+	})
+}
+
+// Connection posts a change of the connection.
+func (e *entry) Connection(info NetworkInfo) {
+	e.client.events.post("OnConnectionChange", e.chatID, func(cb callbacks) {
+		if cb.connection != nil {
+			cb.connection(e.chatID, info)
+		}
+	})
+}
+
+// Ended posts the last events and frees the chat in one step: a callback that gets
+// them can create the next call, and none of them comes after that call's first.
+func (e *entry) Ended(r *instances.Remains, last func()) {
+	c := e.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last()
+	delete(c.byChat, e.chatID)
+	if r != nil {
+		c.keepLost(e.chatID, *r)
+	}
+}
+
+// Gone lets Close return.
+func (e *entry) Gone() { e.client.ending.Done() }

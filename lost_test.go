@@ -14,9 +14,6 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// stub is a call that is lost when the test says so.
-type stub struct{ instances.Call }
-
 // TestLostCallIsKeptForTenMinutes: from its loss, however often a rejoin fails in
 // between; and then nothing holds it any longer.
 func TestLostCallIsKeptForTenMinutes(t *testing.T) {
@@ -25,10 +22,10 @@ func TestLostCallIsKeptForTenMinutes(t *testing.T) {
 		c, err := New(WithDTLSCertPool(0))
 		require.NoError(t, err)
 		for chat := range int64(3) {
-			l := &life{client: c, chatID: chat, call: stub{}}
-			require.NoError(t, c.add(l, nil))
-			l.Ended(&instances.Remains{Lost: time.Now(), Snapshot: play.Snapshot{Paused: true}}, func() {})
-			l.Gone()
+			e := &entry{client: c, chatID: chat}
+			require.NoError(t, c.add(e, nil))
+			e.Ended(&instances.Remains{Lost: time.Now(), Snapshot: play.Snapshot{Paused: true}}, func() {})
+			e.Gone()
 		}
 		pass := func(d time.Duration) {
 			<-time.After(d)
@@ -63,10 +60,10 @@ func TestLostCallIsKeptForTenMinutes(t *testing.T) {
 		_, err = c.Rejoin(2)
 		require.ErrorIs(t, err, ErrConnectionNotFound)
 
-		l := &life{client: c, chatID: 3, call: stub{}}
-		require.NoError(t, c.add(l, nil))
-		l.Ended(&instances.Remains{Lost: time.Now()}, func() {})
-		l.Gone()
+		e := &entry{client: c, chatID: 3}
+		require.NoError(t, c.add(e, nil))
+		e.Ended(&instances.Remains{Lost: time.Now()}, func() {})
+		e.Gone()
 		require.NoError(t, c.Close())
 		require.Empty(t, c.lost)
 		_, err = c.Rejoin(3)

@@ -1,13 +1,11 @@
 package gotgcall
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/source"
 	"github.com/gotgcall/gotgcall/media"
 )
@@ -231,24 +229,4 @@ func WithDebugLogs() Option {
 // at Info level.
 func WithFFmpegStderrLog() Option {
 	return func(c *config) { c.ffmpegStderrLog = true }
-}
-
-// inspectWithin bounds the first run of ffmpeg, which takes 60 ms when its
-// libraries are in memory.
-const inspectWithin = 10 * time.Second
-
-// howToInstall follows an error about the ffmpeg that is there, or is not.
-const howToInstall = "install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; " +
-	"Windows: winget install ffmpeg; Fedora: the ffmpeg of RPM Fusion), or give its path with WithFFmpegPath"
-
-// inspectFFmpeg finds out what the program can do. It fails when that is not
-// enough for a call.
-func inspectFFmpeg(path string) (ffmpeg.Build, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), inspectWithin)
-	defer cancel()
-	build, err := ffmpeg.Inspect(ctx, path)
-	if err != nil {
-		return build, err
-	}
-	return build, build.Require("libopus", "libvpx")
 }

@@ -2,7 +2,9 @@ package instances
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/peer"
@@ -11,40 +13,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// Call is what a chat has one of. Its methods are safe for concurrent use.
-type Call interface {
-	// Connect takes the join answer and returns when media can flow. A failure
-	// ends the call, but for ErrConnectionExists and for the end of ctx, which
-	// leaves the call as it was.
-	Connect(ctx context.Context, answer string) error
-	// AudioSSRC identifies the participant.
-	AudioSSRC() (uint32, error)
-
-	// SetSource opens a source and lets it replace what is playing.
-	SetSource(ctx context.Context, src media.Source) error
-	// Seek plays the current source from what target makes of its position.
-	Seek(ctx context.Context, target func(at time.Duration) time.Duration) error
-	// SetPaused stops or resumes the source where it is. It reports whether
-	// that changed anything.
-	SetPaused(on bool) (bool, error)
-	// SetMuted withholds or sends what is played. It reports whether that
-	// changed anything.
-	SetMuted(on bool) (bool, error)
-
-	// State returns the mute, pause and video flags.
-	State() models.MediaState
-	// Position is where in the source what was last handed over ends.
-	Position() time.Duration
-	// Stats returns what the call has done so far.
-	Stats() models.Stats
-
-	// Stop ends the call for a reason and waits until nothing of it is left. It
-	// may be called at any time, any number of times.
-	// It reports whether it was what ended the call.
-	Stop(reason error) bool
-}
-
-// Config is what calls of one Client have in common.
+// Config holds the settings that all calls of a Client share.
 type Config struct {
 	Logger         *slog.Logger
 	Media          media.Env
@@ -52,14 +21,7 @@ type Config struct {
 	Certs          *peer.CertPool
 	ConnectTimeout time.Duration
 	StallTimeout   time.Duration
-	RTMPRetry      time.Duration // how long a publication is tried again
-}
-
-// Remains is what a call was doing when its connection was lost.
-type Remains struct {
-	play.Snapshot
-	Lost  time.Time    // when the connection was lost
-	Stats models.Stats // counters up to then
+	RTMPRetry      time.Duration // how long a lost publication is retried
 }
 
 // Events receives what happens to a call. The methods are called in order, with
@@ -75,4 +37,169 @@ type Events interface {
 	Ended(r *Remains, last func())
 	// Gone is called once, after everything else: nothing of the call is left.
 	Gone()
+}
+
+// Remains is what a call was doing when its connection was lost.
+type Remains struct {
+	play.Snapshot
+	Lost  time.Time    // when the connection was lost
+	Stats models.Stats // counters up to then
+}
+
+// Call is a chat's call: a player, and the line that carries what it plays. A chat
+// has at most one. Its methods are safe for concurrent use.
+type Call struct {
+	// immutable after the constructor
+	kind   Kind
+	cfg    Config
+	events Events
+	player *play.Player
+	line   line
+	life   context.Context // done when the call has ended; the cause is the reason
+	cancel context.CancelCauseFunc
+	over   chan struct{} // closed when nothing of the call is left
+
+	mu     sync.Mutex // guards what follows; held while nothing waits
+	phase  phase
+	reason error            // why the call ended; nil before
+	state  models.ConnState // what events.Connection reported last
+	began  time.Time        // when the latest connection was begun
+	since  time.Time        // when a connection came up
+	took   time.Duration    // how long that took
+}
+
+// newCall returns a call that still lacks its player and its line.
+func newCall(kind Kind, cfg Config, events Events, first phase) *Call {
+	c := &Call{kind: kind, cfg: cfg, events: events, phase: first, over: make(chan struct{})}
+	c.life, c.cancel = context.WithCancelCause(context.Background())
+	return c
+}
+
+// Kind returns the kind of line.
+func (c *Call) Kind() Kind { return c.kind }
+
+// Join returns the first join payload. For a restored call it blocks until the
+// source is reopened; a failure then ends the call without an event.
+func (c *Call) Join(ctx context.Context) (string, error) { return c.line.Join(ctx) }
+
+// Connect applies the join answer and returns when media can flow. A failure ends
+// the call, except ErrConnectionExists, the end of ctx, which leaves the call as it
+// was, and the failure of a rejoin whose old connection still lives.
+func (c *Call) Connect(ctx context.Context, answer string) error { return c.line.Connect(ctx, answer) }
+
+// Rejoin returns another join payload, whose answer the next Connect takes. The old
+// connection stays in use until the new one is up. If it is lost meanwhile, playback
+// is held until the new one is up, or until the call would have ended without a
+// Rejoin.
+func (c *Call) Rejoin() (string, error) { return c.line.Rejoin() }
+
+// AudioSSRC identifies the participant.
+func (c *Call) AudioSSRC() (uint32, error) { return c.line.AudioSSRC() }
+
+// SetSource opens a source and replaces the current one with it.
+func (c *Call) SetSource(ctx context.Context, src media.Source) error {
+	return c.line.SetSource(ctx, src)
+}
+
+// Seek plays the current source from what target makes of its position.
+func (c *Call) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
+	return c.player.Seek(ctx, target)
+}
+
+// SetPaused stops the source where it is, or resumes it. It reports whether that
+// changed anything.
+func (c *Call) SetPaused(on bool) (bool, error) { return c.player.SetPaused(on) }
+
+// SetMuted withholds or sends what is played. It reports whether that changed
+// anything.
+func (c *Call) SetMuted(on bool) (bool, error) { return c.player.SetMuted(on) }
+
+// State returns the mute, pause and video flags.
+func (c *Call) State() models.MediaState { return c.player.State() }
+
+// Position returns how far the current source has been handed to the line, or where
+// the last one ended.
+func (c *Call) Position() time.Duration { return c.player.Position() }
+
+// Stats returns what the call has done so far, over all its connections.
+func (c *Call) Stats() models.Stats {
+	c.mu.Lock()
+	stats := models.Stats{State: c.state, ConnectedAt: c.since, ConnectTime: c.took}
+	c.mu.Unlock()
+	c.line.Stats(&stats)
+	c.player.Stats(&stats)
+	return stats
+}
+
+// Stop ends the call for a reason and waits until nothing of it is left. It may be
+// called in any phase, any number of times. It reports whether it ended the call.
+func (c *Call) Stop(reason error) bool { return c.end(func() error { return reason }) }
+
+// end tears the call down if why, which is called with mu held, returns a reason:
+// the last events first, which free the chat, then the player, then the line.
+func (c *Call) end(why func() error) bool {
+	c.mu.Lock()
+	was := c.phase
+	if was == ended {
+		c.mu.Unlock()
+		<-c.over
+		return false
+	}
+	reason := why()
+	if reason == nil || c.move(ended, was) != nil {
+		c.mu.Unlock()
+		return false
+	}
+	c.reason = reason
+	c.mu.Unlock()
+	defer c.events.Gone()
+	defer close(c.over)
+
+	c.events.Ended(c.remains(was, reason), func() { c.reportEnd(was, reason) })
+	c.cancel(reason)
+	c.player.Close(reason)
+	c.line.Close()
+	return true
+}
+
+// remains returns what Rejoin needs, or nil when there is nothing to rejoin.
+func (c *Call) remains(was phase, reason error) *Remains {
+	if onPurpose(reason) {
+		return nil
+	}
+	return c.line.Remains(was)
+}
+
+// reportEnd reports the end of the source and of the connection. No event follows. A
+// call that could not be restored reports nothing: Rejoin returns the reason.
+func (c *Call) reportEnd(was phase, reason error) {
+	c.player.Shut(reason)
+	if was == restoring && !onPurpose(reason) {
+		return
+	}
+	state := models.Failed
+	switch {
+	case onPurpose(reason):
+		state, reason = models.Closed, nil
+	case errors.Is(reason, models.ErrConnectionTimeout):
+		state = models.Timeout
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report(state, reason)
+}
+
+// report reports the state of the connection and the reason for it; a second
+// Disconnected is left out. mu must be held, which keeps the reports in order.
+func (c *Call) report(state models.ConnState, why error) {
+	if state == models.Disconnected && c.state == state {
+		return
+	}
+	c.state = state
+	c.events.Connection(models.NetworkInfo{State: state, Err: why})
+}
+
+// onPurpose reports whether Stop or Close is the reason of an end.
+func onPurpose(reason error) bool {
+	return errors.Is(reason, models.ErrStopped) || errors.Is(reason, models.ErrClosed)
 }

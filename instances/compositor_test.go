@@ -295,7 +295,7 @@ type endOf struct {
 
 // stage is an RTMP call, the servers it met and what it told.
 type stage struct {
-	*RTMP
+	*Call
 	mu      sync.Mutex    // guards what follows
 	servers []*fakeServer // those that were dialled
 	encoded int           // encoders that were started
@@ -313,7 +313,7 @@ func newStage(t *testing.T, retry time.Duration) *stage {
 	s := &stage{next: newFakeServer, encoder: func(*fakeEncoder) {}}
 	env := media.Env{Logger: slog.New(slog.DiscardHandler)}
 	var err error
-	s.RTMP, err = NewRTMP(
+	s.Call, err = NewRTMP(
 		Config{Logger: env.Logger, Media: env, StallTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second, RTMPRetry: retry},
 		&recorder{
 			streamEnd: func(kind models.StreamType, _ models.Device, err error) {
@@ -334,13 +334,14 @@ func newStage(t *testing.T, retry time.Duration) *stage {
 			},
 		}, "rtmp://localhost/s/key")
 	require.NoError(t, err)
-	s.publish.Encode = func(rtmp.Format) (rtmp.Encoder, error) {
+	line := s.line.(*publication)
+	line.cfg.Encode = func(rtmp.Format) (rtmp.Encoder, error) {
 		s.encoded++
 		e := newFakeEncoder(&s.mu)
 		s.encoder(e)
 		return e, nil
 	}
-	s.publish.Dial = func(ctx context.Context) (rtmp.Conn, error) {
+	line.cfg.Dial = func(ctx context.Context) (rtmp.Conn, error) {
 		s.mu.Lock()
 		s.dialed = append(s.dialed, time.Now())
 		server := s.next()
@@ -368,7 +369,7 @@ func (s *stage) play(t *testing.T, src media.Source) {
 	t.Helper()
 	format := rtmp.Format{Format: media.Format{Width: 2, Height: 2, FPS: 25}, VideoKbps: 1, AudioKbps: 64}
 	require.NoError(t, s.player.SetSource(t.Context(), src))
-	require.True(t, s.begin(format))
+	require.True(t, s.line.(*publication).begin(format))
 }
 
 // onStage runs a test in virtual time.

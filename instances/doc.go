@@ -1,33 +1,49 @@
-// Package instances holds the state of one chat's call: its connection and its
-// player.
+// Package instances holds a chat's call: a player, and the line that carries what it
+// plays. Its API is for package gotgcall alone and changes without notice.
 //
-// A WebRTC call moves through these phases:
+// A [Call] is one state machine with one way to end; group.go and rtmp.go each add a
+// line to it. The player lives as long as the call: it takes sources in every phase
+// but the last, opens them beside what is playing, and starts a source when there is
+// a connection to play into.
 //
-//	restoring --opened--> created --Connect--> connecting --up--> connected
+// # Phases
+//
+// A phase leads to these and no others:
+//
+//	restoring   -> created ended
+//	created     -> created connecting ended
+//	connecting  -> created connected ended
+//	connected   -> rejoinAsked retrying ended
+//	rejoinAsked -> rejoinAsked rejoining ended
+//	rejoining   -> connected rejoinAsked ended
+//	idle        -> connecting ended
+//	retrying    -> connected ended
+//
+// A WebRTC call:
+//
+//	restoring --reopened--> created --Connect--> connecting --up--> connected
 //
 //	connected --Rejoin--> rejoinAsked --Connect--> rejoining --up--> connected
 //
-// Every phase leads to ended, by Stop, and:
+// A Connect whose caller gives up goes back to created or rejoinAsked; a rejoin that
+// fails while the old connection lives goes back to connected. Stop leads from every
+// phase to ended, and so does
 //
-//	restoring    when the source of the lost call cannot be opened
-//	created      when no Connect comes within ten minutes
-//	connecting   when the Connect fails
-//	connected    when the connection is lost
-//	rejoinAsked  when the connection is lost and no Connect comes in time
-//	rejoining    when the connection is lost and the Connect fails
+//	restoring    a source of the lost call that cannot be opened
+//	created      no Connect for ten minutes
+//	connecting   a Connect that fails
+//	connected    the loss of the connection
+//	rejoinAsked  the loss of the connection, and no Connect in time
+//	rejoining    the loss of the connection, and a Connect that fails
 //
-// A Connect that its caller calls off goes back to created or rejoinAsked; a rejoin
-// that fails while the old connection lives goes back to connected. A call that was
-// connected once leaves what a rejoin needs, unless Stop or Close ended it; so does
-// one that was to go on with such a call, with the time of the first loss.
+// A call that was connected once leaves what a rejoin needs, unless Stop or Close
+// ended it; so does one that was to go on with such a call, with the time of the
+// first loss.
 //
-// An RTMP call has other phases, as its connection is its own affair:
+// An RTMP call:
 //
-//	idle --first source--> publishing <--> trying again --retries over--> ended
-//	  |                        |                |                           |
-//	  +--------- Stop ---------+----------------+---------------------------+
+//	idle --first source--> connecting --up--> connected <--> retrying
 //
-// The player lives as long as the call. It takes sources in every phase but the
-// last, opens them beside what is playing, and starts a source when there is a
-// connection to play into.
+// It ends by Stop, and from connecting and retrying when the time for retries is
+// over.
 package instances

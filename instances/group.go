@@ -18,117 +18,96 @@ import (
 // encoder that it may have armed, before it is given up.
 const unconnectedFor = 10 * time.Minute
 
-// Group is a WebRTC group call.
-type Group struct {
-	cfg    Config
-	events Events
-	player *play.Player
+// group is the line into a WebRTC group call. Its fields are guarded by the call's
+// mu.
+type group struct {
+	call *Call
 
-	mu       sync.Mutex // guards what follows; held while nothing waits
-	phase    phase
-	id       *peer.Identity          // announced last
-	link     *link                   // what media flows on; nil before connected
-	old      *link                   // replaced by a rejoin and being closed; else nil
-	remains  *Remains                // what the call was restored from, or nil
-	abort    context.CancelCauseFunc // calls off the connecting; nil otherwise
-	dial     sync.WaitGroup          // one while connecting
-	state    models.ConnState        // what events.Connection reported last
-	began    time.Time               // when the latest Connect was called
-	since    time.Time               // when the connection came up
-	took     time.Duration           // how long the Connect took that succeeded last
-	before   models.Stats            // counters of the connections that are closed
-	patience time.Time               // until when a lost connection waits for the rejoin asked for
-	deadline time.Time               // when the call ends if it still waits; zero: it does not
-	timer    *time.Timer             // runs expire at the deadline; nil before the first
-
-	reason error         // why the call ended; nil before
-	over   chan struct{} // closed when the call has ended and nothing of it is left
+	id       *peer.Identity // announced last
+	conn     *connection    // what media flows on; nil before connected
+	old      *connection    // replaced by a rejoin and being closed; else nil
+	remains  *Remains       // what the call was restored from, or nil
+	dial     sync.WaitGroup // one while connecting
+	before   models.Stats   // counters of the connections that are closed
+	patience time.Time      // until when a lost connection waits for the rejoin asked for
+	deadline time.Time      // when the call ends if it still waits; zero: it does not
+	timer    *time.Timer    // runs expire at the deadline; nil before the first
 }
 
-// link is a connection and what became of it. The fields below conn are guarded by
-// the group's mu.
-type link struct {
-	id     *peer.Identity
-	conn   *peer.Conn
-	state  models.ConnState
-	why    error     // the reason of state
-	lost   error     // why the connection failed; nil while it lives
-	lostAt time.Time // when it failed
+// NewGroup returns a WebRTC call with an identity of its own. It opens nothing. Join
+// must be called next.
+func NewGroup(cfg Config, events Events) (*Call, error) {
+	c, _, err := newGroup(cfg, events, created)
+	return c, err
 }
 
-// NewGroup draws the call's identity. It opens nothing.
-func NewGroup(cfg Config, events Events) (*Group, error) {
-	id, err := peer.NewIdentity(cfg.Certs)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", models.ErrInternal, err)
-	}
-	g := &Group{cfg: cfg, events: events, id: id, over: make(chan struct{})}
-	g.player = play.New(play.Config{
-		Env: cfg.Media, StallTimeout: cfg.StallTimeout, Window: cfg.Peer.Disconnected + cfg.Peer.Keepalive,
-	}, events)
-	return g, nil
-}
-
-// NewRestored makes a call of what remained of another. Restore must be called
-// next.
-func NewRestored(cfg Config, events Events, r Remains) (*Group, error) {
-	g, err := NewGroup(cfg, events)
+// NewRestored returns a WebRTC call that goes on with what remained of another. Join
+// must be called next.
+func NewRestored(cfg Config, events Events, r Remains) (*Call, error) {
+	c, g, err := newGroup(cfg, events, restoring)
 	if err != nil {
 		return nil, err
 	}
-	g.phase, g.remains, g.before = restoring, &r, r.Stats
-	return g, nil
+	g.remains, g.before = &r, r.Stats
+	return c, nil
 }
 
-// Begin starts the time within which the call must be connected.
-func (g *Group) Begin() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.phase == created {
+func newGroup(cfg Config, events Events, first phase) (*Call, *group, error) {
+	id, err := peer.NewIdentity(cfg.Certs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", models.ErrInternal, err)
+	}
+	c := newCall(Group, cfg, events, first)
+	c.player = play.New(play.Config{
+		Env: cfg.Media, StallTimeout: cfg.StallTimeout, Window: cfg.Peer.Disconnected + cfg.Peer.Keepalive,
+	}, events)
+	g := &group{call: c, id: id}
+	c.line = g
+	return c, g, nil
+}
+
+// Join starts the time within which the call must be connected.
+func (g *group) Join(ctx context.Context) (string, error) {
+	if g.remains != nil {
+		if err := g.restore(ctx); err != nil {
+			return "", err
+		}
+	}
+	c := g.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == created {
 		g.wait(unconnectedFor)
 	}
-}
-
-// Params returns the join payload.
-func (g *Group) Params() (string, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	return g.id.Join().Encode()
 }
 
-// Restore opens the source where it was, and returns the join payload. A failure
-// ends the call without an event. If the user sets another source meanwhile, that
-// one is played instead.
-func (g *Group) Restore(ctx context.Context) (string, error) {
+// restore reopens the source where it was. If the user sets another source meanwhile,
+// that one is played instead.
+func (g *group) restore(ctx context.Context) error {
+	c := g.call
 	failed := play.ErrPanicked // unless something takes its place
 	defer func() {
 		if failed != nil {
-			g.end(failed)
+			c.Stop(failed)
 		}
 	}()
-	failed = g.player.Restore(ctx, g.remains.Snapshot)
+	failed = c.player.Restore(ctx, g.remains.Snapshot)
 	if errors.Is(failed, models.ErrSourceReplaced) {
 		failed = nil
 	}
 	if failed != nil {
-		return "", failed
+		return failed
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.phase != restoring {
-		return "", models.ErrConnectionNotFound
-	}
-	g.phase = created
-	g.wait(unconnectedFor)
-	return g.id.Join().Encode()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.move(created, restoring)
 }
 
-// Rejoin draws another identity, for another join of the same call, and returns
-// its payload. The next Connect takes the answer to it. Until that is up the old
-// connection stays in use. If it is lost meanwhile, playback is held until the new
-// one is up, or until a connection that is lost without a Rejoin would have ended.
-func (g *Group) Rejoin() (string, error) {
-	id, err := peer.NewIdentity(g.cfg.Certs)
+// Rejoin draws another identity, for another join of the same call.
+func (g *group) Rejoin() (string, error) {
+	c := g.call
+	id, err := peer.NewIdentity(c.cfg.Certs)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", models.ErrInternal, err)
 	}
@@ -136,186 +115,202 @@ func (g *Group) Rejoin() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch g.phase {
-	case created:
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.move(created, created) == nil {
 		g.wait(unconnectedFor)
-	case connected, rejoinAsked:
-		g.askRejoin()
-	default:
-		return "", g.refusal()
+	} else if err := c.move(rejoinAsked, connected, rejoinAsked); err != nil {
+		return "", err
+	} else {
+		g.awaitRejoin()
 	}
 	g.id = id
 	return params, nil
 }
 
-// askRejoin makes the call wait for the Connect of a rejoin. mu must be held.
-func (g *Group) askRejoin() {
-	g.phase, g.patience = rejoinAsked, time.Now().Add(g.cfg.Peer.Failed)
-	if g.link.lost != nil {
-		g.wait(g.cfg.Peer.Failed)
+// awaitRejoin gives the Connect of a rejoin as long as ICE would give a connection
+// that is lost. mu must be held.
+func (g *group) awaitRejoin() {
+	failed := g.call.cfg.Peer.Failed
+	g.patience = time.Now().Add(failed)
+	if g.conn.lost != nil {
+		g.wait(failed)
 	}
 }
 
-// refusal is the error of a verb that the phase does not allow. mu must be held.
-func (g *Group) refusal() error {
-	if g.phase == ended {
-		return models.ErrConnectionNotFound
-	}
-	return fmt.Errorf("%w: the call is %s", models.ErrConnectionExists, g.phase)
-}
-
-// AudioSSRC identifies the participant: the one of the connection there is.
-func (g *Group) AudioSSRC() (uint32, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.link != nil {
-		return g.link.id.AudioSSRC, nil
+// AudioSSRC returns that of the connection in use.
+func (g *group) AudioSSRC() (uint32, error) {
+	g.call.mu.Lock()
+	defer g.call.mu.Unlock()
+	if g.conn != nil {
+		return g.conn.id.AudioSSRC, nil
 	}
 	return g.id.AudioSSRC, nil
 }
 
-// Connect takes the join answer and returns when media can flow. A failure ends
-// the call, but for ErrConnectionExists, for the end of ctx, which leaves the call
-// as it was, and for a rejoin, while the connection there was still lives.
-func (g *Group) Connect(ctx context.Context, answer string) error {
+func (g *group) Connect(ctx context.Context, answer string) error {
+	c, timeout := g.call, g.call.cfg.ConnectTimeout
 	attempt, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	attempt, cancel := context.WithTimeoutCause(attempt, g.cfg.ConnectTimeout,
-		fmt.Errorf("%w: not up after %s", models.ErrConnectionTimeout, g.cfg.ConnectTimeout))
+	defer context.AfterFunc(c.life, func() { abort(context.Cause(c.life)) })()
+	attempt, cancel := context.WithTimeoutCause(attempt, timeout,
+		fmt.Errorf("%w: not up after %s", models.ErrConnectionTimeout, timeout))
 	defer cancel()
 
-	next, err := g.begin(abort)
+	next, err := g.begin()
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
 	if err = g.open(attempt, next, answer); err == nil {
-		err = g.up(next)
+		err = g.use(next)
 	}
 	over := err != nil && !g.revert(err, ctx.Err() != nil)
 	g.dial.Done()
 	if over {
-		g.end(err)
+		c.Stop(err)
 	}
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	return nil
+	return err
 }
 
-func (g *Group) begin(abort context.CancelCauseFunc) (*link, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch g.phase {
-	case created:
-		g.phase = connecting
-	case rejoinAsked:
-		g.phase = rejoining
-	default:
-		return nil, g.refusal()
+// begin takes the call into connecting or rejoining.
+func (g *group) begin() (*connection, error) {
+	c := g.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.move(rejoining, rejoinAsked) != nil {
+		if err := c.move(connecting, created); err != nil {
+			return nil, err
+		}
 	}
-	g.abort, g.began, g.deadline = abort, time.Now(), time.Time{}
+	c.began, g.deadline = time.Now(), time.Time{}
 	g.dial.Add(1)
-	g.tell(models.Connecting, nil)
-	return &link{id: g.id, state: models.Connected}, nil
+	c.report(models.Connecting, nil)
+	return &connection{id: g.id, state: models.Connected}, nil
 }
 
-func (g *Group) open(ctx context.Context, next *link, answer string) error {
+func (g *group) open(ctx context.Context, next *connection, answer string) error {
 	response, err := jsonparams.Decode(answer)
 	if err != nil {
 		return err
 	}
-	cfg := g.cfg.Peer
-	cfg.OnState = func(state models.ConnState, reason error) { g.linkChanged(next, state, reason) }
+	cfg := g.call.cfg.Peer
+	cfg.OnState = func(state models.ConnState, reason error) { g.stateChanged(next, state, reason) }
 	next.conn, err = peer.Dial(ctx, next.id, response, cfg)
 	return err
 }
 
-// up makes a connection the call's, unless the call was ended meanwhile, and closes
-// the one before.
-func (g *Group) up(next *link) error {
-	g.mu.Lock()
+// use makes a connection the one in use, unless the call has ended meanwhile, and
+// closes the one before.
+func (g *group) use(next *connection) error {
+	c := g.call
+	c.mu.Lock()
 	err := next.lost
-	if err == nil && g.phase != connecting && g.phase != rejoining {
-		err = g.reason
+	if err == nil && c.move(connected, connecting, rejoining) != nil {
+		err = c.reason
 	}
 	if err != nil {
-		g.mu.Unlock()
+		c.mu.Unlock()
 		return errors.Join(err, next.conn.Close())
 	}
-	g.old, g.link = g.link, next
-	g.phase, g.abort, g.since = connected, nil, time.Now()
-	g.took = g.since.Sub(g.began)
-	g.tell(models.Connected, nil)
-	g.player.Connect(func(f media.Frame, due time.Time) {
-		track := next.conn.Audio()
-		if f.Track == media.TrackVideo {
-			track = next.conn.Video()
-		}
-		// It fails when the connection goes away, which it reports itself.
-		_ = track.WriteFrame(f.Data, due)
-	})
-	g.player.Repeat()
+	g.old, g.conn = g.conn, next
+	c.since = time.Now()
+	c.took = c.since.Sub(c.began)
+	c.report(models.Connected, nil)
+	c.player.Connect(next.write)
+	c.player.Repeat()
 	if next.state == models.Disconnected {
 		g.silent(next)
 	}
 	old := g.old
-	g.mu.Unlock()
+	c.mu.Unlock()
 	if old == nil {
 		return nil
 	}
-	_ = old.conn.Close() // nothing goes that way any more
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	count(&g.before, old)
+	_ = old.conn.Close() // nothing is sent on it
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old.addStats(&g.before)
 	g.old = nil
 	return nil
 }
 
 // revert undoes begin after a Connect that failed, where there is something to go
-// back to: the connection from before a rejoin, or, when the caller called it off,
-// the call as it was created. It reports whether there was.
-func (g *Group) revert(why error, calledOff bool) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// back to: the connection from before a rejoin, or, when the caller gave up, the call
+// as it was created. It reports whether there was.
+func (g *group) revert(why error, gaveUp bool) bool {
+	c := g.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case g.phase == rejoining && (g.link.lost == nil || calledOff):
-		g.phase, g.abort = connected, nil
-		if calledOff {
-			g.askRejoin()
-		}
-		g.tell(g.link.state, g.link.why)
-	case g.phase == connecting && calledOff:
-		g.phase, g.abort = created, nil
+	case gaveUp && c.move(rejoinAsked, rejoining) == nil:
+		g.awaitRejoin()
+		c.report(g.conn.state, g.conn.why)
+	case gaveUp && c.move(created, connecting) == nil:
 		g.wait(unconnectedFor)
-		g.tell(models.Disconnected, why)
+		c.report(models.Disconnected, why)
+	case g.conn != nil && g.conn.lost == nil && c.move(connected, rejoining) == nil:
+		c.report(g.conn.state, g.conn.why)
 	default:
 		return false
 	}
 	return true
 }
 
-// SetSource opens a source and lets it replace what is playing.
-func (g *Group) SetSource(ctx context.Context, src media.Source) error {
-	return g.player.SetSource(ctx, src)
+func (g *group) SetSource(ctx context.Context, src media.Source) error {
+	return g.call.player.SetSource(ctx, src)
 }
 
-// Seek plays the current source from what target makes of its position.
-func (g *Group) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
-	return g.player.Seek(ctx, target)
+// Stats counts over all connections.
+func (g *group) Stats(stats *models.Stats) {
+	c := g.call
+	c.mu.Lock()
+	stats.Audio.SSRC, stats.Video.SSRC = g.id.AudioSSRC, g.id.Layers[0].SSRC
+	up, old, before := g.conn, g.old, g.before
+	c.mu.Unlock()
+	if up != nil {
+		up.conn.Stats(stats)
+	}
+	add(stats, before)
+	old.addStats(stats)
 }
 
-// SetPaused stops or resumes the source where it is. It reports whether that
-// changed anything.
-func (g *Group) SetPaused(on bool) (bool, error) { return g.player.SetPaused(on) }
+// Remains keeps the time of the first loss when a call that was restored ends
+// unconnected.
+func (g *group) Remains(was phase) *Remains {
+	c := g.call
+	if was == restoring {
+		return g.remains
+	}
+	c.mu.Lock()
+	from, conn := g.remains, g.conn
+	lost := time.Now()
+	if conn != nil && conn.lost != nil {
+		lost = conn.lostAt
+	}
+	c.mu.Unlock()
+	switch {
+	case conn != nil:
+	case from == nil:
+		return nil // it was never connected
+	default:
+		lost = from.Lost
+	}
+	return &Remains{Snapshot: c.player.Snapshot(), Lost: lost, Stats: c.Stats()}
+}
 
-// SetMuted withholds or sends what is played. It reports whether that changed
-// anything.
-func (g *Group) SetMuted(on bool) (bool, error) { return g.player.SetMuted(on) }
-
-// State returns the mute, pause and video flags.
-func (g *Group) State() models.MediaState { return g.player.State() }
-
-// Position is where in the source what was last handed to the wire ends.
-func (g *Group) Position() time.Duration { return g.player.Position() }
+func (g *group) Close() {
+	g.dial.Wait()
+	c := g.call
+	c.mu.Lock()
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+	last := g.conn
+	c.mu.Unlock()
+	if last == nil {
+		return
+	}
+	if err := last.conn.Close(); err != nil {
+		c.cfg.Logger.Debug("close connection", "err", err)
+	}
+}

@@ -79,7 +79,8 @@ func TestCallThatIsNeverConnectedEnds(t *testing.T) {
 		var l told
 		g, err := NewGroup(groupConfig(), l.recorder())
 		require.NoError(t, err)
-		g.Begin()
+		_, err = g.Join(t.Context())
+		require.NoError(t, err)
 		require.NoError(t, g.SetSource(t.Context(), playtest.New(a, time.Minute)))
 		sleep(9 * time.Minute)
 		require.Empty(t, l.list())
@@ -109,7 +110,8 @@ func TestStoppedCallLeavesNoTimer(t *testing.T) {
 		var l told
 		g, err := NewGroup(groupConfig(), l.recorder())
 		require.NoError(t, err)
-		g.Begin()
+		_, err = g.Join(t.Context())
+		require.NoError(t, err)
 		require.True(t, g.Stop(models.ErrStopped))
 		require.False(t, g.Stop(models.ErrStopped))
 		sleep(time.Hour)
@@ -159,7 +161,7 @@ func TestRestore(t *testing.T) {
 				_, err = g.Rejoin()
 				require.ErrorIs(t, err, models.ErrConnectionExists)
 				require.ErrorContains(t, err, "being restored")
-				_, err = g.Restore(t.Context())
+				_, err = g.Join(t.Context())
 				require.ErrorIs(t, err, c.err)
 				require.Equal(t, c.events, l.list())
 				if c.err != nil {
@@ -198,7 +200,7 @@ func TestSourceThatPanicsCanBeRestoredAgain(t *testing.T) {
 		var l told
 		g, err := NewRestored(groupConfig(), l.recorder(), r)
 		require.NoError(t, err)
-		require.Panics(t, func() { _, _ = g.Restore(t.Context()) })
+		require.Panics(t, func() { _, _ = g.Join(t.Context()) })
 		require.Equal(t, []*Remains{&r}, l.remains)
 		require.Empty(t, l.list())
 		require.Equal(t, 1, l.gone)
@@ -215,7 +217,7 @@ func TestSourceSetWhileRestoringWins(t *testing.T) {
 		g, err := NewRestored(groupConfig(), l.recorder(), Remains{Snapshot: play.Snapshot{Source: slow, Tracks: a, Position: 30 * time.Second}})
 		require.NoError(t, err)
 		restored := make(chan error)
-		go func() { _, err := g.Restore(t.Context()); restored <- err }()
+		go func() { _, err := g.Join(t.Context()); restored <- err }()
 		sleep(time.Second)
 		require.NoError(t, g.SetSource(t.Context(), playtest.New(v, time.Minute)))
 		require.NoError(t, <-restored)

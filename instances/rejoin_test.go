@@ -27,7 +27,7 @@ func TestStopWaitsForTheConnectionThatARejoinReplaced(t *testing.T) {
 			}
 		}})
 		require.NoError(t, err)
-		params, err := g.Params()
+		params, err := g.Join(t.Context())
 		require.NoError(t, err)
 		answer, err := server.Join(t.Context(), params)
 		require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestStopWaitsForTheConnectionThatARejoinReplaced(t *testing.T) {
 		<-up
 		require.True(t, g.Stop(models.ErrStopped))
 		g.mu.Lock()
-		require.Nil(t, g.old, "it is gone when Stop returns")
+		require.Nil(t, g.line.(*group).old, "it is gone when Stop returns")
 		g.mu.Unlock()
 		require.NoError(t, <-done)
 	}

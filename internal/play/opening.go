@@ -32,17 +32,13 @@ func (p *Player) SetSource(ctx context.Context, src media.Source) error {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
 	o := &opening{source: src}
-	err := p.open(ctx, o, func() error { return nil }, func(ctx context.Context, env media.Env) (media.Stream, error) {
+	return p.open(ctx, o, func() error { return nil }, func(ctx context.Context, env media.Env) (media.Stream, error) {
 		stream, err := src.Open(ctx, env)
 		if err == nil {
 			o.from = startOf(src, stream)
 		}
 		return stream, err
 	})
-	if err != nil {
-		return fmt.Errorf("open source: %w", err)
-	}
-	return nil
 }
 
 // startOf returns where in the media a stream begins that was opened without a
@@ -73,10 +69,10 @@ func (p *Player) Seek(ctx context.Context, target func(at time.Duration) time.Du
 	err := p.open(ctx, o, prepare, func(ctx context.Context, env media.Env) (media.Stream, error) {
 		return src.OpenAt(ctx, env, o.from)
 	})
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("seek: %w", err)
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // seekable returns what a seek would open again. The caller holds mu.
