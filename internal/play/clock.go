@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// clock says when a frame is due: one for both tracks of a session, absolute, so
-// that being late once does not make everything after it late.
+// clock maps positions in a stream to the times at which they are due. It is one for
+// both tracks of a session, and absolute: a late frame does not delay those after it.
 //
-// It stands still until run is called, and again after hold.
+// It is held until run is called, and again after hold.
 type clock struct {
 	mu      sync.Mutex    // guards what follows
 	running bool          //
 	epoch   time.Time     // when position 0 is due; only while running
-	held    time.Duration // the position it stands at; only while not running
+	held    time.Duration // the position at which it is held; only while not running
 	changed chan struct{} // has a token after each change
 }
 
 func newClock() *clock { return &clock{changed: make(chan struct{}, 1)} }
 
-// run starts the clock: the position it stands at is due at the given instant.
+// run starts the clock: the position at which it is held is due at an instant.
 func (c *clock) run(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,14 +41,14 @@ func (c *clock) hold(now time.Time) {
 	c.notify()
 }
 
-// move puts off everything that is still to come.
+// move delays all later positions.
 func (c *clock) move(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch = c.epoch.Add(d)
 }
 
-// skip brings everything that is still to come forward.
+// skip makes all later positions due earlier.
 func (c *clock) skip(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *clock) skip(d time.Duration) {
 	}
 }
 
-// due returns when a position is due, or false while the clock stands still.
+// due returns when a position is due, or false while the clock is held.
 func (c *clock) due(position time.Duration) (time.Time, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,22 +11,22 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// opening is a source on its way to become the current session. There is at most
-// one that counts; a later one calls it off.
+// opening is a source that is being opened to become the current session. Only the
+// latest counts: it cancels the one before.
 type opening struct {
 	cancel context.CancelCauseFunc
 	source media.Source
 	from   time.Duration // where the source begins
 
-	// again is the session whose source a seek opens once more; nil for a new
-	// source. When it ends meanwhile, ended and end keep that.
-	again *session
-	ended bool
-	end   error
+	// seekOf is the session whose source a seek reopens; nil for a new source. An
+	// end of that session meanwhile is kept in sourceEnded and endErr.
+	seekOf      *session
+	sourceEnded bool
+	endErr      error
 }
 
-// SetSource opens src and lets it replace what is playing. When it fails, what
-// was playing goes on. It never waits for a connection.
+// SetSource opens src and replaces what is playing with it. It blocks until the first
+// frame is there, never for a connection. When it fails, what was playing goes on.
 func (p *Player) SetSource(ctx context.Context, src media.Source) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
@@ -54,14 +54,14 @@ func startOf(src media.Source, stream media.Stream) time.Duration {
 	return 0
 }
 
-// Seek opens the current source again, at what target makes of its position. The
-// old position plays until the new one is ready. Before the start is the start;
-// past the end is the source's natural end.
+// Seek reopens the current source at what target makes of its position. The old
+// position plays until the new one is ready. A position before the start is the start;
+// one past the end is the natural end.
 func (p *Player) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
 	o := &opening{}
 	var src media.SeekableSource
 	prepare := func() (err error) {
-		if o.again, src, err = p.seekable(); err == nil {
+		if o.seekOf, src, err = p.seekable(); err == nil {
 			o.source, o.from = src, max(0, target(p.at()))
 		}
 		return err
@@ -75,10 +75,10 @@ func (p *Player) Seek(ctx context.Context, target func(at time.Duration) time.Du
 	return err
 }
 
-// seekable returns what a seek would open again. The caller holds mu.
+// seekable returns what a seek reopens. mu must be held.
 func (p *Player) seekable() (*session, media.SeekableSource, error) {
 	switch {
-	case p.opening != nil && p.opening.again == nil:
+	case p.opening != nil && p.opening.seekOf == nil:
 		return nil, nil, models.ErrSourceReplaced // what is playing is on its way out
 	case p.current == nil:
 		return nil, nil, models.ErrNoSource
@@ -116,7 +116,7 @@ func (p *Player) open(ctx context.Context, o *opening, prepare func() error, sta
 	defer func() {
 		if err != nil {
 			cancel(err)
-			p.abandon(o, err)
+			p.failOpening(o, err)
 		}
 	}()
 
@@ -146,7 +146,7 @@ func (p *Player) open(ctx context.Context, o *opening, prepare func() error, sta
 	return nil
 }
 
-// begin makes o the opening that counts.
+// begin makes o the latest opening.
 func (p *Player) begin(o *opening, prepare func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,38 +156,38 @@ func (p *Player) begin(o *opening, prepare func() error) error {
 	if err := prepare(); err != nil {
 		return err
 	}
-	p.callOff(models.ErrSourceReplaced, o)
+	p.cancelOpening(models.ErrSourceReplaced, o)
 	p.opening = o
 	return nil
 }
 
-// callOff ends the opening that counts so far, if any, and with it the session
-// whose end it kept back, unless the next opening is another seek in the same
-// source. mu must be held.
-func (p *Player) callOff(reason error, next *opening) {
+// cancelOpening cancels the latest opening, if any, and finishes the session whose end
+// it kept back, unless the next opening is another seek in the same source. mu must be
+// held.
+func (p *Player) cancelOpening(reason error, next *opening) {
 	o := p.opening
 	p.opening = nil
 	switch {
 	case o == nil:
 		return
-	case next != nil && next.again == o.again:
-		next.ended, next.end = o.ended, o.end
-	case o.ended:
-		p.retire(o.again, o.end)
+	case next != nil && next.seekOf == o.seekOf:
+		next.sourceEnded, next.endErr = o.sourceEnded, o.endErr
+	case o.sourceEnded:
+		p.finish(o.seekOf, o.endErr)
 	}
 	o.cancel(reason)
 }
 
-// abandon gives up an opening that failed. A seek past the end ends the source.
-func (p *Player) abandon(o *opening, err error) {
+// failOpening ends an opening that failed. A seek past the end ends the source.
+func (p *Player) failOpening(o *opening, err error) {
 	p.mu.Lock()
 	if p.opening != o {
 		p.mu.Unlock()
 		return
 	}
-	over := o.again
-	past := over != nil && !o.ended && errors.Is(err, io.EOF)
-	p.callOff(nil, nil)
+	over := o.seekOf
+	past := over != nil && !o.sourceEnded && errors.Is(err, io.EOF)
+	p.cancelOpening(nil, nil)
 	p.mu.Unlock()
 	if past {
 		over.close()
@@ -196,7 +196,7 @@ func (p *Player) abandon(o *opening, err error) {
 }
 
 // install makes an opened stream the current session, unless the opening was
-// called off. The new session ends the old one before it writes.
+// cancelled. The new session ends the old one before it writes.
 func (p *Player) install(life context.Context, o *opening, stream media.Stream, tracks media.Track) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -211,7 +211,7 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 	if old != nil {
 		p.count.add(old)
 	}
-	if o.again != nil {
+	if o.seekOf != nil {
 		p.count.restarts++
 	}
 	p.current = s
@@ -224,10 +224,10 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 	return nil
 }
 
-// start lets the session's clock run, if nothing stands against it.
+// start lets the clock of a session run as soon as the player does.
 func (p *Player) start(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.ready = true
-	p.tick(s)
+	p.syncClock(s)
 }

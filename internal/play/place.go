@@ -11,10 +11,10 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// The place that a lost call keeps is that of the last packet that somebody can have
-// received: where the current session was when the server was last heard, or where
-// it begins if it began later. A source whose end has been reported is over. A
-// server that closes the connection was heard until then.
+// The place that a lost call keeps is that of the last packet that the server can have
+// received: the position of the current session at the server's last sign of life, or
+// its start if it began later. A source whose end has been reported is over. A server
+// that closes the connection was alive until then.
 
 // trailLength times the step of a trail covers the window and a check of ICE's, which
 // notices a silent server that much later.
@@ -23,7 +23,7 @@ const (
 	trailSteps  = 32 // in a window
 )
 
-// trail is where a session was in the last few seconds.
+// trail records the positions of a session over the last few seconds.
 type trail struct {
 	step time.Duration // between two marks; 0: there are none
 
@@ -32,7 +32,7 @@ type trail struct {
 	count int               // marks ever made
 }
 
-// mark is how much of a stream had been handed over at an instant.
+// mark is the amount of a stream that had been handed over at an instant.
 type mark struct {
 	at     time.Time
 	handed time.Duration
@@ -48,7 +48,8 @@ func (t *trail) add(now time.Time, handed time.Duration) {
 	t.count++
 }
 
-// at returns how much had been handed over at an instant, or as long ago as is known.
+// at returns how much had been handed over at an instant, or at the oldest mark if that
+// is later.
 func (t *trail) at(instant time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,8 +64,8 @@ func (t *trail) at(instant time.Time) time.Duration {
 	return 0
 }
 
-// Silence keeps the place of the instant when the server was last heard, until it is
-// Audible again.
+// Silence keeps the place at an instant, the server's last sign of life, until Audible
+// or Connect is called.
 func (p *Player) Silence(since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +78,7 @@ func (p *Player) Silence(since time.Time) {
 	}
 }
 
-// Audible forgets the place that silence kept: what plays is received.
+// Audible forgets the place that Silence kept.
 func (p *Player) Audible() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +93,7 @@ type Snapshot struct {
 	Paused, Muted bool
 }
 
-// Snapshot returns what Restore goes on with.
+// Snapshot returns the source and its place for [Player.Restore].
 func (p *Player) Snapshot() Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,9 +107,9 @@ func (p *Player) Snapshot() Snapshot {
 	return r
 }
 
-// Restore brings a new player to where another one was, without a report. A source
-// that cannot begin there begins as it does when it is set; one that has nothing
-// there ends.
+// Restore makes a new Player go on where another one was, without an event. A source
+// that cannot begin there is opened as by SetSource; one that has nothing left to play
+// is reported as ended.
 func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 	p.mu.Lock()
 	p.paused, p.muted, p.quiet = r.Paused, r.Muted, true
@@ -116,7 +117,7 @@ func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.told, p.quiet = p.describe(), false
+		p.lastState, p.quiet = p.describe(), false
 	}()
 	if r.Source == nil {
 		return nil
@@ -145,7 +146,7 @@ func (p *Player) endAt(r Snapshot) error {
 	if p.closed != nil {
 		return p.closed
 	}
-	p.played = r.Position
+	p.lastPosition = r.Position
 	p.reportEnd(r.Tracks, nil)
 	return nil
 }

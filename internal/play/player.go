@@ -42,41 +42,41 @@ type Player struct {
 
 	pumps sync.WaitGroup // one for each session that is not quite gone
 
-	mu      sync.Mutex // guards what follows; held while nothing waits
-	out     Sink       // nil until there is a connection
-	current *session   // nil when nothing plays
-	opening *opening   // the latest that is being opened, or nil
-	paused  bool
-	muted   bool
-	needKey bool              // pictures were withheld: the next one sent is a key frame
-	heard   time.Time         // when the last sound has been heard
-	played  time.Duration     // where the last session ended
-	told    models.MediaState // what changed heard last
-	quiet   bool              // changes are not reported
-	silent  bool              // the server is not heard: each session has its place
-	closed  error             // why the player takes no more sources, or nil
-	last    *session          // what played when the player was shut, or nil
-	count   counters
+	mu           sync.Mutex // guards what follows; held while nothing waits
+	out          Sink       // nil until there is a connection
+	current      *session   // nil when nothing plays
+	opening      *opening   // the latest that is being opened, or nil
+	paused       bool
+	muted        bool
+	needKey      bool              // pictures were withheld: the next one sent is a key frame
+	audioEnd     time.Time         // when the last sound written ends
+	lastPosition time.Duration     // where the last session ended
+	lastState    models.MediaState // reported last
+	quiet        bool              // changes are not reported
+	silent       bool              // the server is silent: each session has its place
+	closed       error             // why the player takes no sources, or nil
+	last         *session          // what played when the player was shut, or nil
+	count        counters
 }
 
 // New returns a Player without a source. It opens nothing.
 func New(cfg Config, events Events) *Player {
 	p := &Player{cfg: cfg, events: events}
-	p.told = p.describe()
+	p.lastState = p.describe()
 	return p
 }
 
-// tick brings a session's clock in line with the state of the player. A session
-// begins when the last sound before it has been heard: sound never overlaps, and a
-// picture may take the place of another at any time.
-func (p *Player) tick(s *session) {
+// syncClock runs or holds a session's clock as the state of the player demands. A
+// session begins when the last sound before it ends: sound never overlaps, and a
+// picture may replace another at any time.
+func (p *Player) syncClock(s *session) {
 	now := time.Now()
 	switch {
 	case s == nil || !s.ready:
 	case p.out == nil || p.paused:
 		s.clock.hold(now)
-	case p.heard.After(now) && s.at() == 0:
-		s.clock.run(p.heard)
+	case p.audioEnd.After(now) && s.at() == 0:
+		s.clock.run(p.audioEnd)
 	default:
 		s.clock.run(now)
 	}
@@ -91,7 +91,7 @@ func (p *Player) write(f media.Frame, due time.Time) {
 		send = send && (f.Key || !p.needKey)
 		p.needKey = !send
 	} else {
-		p.heard = due.Add(f.Duration)
+		p.audioEnd = due.Add(f.Duration)
 	}
 	out := p.out
 	p.mu.Unlock()
@@ -100,36 +100,36 @@ func (p *Player) write(f media.Frame, due time.Time) {
 	}
 }
 
-// sessionEnded is called by the pump of a session whose stream ended by itself.
-// While a seek is opening the same source again, the end is kept back: the source
-// has not ended if the seek succeeds.
+// sessionEnded is called by the pump of a session whose stream has ended. While a
+// seek reopens the same source, the end is kept back: the source has not ended if the
+// seek succeeds.
 func (p *Player) sessionEnded(s *session, err error) {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.opening != nil && p.opening.again == s {
-		p.opening.ended, p.opening.end = true, err
+	if p.opening != nil && p.opening.seekOf == s {
+		p.opening.sourceEnded, p.opening.endErr = true, err
 		return
 	}
-	p.retire(s, err)
+	p.finish(s, err)
 }
 
-// retire takes a session that is over out of the player and reports its end, unless
-// it is no longer current. mu must be held.
-func (p *Player) retire(s *session, err error) {
+// finish removes a session that is over and reports its end, unless it has been
+// replaced. mu must be held.
+func (p *Player) finish(s *session, err error) {
 	if s == nil || p.current != s {
 		return
 	}
-	p.current, p.played = nil, s.position()
+	p.current, p.lastPosition = nil, s.position()
 	p.count.add(s)
 	p.announce()
 	p.reportEnd(s.tracks, err)
 }
 
-// Connect gives the player its Sink: what is armed begins to play, or goes on. The
-// first picture on it is a key frame.
+// Connect sets the sink: what is armed begins to play, or goes on. The first picture
+// written to it is a key frame.
 func (p *Player) Connect(out Sink) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,21 +137,23 @@ func (p *Player) Connect(out Sink) {
 		return
 	}
 	p.out, p.needKey, p.silent = out, true, false
-	p.tick(p.current)
+	p.syncClock(p.current)
 }
 
-// Disconnect holds what is playing until there is a Sink again.
+// Disconnect removes the sink, and holds what is playing until the next Connect.
 func (p *Player) Disconnect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.out = nil
-	p.tick(p.current)
+	p.syncClock(p.current)
 }
 
-// SetPaused reports whether it changed anything.
+// SetPaused holds the current source where it is, or resumes it. It reports whether
+// that changed anything.
 func (p *Player) SetPaused(on bool) (bool, error) { return p.set(&p.paused, on) }
 
-// SetMuted reports whether it changed anything.
+// SetMuted withholds or writes what is played. It reports whether that changed
+// anything.
 func (p *Player) SetMuted(on bool) (bool, error) { return p.set(&p.muted, on) }
 
 func (p *Player) set(flag *bool, on bool) (bool, error) {
@@ -162,7 +164,7 @@ func (p *Player) set(flag *bool, on bool) (bool, error) {
 	}
 	changed := *flag != on
 	*flag = on
-	p.tick(p.current)
+	p.syncClock(p.current)
 	p.announce()
 	return changed, nil
 }
@@ -171,17 +173,17 @@ func (p *Player) set(flag *bool, on bool) (bool, error) {
 // held.
 func (p *Player) announce() {
 	now := p.describe()
-	if now == p.told {
+	if now == p.lastState {
 		return
 	}
-	p.told = now
+	p.lastState = now
 	if !p.quiet {
 		p.events.Upgrade(now)
 	}
 }
 
-// Repeat reports the state once more, to a participant who has just joined, unless
-// it is what one begins with.
+// Repeat reports the state again, for a participant who has just joined, unless it is
+// the one that a participant begins with.
 func (p *Player) Repeat() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,13 +202,15 @@ func (p *Player) describe() models.MediaState {
 	}
 }
 
+// State returns the mute, pause and video flags.
 func (p *Player) State() models.MediaState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.describe()
 }
 
-// Position is where the current source is, or where the last one ended.
+// Position returns where in the current source playback is, or where the last one
+// ended.
 func (p *Player) Position() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,7 +221,7 @@ func (p *Player) at() time.Duration {
 	if p.current != nil {
 		return p.current.position()
 	}
-	return p.played
+	return p.lastPosition
 }
 
 // Plays reports whether a source is the current one.
@@ -227,8 +231,8 @@ func (p *Player) Plays(src media.Source) bool {
 	return p.current != nil && p.current.source == src
 }
 
-// Shut ends everything for a reason, which is what a playing source ends with, and
-// reports it. No event follows. It does not wait, and is idempotent.
+// Shut ends everything for a reason, and reports it as the end of a playing source. No
+// event follows. It does not wait, and is idempotent.
 func (p *Player) Shut(reason error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -241,10 +245,10 @@ func (p *Player) Shut(reason error) {
 		p.opening = nil
 	}
 	p.out, p.last = nil, p.current
-	p.retire(p.current, reason)
+	p.finish(p.current, reason)
 }
 
-// Close is shut, and waits until no session is left. It is idempotent.
+// Close is Shut, and waits until no session is left. It is idempotent.
 func (p *Player) Close(reason error) {
 	p.Shut(reason)
 	p.mu.Lock()

@@ -12,20 +12,21 @@ import (
 )
 
 const (
-	// maxLate is how late a frame may be before the clock is moved. Less is
-	// caught up with; more would fill the viewers' jitter buffers, which drop it.
+	// maxLate is how late a frame may be before the clock is moved. A shorter
+	// delay is caught up with; a longer one would fill the viewers' jitter
+	// buffers, which drop it.
 	maxLate = 200 * time.Millisecond
-	// lateAfter is how late a frame is before Stats counts it: a frame of audio.
-	lateAfter = 20 * time.Millisecond
+	// lateFrame is how late a frame is before Stats counts it: a frame of audio.
+	lateFrame = 20 * time.Millisecond
 	// pairGap is the least time in which more than two frames are sent when they
 	// are late: half of what two frames of audio last. Two at a time, because on
 	// a busy machine each wake-up costs as much as a frame lasts.
 	pairGap = 10 * time.Millisecond
 	// soundPause is how long sound may be absent before pictures alone count.
 	soundPause = time.Second
-	// maxHole is how long nothing may be due while a stream has sound, which has
-	// no holes of its own; more is a jump in the media's times. Pictures alone may
-	// stand for longer, as in a slide show.
+	// maxHole is the longest gap between two frames of a stream with sound, which
+	// is continuous; a longer one is a jump in the media's times. Pictures alone
+	// may stand for longer, as in a slide show.
 	maxHole         = 10 * time.Second
 	maxPicturesHole = 5 * time.Minute
 )
@@ -47,17 +48,17 @@ type session struct {
 
 	stop    chan struct{} // closed by halt and close
 	closing sync.Once
-	halted  chan struct{} // closed when no frame will be written any more
+	halted  chan struct{} // closed when the last frame has been written
 	done    chan struct{} // closed when nothing of the session is left
 
 	handed      atomic.Int64  // nanoseconds of media handed to write
 	late, moves atomic.Uint64 // frames written late; moves of the clock
 	reading     atomic.Bool   // the pump may be blocked in ReadFrame
-	stalled     atomic.Bool   // the stream was closed because it gave nothing
+	stalled     atomic.Bool   // the stream was closed because no frame came
 
 	// guarded by the player's mu
 	ready bool          // the pump is about to read
-	place time.Duration // of the stream, when the server was last heard; see place.go
+	place time.Duration // in the stream, at the server's last sign of life; see place.go
 
 	trail trail
 
@@ -67,8 +68,9 @@ type session struct {
 	sounded time.Time // when sound was last written; owned by the pump
 }
 
-// newSession takes the stream over, which begins at base. Write and ended are
-// called by the pump; ended when the stream has ended by itself, never after close.
+// newSession returns a session that owns the stream, which begins at base. The pump
+// calls write for each frame, and ended when the stream has ended, but not after
+// close.
 func newSession(
 	source media.Source, stream media.Stream, base, stall time.Duration,
 	write func(media.Frame, time.Time), ended func(*session, error),
@@ -88,15 +90,15 @@ func newSession(
 	}
 }
 
-// at is how much of the stream has been handed over.
+// at returns how much of the stream has been handed over.
 func (s *session) at() time.Duration { return time.Duration(s.handed.Load()) }
 
-// position is at, counted from the start of the media.
+// position returns at, counted from the start of the media.
 func (s *session) position() time.Duration { return s.base + s.at() }
 
-// run is the pump's goroutine. It follows on the session before, if any: it writes
-// nothing before that has written its last frame, and is not done before that is.
-// Started is called in between.
+// run is the pump's goroutine. It writes its first frame after the session before, if
+// any, has written its last, and is done after that one is. It calls started in
+// between.
 func (s *session) run(before *session, started func()) {
 	defer close(s.done)
 	if before != nil {
@@ -140,7 +142,7 @@ func (s *session) pump() error {
 	}
 }
 
-// skipHole lets a frame follow at once on the one before it when the media's times
+// skipHole makes a frame due at the end of the one before it when the media's times
 // jump ahead between them.
 func (s *session) skipHole(f media.Frame) {
 	most := maxHole
@@ -163,21 +165,21 @@ func (s *session) read() (media.Frame, error) {
 	return s.stream.ReadFrame()
 }
 
-// giveUp ends a stream that gives nothing. It interrupts the pump's read.
+// giveUp ends a stream that has stalled. It interrupts the pump's read.
 func (s *session) giveUp() {
 	s.stalled.Store(true)
 	s.closeStream()
 }
 
-// closeStream interrupts a read, by the stream's Close or by the end of the context
-// it was opened with, whichever it heeds.
+// closeStream interrupts a read, by the stream's Close and by the end of the context
+// it was opened with.
 func (s *session) closeStream() {
 	s.cancel()
-	_ = s.stream.Close() // what was killed has nothing to say
+	_ = s.stream.Close() // the error of a killed process means nothing
 }
 
 // await sleeps until a frame is to be sent, through any number of pauses. It
-// returns when the frame is due, or false when the session was closed.
+// returns the time at which the frame is due, or false when the session is closed.
 func (s *session) await(f media.Frame, timer *time.Timer) (time.Time, bool) {
 	for !s.isClosed() {
 		due, running := s.clock.due(f.PTS)
@@ -199,8 +201,8 @@ func (s *session) await(f media.Frame, timer *time.Timer) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// notBefore is when a frame may be sent: when it is due, or, when it is late, not
-// in one burst with the two before it. So a short stall is caught up with.
+// notBefore returns when a frame may be sent: when it is due, or, if it is late, some
+// time after the two before it. Frames that are late leave in pairs, not in a burst.
 func (s *session) notBefore(f media.Frame, due time.Time) time.Time {
 	if spaced := s.sent[0].Add(min(pairGap, f.Duration/2)); spaced.After(due) {
 		return spaced
@@ -208,8 +210,8 @@ func (s *session) notBefore(f media.Frame, due time.Time) time.Time {
 	return due
 }
 
-// governs reports whether the clock follows a late frame. It follows sound while
-// there is any, which would have a hole otherwise.
+// governs reports whether a late frame moves the clock. While there is sound only
+// sound does: a late picture would make a hole in it.
 func (s *session) governs(f media.Frame, now time.Time) bool {
 	return f.Track == media.TrackAudio || now.Sub(s.sounded) > soundPause
 }
@@ -217,7 +219,7 @@ func (s *session) governs(f media.Frame, now time.Time) bool {
 func (s *session) play(f media.Frame, due time.Time) {
 	now := time.Now()
 	late := now.Sub(due)
-	if late > lateAfter {
+	if late > lateFrame {
 		s.late.Add(1)
 	}
 	if late > maxLate && s.governs(f, now) {
@@ -245,7 +247,8 @@ func (s *session) isClosed() bool {
 	}
 }
 
-// halt makes the pump write no more, and waits for that. It is idempotent.
+// halt stops the pump, and waits until it has written its last frame. It is
+// idempotent.
 func (s *session) halt() {
 	s.closing.Do(func() { close(s.stop) })
 	if s.reading.Load() {
@@ -254,8 +257,8 @@ func (s *session) halt() {
 	<-s.halted
 }
 
-// close ends the session and waits until nothing of it is left, the processes
-// behind the stream included. It is idempotent.
+// close ends the session and waits until nothing of it is left, including the
+// processes behind the stream. It is idempotent.
 func (s *session) close() {
 	s.closing.Do(func() { close(s.stop) })
 	s.closeStream()
