@@ -4,8 +4,8 @@
 // # Two halves
 //
 // The library never speaks MTProto. Two strings are the whole protocol between it
-// and a bot's Telegram client (such as gogram): CreateCall gives the JSON for
-// phone.joinGroupCall, Connect takes the JSON that comes back in
+// and a bot's Telegram client (such as gogram): [Client.CreateCall] returns the JSON
+// for phone.joinGroupCall, and [Client.Connect] takes the JSON that comes back in
 // updateGroupCallConnection.
 //
 //	client, err := gotgcall.New()
@@ -18,27 +18,49 @@
 //
 // # Who owns what
 //
-// A Client owns its calls, one for each chat; a call owns its connection and what
-// it plays. Stop ends a call and Close ends the Client, whatever they are busy
-// with, and both leave nothing behind. Callbacks run one at a time, in order, and
-// may call any method.
+// A [Client] owns its calls, one for each chat; a call owns its connection and what
+// it plays. [Client.Stop] ends a call and [Client.Close] ends the Client in whatever
+// state they are, and both leave nothing behind.
 //
-// Telegram does not see Pause, Resume, Mute and Unmute by itself: OnUpgrade tells
-// the bot what to show there.
+// Telegram does not see Pause, Resume, Mute and Unmute: [Client.OnUpgrade] reports
+// what the bot has to show there.
+//
+// # Errors
+//
+// An error begins with the verb that failed and wraps a sentinel of this package, to
+// be tested with errors.Is. Where ffmpeg diagnosed the failure, errors.As finds an
+// [FFmpegError] with its words. Every method fails with [ErrClosed] after Close and
+// with [ErrConnectionNotFound] for a chat without a call. Every other error leaves the
+// call as it was, except that of [Client.Connect], which ends it.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine. Those that wait have a variant with a
+// context: [Client.ConnectContext], [Client.RejoinContext],
+// [Client.SetStreamSourcesContext], [Client.SeekToContext]. [Client.Stop] interrupts
+// all of them. Callbacks run one at a time, in order, on one goroutine for all chats,
+// and may call any method; a slow one delays the others.
+//
+// # Compatibility
+//
+// The names of gotgcall 0.5 keep their meaning, and a bot that compiled goes on to
+// compile. Packages media, models and jsonparams are as stable as this one; instances
+// is for this package alone. MIGRATION.md lists what replaces the additions of
+// version 0.8.
 //
 // # Not supported
 //
-// Nothing is received. There is no screen sharing and no 1:1 call. An answer for a
-// call without a WebRTC transport is refused with ErrUnsupportedCallMode: such a
-// call is published with StartRTMP.
+// Nothing is received. There is no screen sharing and no 1:1 call. Connect fails with
+// [ErrUnsupportedCallMode] for a call without a WebRTC transport: [Client.StartRTMP]
+// publishes into such a call.
 //
 // # Untrusted input
 //
-// What comes from a chat can be passed on as it is to FromFile, which takes a name
-// for nothing but a file's name. FromURL reads no local file whatever it is served,
-// but it connects to whatever address it is given or sent to, those of the host's
-// own networks included, and its errors say what it found there. A bot that plays
-// URLs from a chat wants WithURLPolicy(PublicOnly), or runs where there is nothing
-// to reach. FromShell involves no shell, but runs the program it is told to: do not
-// build its command from a chat's words.
+// Text from a chat can be passed to [FromFile], which takes a name for nothing but a
+// file's name. [FromURL] never reads a local file, but it connects to any address that
+// it is given or redirected to, including those of the host's own networks, and its
+// errors describe what it found there. A bot that plays URLs from a chat uses
+// [WithURLPolicy] with [PublicOnly], or runs in a network where there is nothing to
+// reach. [FromShell] involves no shell, but runs the program that it is given: do not
+// build its command from the text of a chat.
 package gotgcall

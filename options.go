@@ -1,9 +1,11 @@
 package gotgcall
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/source"
@@ -101,12 +103,34 @@ func (c *config) check() error {
 	}
 	for _, t := range c.networkTypes {
 		if t != UDP4 && t != UDP6 {
-			return fmt.Errorf("%w: WithNetworkTypes: %q", ErrInvalidParams, t)
+			return fmt.Errorf("%w: WithNetworkTypes: %q: a call uses UDP; want UDP4, UDP6 or both", ErrInvalidParams, t)
 		}
 	}
 	for _, s := range c.iceServers {
-		if err := s.Check(); err != nil {
+		if err := checkServer(s); err != nil {
 			return fmt.Errorf("%w: WithICEServers: %w", ErrInvalidParams, err)
+		}
+	}
+	return nil
+}
+
+// checkServer returns what is wrong with the URLs of a server (RFC 7064, RFC 7065).
+func checkServer(s ICEServer) error {
+	if len(s.URLs) == 0 {
+		return errors.New("ice server without a url")
+	}
+	for _, url := range s.URLs {
+		scheme, host, _ := strings.Cut(url, ":")
+		switch scheme {
+		case "stun", "stuns", "turn", "turns":
+		default:
+			return fmt.Errorf("ice server %q: not a stun or turn url", url)
+		}
+		if host == "" {
+			return fmt.Errorf("ice server %q: no host", url)
+		}
+		if strings.HasPrefix(scheme, "turn") && (s.Username == "" || s.Credential == "") {
+			return fmt.Errorf("ice server %q: no username or credential", url)
 		}
 	}
 	return nil
@@ -130,91 +154,89 @@ func WithFFmpegPath(path string) Option {
 	return func(c *config) { c.ffmpegPath = path }
 }
 
-// WithLogger sets where the Client logs what it does and what goes wrong beside
-// the errors it returns. Its handler may call the Client. The default is to log
-// nothing; a nil logger is refused by New.
+// WithLogger sets where the Client logs its work, and failures that no method returns.
+// The logger's handler may call the Client. The default is to log nothing; [New]
+// refuses a nil logger.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
 }
 
 // WithDispatchBuffer sets how many events may wait for the callbacks before a
-// warning is logged: a callback is too slow, or blocks. It bounds nothing: events
-// are never dropped.
-// The default is 256; at least 1.
+// warning is logged: a callback is slow, or blocks. It is not a limit: events are
+// never dropped. The default is 256; n is at least 1.
 func WithDispatchBuffer(n int) Option {
 	return func(c *config) { c.dispatchBuffer = n }
 }
 
-// WithDTLSCertPool sets how many DTLS certificates are kept ready, which spares a
-// burst of that many CreateCalls the key generation. The default is 8; 0 makes
+// WithDTLSCertPool sets how many DTLS certificates are generated in advance, for a
+// burst of that many calls of [Client.CreateCall]. The default is 8; 0 generates
 // each certificate when it is needed.
 func WithDTLSCertPool(n int) Option {
 	return func(c *config) { c.certPool = n }
 }
 
-// WithSharedUDPMux lets calls share UDP sockets: one socket serves all calls that
-// go to different addresses of Telegram's servers, and calls to one address get
-// different sockets. For a hundred calls and more; without it each call has a
-// socket of its own.
+// WithSharedUDPMux lets calls share UDP sockets: one socket serves calls to different
+// addresses of Telegram's servers, and calls to one address get different sockets. It
+// is for a hundred calls and more; by default each call has its own socket.
 func WithSharedUDPMux() Option {
 	return func(c *config) { c.sharedSockets = true }
 }
 
-// WithConnectTimeout bounds [Client.Connect], which then fails with
-// [ErrConnectionTimeout]. The default is 10 s; it is above zero.
+// WithConnectTimeout sets after how long [Client.Connect] fails with
+// [ErrConnectionTimeout]. The default is 10 s; d is above zero.
 func WithConnectTimeout(d time.Duration) Option {
 	return func(c *config) { c.connectTimeout = d }
 }
 
-// WithStallTimeout sets how long a source may give nothing, while it is opened or
-// while it plays, before it ends with [ErrStalled]. The default is 30 s; it is above
+// WithStallTimeout sets how long a source may deliver no frame, while it is opened or
+// while it plays, before it ends with [ErrStalled]. The default is 30 s; d is above
 // zero.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) { c.stallTimeout = d }
 }
 
-// WithURLPolicy sets what decides about each address before FromURL connects to
-// it: after names are resolved, and for redirects, playlist entries and retries
-// too. PublicOnly is one. The default is to allow all, local networks included.
-// With a policy the proxies of the environment (HTTP_PROXY, …) are not used, as it
-// could not see where they connect to. Commands of FromShell are not subject to it.
+// WithURLPolicy sets the policy that allows or refuses each address before [FromURL]
+// connects to it: after names are resolved, and for redirects, playlist entries and
+// retries too. [PublicOnly] is one. The default is to allow all, local networks
+// included. With a policy the proxies of the environment (HTTP_PROXY, …) are not used,
+// as they would connect unseen. Commands of [FromShell] are not subject to it.
 func WithURLPolicy(policy URLPolicy) Option {
 	return func(c *config) { c.urlPolicy = policy }
 }
 
-// WithInsecureTLS accepts any certificate of the servers that FromURL fetches from.
-// Whoever is on the way can then read and change what is fetched. The default is to
+// WithInsecureTLS accepts any certificate of the servers that [FromURL] fetches from:
+// anyone on the network path can then read and change the media. The default is to
 // verify certificates.
 func WithInsecureTLS() Option {
 	return func(c *config) { c.insecureTLS = true }
 }
 
 // WithRTMPRetry sets for how long an RTMP call tries to reach its server, at first
-// and again after it was cut off, before it is Failed. It waits 1, 2, 4 and then 8 s
-// between two tries. The default is 60 s; 0 means that the first try is the last. A
-// refused stream key is not tried for so long: see [Client.StartRTMP].
+// and after each loss of the connection, before it is Failed. It waits 1, 2, 4 and
+// then 8 s between two attempts. The default is 60 s; 0 allows one attempt. A refused
+// stream key is retried once: see [Client.StartRTMP].
 func WithRTMPRetry(d time.Duration) Option {
 	return func(c *config) { c.rtmpRetry = d }
 }
 
-// WithICETimeouts sets for how long nothing may come from the server before a
-// connection that was up is Disconnected (default 7 s, noticed up to one keepalive
-// later), how much longer before it is Failed (38 s), and how often the server is
-// asked for a sign of life (2 s). All are above zero. Connect has its own limit, see
-// [WithConnectTimeout]. Telegram drops a participant who is silent for 40 to 50 s, so
-// longer times only delay [Client.Rejoin]. A Rejoin has as long as failed for its
-// Connect when the old connection is lost meanwhile.
+// WithICETimeouts sets how long the server may be silent before a connection that was
+// up is Disconnected (default 7 s, noticed up to one keepalive later), how much longer
+// before it is Failed (38 s), and the interval of the checks that the server answers
+// (2 s). All are above zero. Connect has a limit of its own, see [WithConnectTimeout].
+// Telegram drops a participant who is silent for 40 to 50 s, so longer times only
+// delay [Client.Rejoin]. When the old connection is lost during a Rejoin, its Connect
+// has to come within failed.
 func WithICETimeouts(disconnected, failed, keepalive time.Duration) Option {
 	return func(c *config) { c.disconnected, c.failed, c.keepalive = disconnected, failed, keepalive }
 }
 
-// WithICEServers adds STUN and TURN servers. Telegram's servers need none: they
-// have public addresses. A TURN server helps where UDP goes nowhere else.
+// WithICEServers adds STUN and TURN servers. Telegram's servers need none, as they
+// have public addresses. A TURN server helps where a firewall blocks other UDP.
 func WithICEServers(servers []ICEServer) Option {
 	return func(c *config) { c.iceServers = servers }
 }
 
-// WithNetworkTypes limits connections to UDP4 or UDP6. The default is both.
+// WithNetworkTypes limits connections to [UDP4] or [UDP6]. The default is both.
 func WithNetworkTypes(types ...NetworkType) Option {
 	return func(c *config) { c.networkTypes = types }
 }
