@@ -8,41 +8,43 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// The types of the packages below, under the name a bot imports.
+// The types of packages media and models, under the names that a bot imports.
 type (
-	// Source describes something that can be played; see FromFile, FromURL,
-	// FromShell and FromShells.
+	// Source describes something that can be played; see [FromFile], [FromURL],
+	// [FromShell] and [FromShells].
 	Source = media.Source
 	// SeekableSource is a Source that can start in the middle.
 	SeekableSource = media.SeekableSource
 	// Stream is one run of a Source, for programs that bring their own.
 	Stream = media.Stream
-	// Frame is what a Stream gives.
+	// Frame is one Opus packet or VP8 picture of a Stream.
 	Frame = media.Frame
-	// Env is what a Source is opened with.
+	// Env holds the settings with which a Source is opened.
 	Env = media.Env
 	// Track is a set of tracks.
 	Track = media.Track
 	// URLPolicy decides whether FromURL may connect to an address.
 	URLPolicy = media.URLPolicy
-	// EncodeOptions tunes what FromFile and FromURL encode.
+	// EncodeOptions holds the bit rates and sizes of FromFile and FromURL.
 	EncodeOptions = media.EncodeOptions
 
-	// MediaState is what a bot mirrors with phone.editGroupCallParticipant.
+	// MediaState holds the flags that a bot mirrors with
+	// phone.editGroupCallParticipant; see [Client.OnUpgrade].
 	MediaState = models.MediaState
-	// NetworkInfo is what OnConnectionChange reports.
+	// NetworkInfo is a state of a connection and its reason; see
+	// [Client.OnConnectionChange].
 	NetworkInfo = models.NetworkInfo
-	// ConnState is where a connection stands.
+	// ConnState is the state of a connection.
 	ConnState = models.ConnState
 	// StreamType is Audio or Video.
 	StreamType = models.StreamType
 	// Device is Microphone or Camera.
 	Device = models.Device
-	// CallInfo is one entry of Client.Calls.
+	// CallInfo is one entry of [Client.Calls].
 	CallInfo = models.CallInfo
-	// Stats is what Client.Stats counts.
+	// Stats holds the counters of a call; see [Client.Stats].
 	Stats = models.Stats
-	// StreamStats is what Stats counts of one stream.
+	// StreamStats holds the counters of one stream of a call.
 	StreamStats = models.StreamStats
 	// ICEServer is a STUN or TURN server for WithICEServers.
 	ICEServer = models.ICEServer
@@ -83,8 +85,8 @@ const (
 	Disconnected = models.Disconnected
 )
 
-// The errors a bot decides by; see package models for what each means. Test them
-// with errors.Is: they arrive wrapped.
+// The errors by which a bot decides; package models documents each. They arrive
+// wrapped: test them with errors.Is.
 var (
 	ErrConnectionExists    = models.ErrConnectionExists
 	ErrConnectionNotFound  = models.ErrConnectionNotFound
@@ -112,7 +114,7 @@ var (
 // for a protocol, a pattern or an option, and a playlist file opens nothing else.
 func FromFile(path string, opts EncodeOptions) Source { return media.FromFile(path, opts) }
 
-// FromURL plays what is at a network address. It never reads a local file,
+// FromURL plays the media at a network address. It never reads a local file,
 // whatever the address serves.
 func FromURL(url string, opts EncodeOptions) Source { return media.FromURL(url, opts) }
 
@@ -122,11 +124,11 @@ func PublicOnly(ctx context.Context, network string, address netip.AddrPort) err
 	return media.PublicOnly(ctx, network, address)
 }
 
-// FromShell plays what a command writes to its standard output. The command line
-// is split on blanks outside "…"; no shell sees it. What an ffmpeg command lacks
-// of output options is filled in.
+// FromShell plays the standard output of a command. The command line is split on
+// blanks outside "…"; no shell is involved. Missing output options of an ffmpeg
+// command are filled in.
 func FromShell(cmd string, tracks Track) Source { return media.FromShell(cmd, tracks) }
 
-// FromShells plays what two commands write, one for each track; an empty command
-// leaves its track out.
+// FromShells plays the standard output of two commands, one for each track, which
+// start at once. An empty command leaves its track out.
 func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audioCmd, videoCmd) }

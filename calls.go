@@ -218,8 +218,8 @@ func (c *Client) AudioSSRC(chatID int64) (uint32, error) {
 	return ssrc, nil
 }
 
-// Stats returns what a call has done so far. It is cheap enough to be called for
-// each scrape of a metrics system:
+// Stats returns the counters of a call. It is cheap enough to be called for each
+// scrape of a metrics system:
 //
 //	for chatID := range client.Calls() {
 //		s, err := client.Stats(chatID)

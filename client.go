@@ -199,12 +199,12 @@ func (c *Client) dropLost(chatID int64) {
 // libraries are in memory.
 const inspectWithin = 10 * time.Second
 
-// howToInstall follows an error about the ffmpeg that is there, or is not.
+// howToInstall follows an error about a missing ffmpeg or codec.
 const howToInstall = "install ffmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; " +
 	"Windows: winget install ffmpeg; Fedora: the ffmpeg of RPM Fusion), or give its path with WithFFmpegPath"
 
-// inspectFFmpeg finds out what the program can do. It fails when that is not
-// enough for a call.
+// inspectFFmpeg returns the version and codecs of the program. It fails when they do
+// not suffice for a call.
 func inspectFFmpeg(path string) (ffmpeg.Build, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), inspectWithin)
 	defer cancel()

@@ -43,8 +43,8 @@ func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 	c.events.set(func(cb *callbacks) { cb.connection = fn })
 }
 
-// OnUpgrade sets the callback for what the bot has to mirror in Telegram: each change
-// by Pause, Resume, Mute and Unmute, and when video begins or ends. Telegram knows no
+// OnUpgrade sets the callback for the flags that the bot has to mirror in Telegram: each
+// change by Pause, Resume, Mute and Unmute, and when video begins or ends. Telegram knows no
 // state before the join, so whenever a connection has come up, by Connect or after a
 // Rejoin, the state is reported again, unless it is that of a participant who has
 // just joined: neither muted nor paused, and without video. A later callback replaces an earlier one; nil removes

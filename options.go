@@ -247,8 +247,7 @@ func WithDebugLogs() Option {
 	return func(c *config) { c.debugLogs = true }
 }
 
-// WithFFmpegStderrLog logs what ffmpeg writes to its standard error, line by line,
-// at Info level.
+// WithFFmpegStderrLog logs the standard error of ffmpeg, line by line, at Info level.
 func WithFFmpegStderrLog() Option {
 	return func(c *config) { c.ffmpegStderrLog = true }
 }

@@ -31,8 +31,8 @@ type Events interface {
 	// Connection reports a change of the connection.
 	Connection(models.NetworkInfo)
 	// Ended is called once, with no lock held. It calls last, which reports
-	// the last events, and frees the chat, both before anybody can make the
-	// chat's next call. If the connection was lost, r is what Rejoin needs;
+	// the last events, and frees the chat, both before the chat's next call can
+	// be created. If the connection was lost, r is what Rejoin needs;
 	// otherwise r is nil. No event follows.
 	Ended(r *Remains, last func())
 	// Gone is called once, after everything else: nothing of the call is left.

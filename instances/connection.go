@@ -84,7 +84,7 @@ func (g *group) stateChanged(l *connection, state models.ConnState, reason error
 	}
 }
 
-// silent keeps the place that playback had when the server was last heard. The
+// silent keeps the place that playback had at the server's last sign of life. The
 // call's mu must be held.
 func (g *group) silent(l *connection) {
 	c := g.call

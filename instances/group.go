@@ -24,18 +24,18 @@ type group struct {
 	call *Call
 
 	id       *peer.Identity // announced last
-	conn     *connection    // what media flows on; nil before connected
+	conn     *connection    // the one in use; nil before connected
 	old      *connection    // replaced by a rejoin and being closed; else nil
 	remains  *Remains       // what the call was restored from, or nil
 	dial     sync.WaitGroup // one while connecting
 	before   models.Stats   // counters of the connections that are closed
 	patience time.Time      // until when a lost connection waits for the rejoin asked for
 	deadline time.Time      // when the call ends if it still waits; zero: it does not
-	timer    *time.Timer    // runs expire at the deadline; nil before the first
+	timer    *time.Timer    // ends the call at the deadline; nil before the first
 }
 
-// NewGroup returns a WebRTC call with an identity of its own. It opens nothing. Join
-// must be called next.
+// NewGroup returns a WebRTC call with a new identity. It opens nothing. Join must be
+// called next.
 func NewGroup(cfg Config, events Events) (*Call, error) {
 	c, _, err := newGroup(cfg, events, created)
 	return c, err

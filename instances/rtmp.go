@@ -13,8 +13,8 @@ import (
 )
 
 // publication is the line to an RTMP server. It begins with the first source and
-// lasts as long as the call: sources, pauses and mutes change what is in it. While it
-// is lost, what is playing is held.
+// lasts as long as the call, through changes of source, pauses and mutes. While the
+// server is lost, playback is held.
 type publication struct {
 	noLine
 	call *Call

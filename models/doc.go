@@ -1,5 +1,5 @@
-// Package models holds what every other package of gotgcall speaks of: the
-// errors, the states and the events. It imports the standard library only.
+// Package models holds the errors, states and counters that all packages of gotgcall
+// share. It imports the standard library only.
 //
-// The root package aliases all of it; programs import that one.
+// Package gotgcall has an alias for each of them; programs import that one.
 package models

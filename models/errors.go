@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The errors a caller decides by. They arrive wrapped, with what was being done
-// and why it failed; test them with errors.Is.
+// The errors by which a caller decides. They arrive wrapped, with the verb and the
+// reason; test them with errors.Is.
 var (
 	// ErrConnectionExists: the chat already has a call, or its call is
 	// already connected. The existing call is not touched.
@@ -17,7 +17,7 @@ var (
 	ErrConnectionNotFound = errors.New("connection not found")
 
 	// ErrConnectionTimeout: the connection was not up within the connect
-	// timeout, or nobody connected the call for ten minutes.
+	// timeout, or no Connect came for ten minutes.
 	// The error has a Timeout method that returns true.
 	ErrConnectionTimeout error = timeoutError("connection timed out")
 
@@ -38,7 +38,7 @@ var (
 	ErrUnsupportedCallMode = errors.New("unsupported call mode")
 
 	// ErrFFmpegSpawn: the ffmpeg binary is missing, could not be started, or
-	// lacks what it is needed for.
+	// lacks a codec.
 	ErrFFmpegSpawn = errors.New("ffmpeg did not start")
 
 	// ErrFFmpegCrashed: ffmpeg ended with an error or by a signal while its
@@ -53,15 +53,15 @@ var (
 	// ErrClosed: the Client is closed.
 	ErrClosed = errors.New("client closed")
 
-	// ErrStopped: Stop ended what was going on.
+	// ErrStopped: Stop ended the call.
 	ErrStopped = errors.New("call stopped")
 
 	// ErrSourceReplaced: a later SetStreamSources won over this one while it
 	// was still opening its source.
 	ErrSourceReplaced = errors.New("source replaced by a later one")
 
-	// ErrStalled: the source gave nothing for the stall timeout, while it was
-	// opened or while it played.
+	// ErrStalled: the source delivered no frame for the stall timeout, while it
+	// was opened or while it played.
 	// The error has a Timeout method that returns true.
 	ErrStalled error = timeoutError("source stalled")
 
@@ -79,8 +79,8 @@ var (
 	// ErrInternal: a defect of this library.
 	ErrInternal = errors.New("internal error")
 
-	// ErrNotConnected: the call is not connected. Bots know it; no method of
-	// this version needs a connection, so none returns it.
+	// ErrNotConnected: the call is not connected. It is kept for bots that test
+	// it: no method needs a connection, so none returns it.
 	ErrNotConnected = errors.New("not connected")
 
 	// ErrWrongMode: the method does not apply to this kind of call, such as
@@ -88,12 +88,12 @@ var (
 	ErrWrongMode = errors.New("wrong call mode")
 )
 
-// timeoutError is a sentinel for what took too long.
+// timeoutError is the sentinel of a timeout.
 type timeoutError string
 
 func (e timeoutError) Error() string { return string(e) }
 
-// Timeout is what net.Error and os.IsTimeout ask for.
+// Timeout returns true, as in net.Error.
 func (timeoutError) Timeout() bool { return true }
 
 // FFmpegError is how an ffmpeg process ended, in its own words.
@@ -103,8 +103,8 @@ type FFmpegError struct {
 	// Signal names the signal that ended the process, such as "killed";
 	// empty otherwise, and always on Windows.
 	Signal string
-	// Stderr is the tail of what ffmpeg wrote to its standard error, at most
-	// a few kilobytes, without a trailing newline.
+	// Stderr is the tail of ffmpeg's standard error, at most a few kilobytes,
+	// without a trailing newline.
 	Stderr string
 }
 

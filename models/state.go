@@ -2,7 +2,7 @@ package models
 
 import "strconv"
 
-// ConnState is where a call's connection stands.
+// ConnState is the state of a call's connection.
 type ConnState int
 
 // The states of a connection. The first five keep the order bots know.
@@ -10,20 +10,19 @@ const (
 	// Connecting: Connect is running.
 	Connecting ConnState = iota
 	// Connected: media flows, or would if there were any. Also reported when
-	// a Disconnected connection recovers, or a Rejoin failed beside one that
-	// lives.
+	// a Disconnected connection recovers, or a Rejoin fails while the old
+	// connection lives.
 	Connected
 	// Failed: the connection is lost for good and the call is over.
 	Failed
 	// Closed: Stop or Close ended the call.
 	Closed
-	// Timeout: the connection was not up in time, or nobody connected the
-	// call for ten minutes, and the call is over.
+	// Timeout: the connection was not up in time, or no Connect came for ten
+	// minutes, and the call is over.
 	Timeout
-	// Disconnected: nothing was heard from the server for a while, or the
-	// call waits for a Connect to be tried again. The call lives, and
-	// Connected, Connecting or a final state follows. While the server is
-	// silent playback goes on.
+	// Disconnected: the server has been silent for a while, or the call waits
+	// for another Connect. The call lives, and Connected, Connecting or a final
+	// state follows. While the server is silent playback goes on.
 	Disconnected
 )
 
@@ -46,7 +45,7 @@ func (s ConnState) String() string {
 	return "ConnState(" + strconv.Itoa(int(s)) + ")"
 }
 
-// NetworkInfo is what OnConnectionChange reports.
+// NetworkInfo is a state of a connection and its reason.
 type NetworkInfo struct {
 	State ConnState
 	// Err is the reason for Disconnected, Failed and Timeout, and nil for the
@@ -55,7 +54,7 @@ type NetworkInfo struct {
 	Err error
 }
 
-// StreamType says which half of a stream an event speaks of.
+// StreamType is the kind of a track.
 type StreamType int
 
 // The stream types.
@@ -75,7 +74,7 @@ func (t StreamType) String() string {
 	return "StreamType(" + strconv.Itoa(int(t)) + ")"
 }
 
-// Device is the participant's device a stream appears as: audio plays as the
+// Device is the participant's device as which a track appears: audio as the
 // microphone, video as the camera.
 type Device int
 
@@ -96,7 +95,7 @@ func (d Device) String() string {
 	return "Device(" + strconv.Itoa(int(d)) + ")"
 }
 
-// MediaState is what a bot mirrors to Telegram with
+// MediaState holds the flags that a bot mirrors to Telegram with
 // phone.editGroupCallParticipant.
 type MediaState struct {
 	// Muted: Mute is in force.
@@ -112,7 +111,7 @@ type MediaState struct {
 
 // CallInfo is one entry of Client.Calls.
 type CallInfo struct {
-	// CaptureTimeMs is how many milliseconds of the current source have been
-	// handed to the wire; what Time returns.
+	// CaptureTimeMs is the position in the current source in milliseconds, as
+	// Client.Time returns it.
 	CaptureTimeMs uint64
 }

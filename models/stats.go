@@ -2,10 +2,10 @@ package models
 
 import "time"
 
-// Stats is what a call has done so far. Counters start with CreateCall or StartRTMP
-// and never go back, over a Rejoin either.
+// Stats holds the counters of a call. They start at zero with CreateCall or StartRTMP
+// and never decrease, not even over a Rejoin.
 type Stats struct {
-	// State is where the connection stands; Connecting before Connect too.
+	// State is the state of the connection; Connecting before Connect too.
 	State ConnState
 	// ConnectedAt is when the connection came up, the latest one after a
 	// Rejoin, and ConnectTime how long its Connect took. Both are zero before.
@@ -25,11 +25,12 @@ type Stats struct {
 	// Bandwidth is how many bits per second arrive at the server, by its
 	// transport-wide feedback; zero while there is none.
 	Bandwidth uint64
-	// PicturesShed counts pictures that were held back because the way to the
-	// server was full, or the encoder of an RTMP call too slow: sound goes first.
+	// PicturesShed counts pictures that were dropped because the path to the
+	// server was congested, or the encoder of an RTMP call too slow: sound goes
+	// first.
 	PicturesShed uint64
 	// PicturesUnwatched counts pictures that were withheld because the server
-	// said that nobody watches.
+	// reported that there were no viewers.
 	PicturesUnwatched uint64
 
 	// FramesLate counts frames written more than 20 ms after they were due.
@@ -37,13 +38,13 @@ type Stats struct {
 	// ClockMoves counts how often playback was put off because a frame came
 	// more than 200 ms late: the source or the machine was too slow.
 	ClockMoves uint64
-	// SourceRestarts counts how often a source was opened again: for a seek,
-	// where its server had hung up, or with fewer pictures on a machine that
-	// was too slow for them.
+	// SourceRestarts counts how often a source was reopened: for a seek, after
+	// its server had hung up, or with fewer pictures on a machine that was too
+	// slow for them.
 	SourceRestarts uint64
 }
 
-// StreamStats is what was sent on one SSRC, and what the server says of it.
+// StreamStats holds the counters of one SSRC, and the server's reports on it.
 type StreamStats struct {
 	SSRC uint32
 	// Packets and Bytes are RTP sent, retransmissions not included. Bytes are
@@ -51,12 +52,12 @@ type StreamStats struct {
 	Packets, Bytes uint64
 	// Retransmitted is how many packets were sent again.
 	Retransmitted uint64
-	// Lost is the server's count of packets that never came, FractionLost their
-	// share since the report before, from 0 to 1, and Jitter how unevenly they
-	// come (RFC 3550 section 6.4.1). Zero before the first report.
+	// Lost is the server's count of packets that never arrived, FractionLost their
+	// share since the report before, from 0 to 1, and Jitter the variation of
+	// their transit time (RFC 3550 section 6.4.1). Zero before the first report.
 	Lost         int64
 	FractionLost float64
 	Jitter       time.Duration
-	// RoundTrip is the time to the server and back, zero before it is known.
+	// RoundTrip is the time to the server and back; zero before it is known.
 	RoundTrip time.Duration
 }

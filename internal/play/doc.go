@@ -7,9 +7,9 @@
 //	p.Connect(func(f media.Frame, due time.Time) { … })
 //	defer p.Close(models.ErrStopped)
 //
-// A [Player] plays one source at a time. A new one is opened beside what is playing,
-// on the goroutine of the caller (opening.go), and takes its place when its first
-// frame is there; the latest wins. Each run of a source is a session (session.go),
-// with a stream, a clock and one goroutine, the pump. There is no queue: what the
-// pump has not read waits in the stream.
+// A [Player] plays one source at a time. A new one is opened while the old one plays,
+// on the goroutine of the caller (opening.go), and replaces it when its first frame is
+// there; the latest wins. Each run of a source is a session (session.go),
+// with a stream, a clock and one goroutine, the pump. There is no queue: frames
+// that the pump has not read wait in the stream.
 package play

@@ -79,7 +79,7 @@ func (p *Player) Seek(ctx context.Context, target func(at time.Duration) time.Du
 func (p *Player) seekable() (*session, media.SeekableSource, error) {
 	switch {
 	case p.opening != nil && p.opening.seekOf == nil:
-		return nil, nil, models.ErrSourceReplaced // what is playing is on its way out
+		return nil, nil, models.ErrSourceReplaced // the current source is being replaced
 	case p.current == nil:
 		return nil, nil, models.ErrNoSource
 	}

@@ -33,8 +33,8 @@ type Config struct {
 	Window time.Duration
 }
 
-// Player plays sources into a Sink, one after another. A source is opened beside
-// what is playing, on the goroutine of the caller (opening.go); the latest wins. Its
+// Player plays sources into a Sink, one after another. A source is opened while the
+// old one plays, on the goroutine of the caller (opening.go); the latest wins. Its
 // methods are safe for concurrent use. The caller must Close it.
 type Player struct {
 	cfg    Config // immutable
@@ -83,7 +83,7 @@ func (p *Player) syncClock(s *session) {
 }
 
 // write sends a frame, or withholds it while muted. After pictures were withheld
-// none is sent until the next key frame: what depends on them cannot be decoded.
+// none is sent until the next key frame: those that depend on them cannot be decoded.
 func (p *Player) write(f media.Frame, due time.Time) {
 	p.mu.Lock()
 	send := !p.muted

@@ -33,7 +33,7 @@ const (
 
 // session is one run of one source: a stream, a clock and the one goroutine, the
 // pump, that reads the stream and writes each frame when it is due. There is no
-// queue: what the pump has not read waits in the encoder's pipe.
+// queue: frames that the pump has not read wait in the encoder's pipe.
 type session struct {
 	// immutable after newSession
 	source media.Source

@@ -10,7 +10,7 @@ import (
 // counters are those of sessions that are over.
 type counters struct{ late, moves, restarts uint64 }
 
-// add counts what a session did so far.
+// add adds the counters of a session.
 func (c *counters) add(s *session) {
 	c.late += s.late.Load()
 	c.moves += s.moves.Load()

@@ -34,7 +34,7 @@ func FormatOf(o media.EncodeOptions) (Format, error) {
 	return Format{Format: raw, VideoKbps: o.VideoBitrateKbps, AudioKbps: o.AudioBitrateKbps}, nil
 }
 
-// KeyInterval is the time between two key frames: what Telegram asks for.
+// KeyInterval is the time between two key frames, as Telegram asks for it.
 const KeyInterval = 2 // s
 
 // encoderArgs is the whole command line that encodes the Matroska on standard input

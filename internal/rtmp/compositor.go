@@ -15,7 +15,7 @@ import (
 const MaxLate = 200 * time.Millisecond
 
 const (
-	// pictureLag is how long a picture may be under way from the pump. The
+	// pictureLag is how long a picture may take from the pump. The
 	// compositor looks for one this much after it was due.
 	pictureLag = 50 * time.Millisecond
 	// soundLag is the same for sound. Nothing that the pump still takes for
@@ -33,10 +33,10 @@ const (
 	stillRate = 5
 )
 
-// compositor turns what a player plays, when it plays, into what an encoder wants: a
-// picture for each tick at which it changes, and a sample for each 1/44100 s, without
-// end and without a gap. Where there is no sound there is silence; where there is no
-// new picture there is the last one, and black when there is no video.
+// compositor turns the frames of a player, which pauses and changes sources, into a
+// stream without gaps for an encoder: a picture for each tick at which it changes, and
+// a sample for each 1/44100 s. Missing sound is silence; a missing picture is the last
+// one, or black when there is no video.
 //
 // Its ticks go on from one publication to the next, with a gap between them that
 // makes the encoder begin with a key frame.
@@ -107,7 +107,7 @@ func (c *compositor) interval() int64 { return int64(KeyInterval * c.format.FPS)
 func (c *compositor) restart() { c.next = 0 }
 
 // advance goes on to the next publication and returns when it begins: with the first
-// tick, or so long after the last one that a key frame is due.
+// tick, or when the next key frame is due after the last one.
 func (c *compositor) advance() time.Duration {
 	if c.first = c.next; c.next > 0 {
 		c.first += c.interval()
@@ -141,7 +141,7 @@ func (c *compositor) write(f media.Frame, due time.Time) {
 	}
 	c.ends = due.Add(f.Duration)
 	if c.noVideo || len(f.Data) != len(c.black) {
-		return // what another format was opened for is about to be replaced
+		return // a source of another format is about to be replaced
 	}
 	if len(c.waiting) >= c.capacity {
 		c.recycle(c.waiting[0])
@@ -157,8 +157,7 @@ func (c *compositor) write(f media.Frame, due time.Time) {
 	c.waiting = append(c.waiting, picture{due: due, yuv: yuv})
 }
 
-// setNoVideo says that there is no video from the end of the last picture on, or that
-// there is again.
+// setNoVideo turns the video black from the end of the last picture on, or ends that.
 func (c *compositor) setNoVideo(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,7 +227,7 @@ func (c *compositor) start(now time.Time) {
 	c.sound.reset(c.firstSample() + primer*samplesIn(c.at(1)))
 }
 
-// run feeds the encoder, tick by tick, until ctx ends or the encoder takes no more.
+// run feeds the encoder, tick by tick, until ctx is done or the encoder has ended.
 // It calls taken after each tick. Ticks that the encoder leaves no time for lose
 // their picture; their sound is sent with the next, up to a second of it.
 func (c *compositor) run(ctx context.Context, out Encoder, taken func()) error {
@@ -257,7 +256,7 @@ func (c *compositor) run(ctx context.Context, out Encoder, taken func()) error {
 	}
 }
 
-// finish feeds what the lags kept back: all that has been played.
+// finish feeds the frames that the lags hold back: all that has been played.
 func (c *compositor) finish(out Encoder) error {
 	tick := c.next
 	for now := time.Now(); !c.epoch.Add(c.at(tick - 1)).After(now); tick++ {

@@ -22,13 +22,13 @@ import (
 )
 
 const (
-	// sendBuffer bounds what waits in this system for a slow server: about two
+	// sendBuffer bounds the system's send buffer for a slow server: about two
 	// seconds at 1 Mbit/s, and 20 Mbit/s at a round trip of 100 ms.
 	sendBuffer = 256 << 10
 	// unacknowledged is how long a server may confirm nothing, where the system
 	// can be asked to watch that.
 	unacknowledged = 10 * time.Second
-	// maxWords bounds what is repeated of a server's words.
+	// maxWords bounds the part of a server's words that an error repeats.
 	maxWords = 300
 )
 
@@ -255,7 +255,7 @@ func hungUp(err error) error {
 	return err
 }
 
-// listen reads what the server says after it has agreed.
+// listen reads the server's messages after it has agreed.
 func (c *conn) listen() {
 	defer close(c.read)
 	for {
@@ -326,7 +326,7 @@ func (c *conn) Kill(reason error) {
 func (c *conn) Close(grace time.Duration) {
 	if c.Err() == nil {
 		_ = c.raw.SetDeadline(time.Now().Add(grace))
-		// What fails here is the end of what has ended.
+		// The publication has ended: an error changes nothing.
 		_ = c.wire.command(0, "FCUnpublish", 0, nil, c.ingest.key)
 		_ = c.wire.command(0, "deleteStream", 0, nil, float64(c.stream))
 		if w, ok := c.secure.(interface{ CloseWrite() error }); ok {

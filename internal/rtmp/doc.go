@@ -1,6 +1,6 @@
 // Package rtmp publishes raw pictures and sound at an RTMP server. One ffmpeg
 // encodes them to H.264 and AAC for as long as the [Publisher] lives; this package
-// publishes what comes out of it, so that a lost connection costs no encoder and
+// publishes the output, so that a lost connection costs no encoder and
 // the stream key stays in this process.
 //
 //	compositor -> Matroska -> ffmpeg -> FLV -> encoder -> conn -> server

@@ -24,10 +24,11 @@ type Encoder interface {
 	// samples of which the first is at a time. Both block until it is taken.
 	Picture(at time.Duration, yuv []byte) error
 	Sound(at time.Duration, pcm []byte) error
-	// Expect keeps what is encoded for the next publication, from the picture
+	// Expect keeps the output for the next publication, from the picture
 	// at a time on, which must be the first for KeyInterval.
 	Expect(from time.Duration)
-	// Attach publishes what was kept and what follows. Detach forgets both.
+	// Attach publishes the output that was kept, and all that follows. Detach
+	// discards both.
 	Attach(c Conn)
 	Detach()
 	// Ready is closed when something can be published, Done when the encoder has
@@ -49,7 +50,7 @@ const maxKept = 256
 type encoder struct {
 	process *proc.Process
 	stdin   *os.File
-	head    []byte // owned by who writes
+	head    []byte // owned by the goroutine of Picture and Sound
 
 	ready   chan struct{} // closed when there are all headers
 	read    chan struct{} // closed when all of the output has been read
@@ -142,7 +143,7 @@ func (e *encoder) Detach() {
 }
 
 // pump reads the output to its end, and passes it on. There is no queue: a server
-// that takes nothing stops the pump, the pump ffmpeg, and ffmpeg who writes to it.
+// that takes nothing stops the pump, the pump ffmpeg, and ffmpeg its writer.
 func (e *encoder) pump() {
 	defer close(e.read)
 	defer e.process.Stdout().Close()
@@ -153,7 +154,7 @@ func (e *encoder) pump() {
 			e.take(t)
 		}
 	}
-	e.process.Kill() // it has ended, or writes what nobody can read
+	e.process.Kill() // it has ended, or its output is broken
 }
 
 // take keeps or publishes a tag.
@@ -163,14 +164,14 @@ func (e *encoder) take(t Tag) {
 		return
 	}
 	if t.Kind == KindVideo && !e.shifted {
-		// The first picture is at 0 for who writes. The time before it is what
-		// the sound's encoder adds in front.
+		// The first picture was written at 0. The time before it is the delay
+		// of the sound's encoder.
 		e.shift, e.shifted = t.At, true
 	}
 	conn, tags := e.due(t)
 	for _, t := range tags {
 		if conn.Write(t) != nil {
-			return // the conn tells why; the rest is read and dropped
+			return // the conn reports why; the rest is read and dropped
 		}
 	}
 }
@@ -186,7 +187,7 @@ func (e *encoder) addHeader(t Tag) {
 	}
 }
 
-// due returns what is to be published now that t has come, and where.
+// due returns the tags to be published now that t has come, and where.
 func (e *encoder) due(t Tag) (Conn, []Tag) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -219,7 +220,7 @@ func (e *encoder) due(t Tag) (Conn, []Tag) {
 // rounded to milliseconds.
 func (e *encoder) begins(t Tag) bool { return t.key() && t.At-e.shift+sameInstant >= e.from }
 
-// begin keeps what comes first: all headers, the picture, and the sound since.
+// begin keeps the beginning: all headers, the picture, and the sound since.
 func (e *encoder) begin(first Tag) {
 	sound := e.kept
 	e.begun, e.base, e.kept = true, first.At, nil
@@ -246,7 +247,8 @@ func (e *encoder) Close(grace time.Duration) error {
 	return fmt.Errorf("%w: %w", models.ErrFFmpegCrashed, firstWords(err))
 }
 
-// firstWords adds to how ffmpeg ended what it said first, which names the cause.
+// firstWords puts ffmpeg's first line of standard error, which names the cause, before
+// the error.
 func firstWords(err error) error {
 	var failure *models.FFmpegError
 	if !errors.As(err, &failure) {

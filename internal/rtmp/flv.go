@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Kind is what a tag holds: its type in FLV, which is that of its message in RTMP.
+// Kind is the type of a tag in FLV, which is that of its message in RTMP.
 type Kind byte
 
 // The kinds of tags (Adobe's FLV specification, section E.4.1).

@@ -82,8 +82,8 @@ func parseIngest(raw string) (Ingest, error) {
 	return in, nil
 }
 
-// withoutQuotes is what net/url says of a URL, without the parts it quotes, one of
-// which may be the key.
+// withoutQuotes returns the error of net/url without the parts of the URL that it
+// quotes, one of which may be the key.
 func withoutQuotes(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

@@ -13,10 +13,10 @@ const soundLength = container.SampleRate // one second, in samples
 // pcmLine is a line of samples that frames are put on at their times, and that is
 // taken off in order. What no frame covers is silence.
 type pcmLine struct {
-	ring [soundLength * container.SampleSize]byte // by sample number, modulo; zero beyond what was put
+	ring [soundLength * container.SampleSize]byte // by sample number, modulo; zero beyond the last frame
 	next int64                                    // the sample to be read next
 	end  int64                                    // where the last frame ended
-	out  [soundLength * container.SampleSize]byte // what read returns, until the next one
+	out  [soundLength * container.SampleSize]byte // the result of read, until the next one
 }
 
 // reset forgets everything and goes on at a sample.

@@ -28,14 +28,15 @@ const (
 
 	// maxBehind is how long a server may take nothing, see watchdog.
 	maxBehind = 10 * time.Second
-	// writeGrace, endGrace and closeGrace are what Close leaves for a picture that
-	// is being written, for the encoder to finish, and for the server to read it.
+	// writeGrace, endGrace and closeGrace are the times that Close leaves for a
+	// picture that is being written, for the encoder to finish, and for the server
+	// to read it.
 	writeGrace = 200 * time.Millisecond
 	endGrace   = 400 * time.Millisecond
 	closeGrace = 200 * time.Millisecond
 )
 
-// Config says what to publish and where.
+// Config holds the format, the server and the callbacks of a Publisher.
 type Config struct {
 	Env    media.Env
 	Ingest Ingest
@@ -50,9 +51,9 @@ type Config struct {
 	// The functions below are called in order, from one goroutine. They must not
 	// block, nor call Close.
 
-	// Connected: the server takes what Sink is given.
+	// Connected: the server accepts the frames of Sink.
 	Connected func()
-	// Disconnected: it no longer does.
+	// Disconnected: it does not, until the next Connected.
 	Disconnected func(err error)
 	// Failed comes last, and not after Close: the publisher has given up.
 	Failed func(err error)
@@ -80,7 +81,7 @@ type Publisher struct {
 	bytes uint64     // published before it
 }
 
-// Stats is what a Publisher has done.
+// Stats holds the counters of a Publisher.
 type Stats struct {
 	// Pictures were given to the encoder: some, while none changes. PicturesShed
 	// are those that it, or the server, left no time for.
@@ -108,11 +109,10 @@ func (p *Publisher) Format() Format { return p.cfg.Format }
 // Sink takes a raw frame that is due. It does not block, and keeps nothing of it.
 func (p *Publisher) Sink(f media.Frame, due time.Time) { p.comp.write(f, due) }
 
-// SetNoVideo says that there is no video from the end of the last picture on, or that
-// there is again.
+// SetNoVideo turns the video black from the end of the last picture on, or ends that.
 func (p *Publisher) SetNoVideo(on bool) { p.comp.setNoVideo(on) }
 
-// Stats returns what has been done so far.
+// Stats returns the counters.
 func (p *Publisher) Stats() Stats {
 	given, dropped := p.comp.counts()
 	p.mu.Lock()
@@ -135,7 +135,7 @@ func (p *Publisher) Close() {
 // the time that is allowed.
 func (p *Publisher) run() {
 	defer close(p.done)
-	defer func() { _ = p.dropEncoder() }() // nobody waits for it any longer
+	defer func() { _ = p.dropEncoder() }() // nothing is published any longer
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	a := attempts{backoff: firstBackoff, lost: time.Now()}
@@ -225,7 +225,7 @@ func (p *Publisher) publish() (up time.Time, err error) {
 // A new one that ends before it gave anything would do so again.
 func (p *Publisher) prepare() error {
 	if p.enc != nil && ended(p.enc.Done()) {
-		_ = p.dropEncoder() // the publication that it was for has told
+		_ = p.dropEncoder() // its publication has reported the reason
 	}
 	fresh := p.enc == nil
 	if fresh {
@@ -342,7 +342,7 @@ func (p *Publisher) feed(conn Conn) error {
 		}
 	}()
 	enc, slow := p.enc, make(chan struct{}, 1)
-	guard := newWatchdog(maxBehind, p.comp.at(1), func() {
+	dog := newWatchdog(maxBehind, p.comp.at(1), func() {
 		switch {
 		case p.life.Err() != nil:
 			conn.Kill(errSlowServer)
@@ -357,13 +357,13 @@ func (p *Publisher) feed(conn Conn) error {
 			enc.Kill()
 		}
 	})
-	stop := context.AfterFunc(p.life, func() { guard.limit(writeGrace) })
-	err := p.comp.run(ctx, enc, guard.taken)
+	stop := context.AfterFunc(p.life, func() { dog.limit(writeGrace) })
+	err := p.comp.run(ctx, enc, dog.taken)
 	if err == nil && p.life.Err() != nil {
-		_ = p.comp.finish(enc) // what cannot be written is not
+		_ = p.comp.finish(enc) // a picture that cannot be written is left out
 	}
 	stop()
-	guard.stop()
+	dog.stop()
 	lose(err)
 	<-watched
 	return p.finish(conn, len(slow) > 0)

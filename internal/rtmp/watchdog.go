@@ -7,7 +7,7 @@ import (
 
 // watchdog barks when a publication takes too little: its allowance runs down as
 // time does, and each tick that was taken refills it by two ticks. So a server that
-// takes nothing, or for long less than half of what there is, is given up; one that
+// takes nothing, or less than half of the pictures for long, is given up; one that
 // is slow for a moment is not.
 type watchdog struct {
 	timer *time.Timer

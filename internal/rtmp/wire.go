@@ -42,7 +42,7 @@ type wire struct {
 	count *bytecounter.ReadWriter
 
 	// answers are control messages that reading asks for and writing sends. One
-	// that finds no room is left out: a server repeats what it waits for.
+	// that finds no room is left out: a server repeats its request.
 	answers chan *rawmessage.Message
 }
 
@@ -115,7 +115,7 @@ func (w *wire) write(m *rawmessage.Message) error {
 	}
 }
 
-// begin writes what comes first after the handshake.
+// begin writes the first messages after the handshake.
 func (w *wire) begin() error {
 	for _, m := range []struct {
 		kind  byte
@@ -164,7 +164,7 @@ func parseReply(m *rawmessage.Message) (reply, bool) {
 	return reply{name: name, id: id, args: data[2:]}, ok && isNumber
 }
 
-// status returns the server's words: what it reports, and whether that is an error.
+// status returns the server's code and words, and whether they report an error.
 func (r reply) status() (code, words string, failed bool) {
 	failed = r.name == "_error"
 	for _, arg := range r.args {

@@ -11,7 +11,7 @@ type Queue struct {
 	pending []func()
 	running bool
 	closed  bool
-	idle    chan struct{} // closed when the queue runs dry; nil when nobody waits
+	idle    chan struct{} // closed when the queue runs dry; nil without a waiter
 }
 
 // Post adds f and returns how many functions wait, f included, or 0 when the

@@ -1,3 +1,3 @@
-// Package playtest holds a source whose length, speed and end a test chooses, for
-// the tests of what plays sources.
+// Package playtest holds a source for tests, whose length, speed and end the test
+// chooses.
 package playtest

@@ -22,7 +22,7 @@ type Stream struct {
 }
 
 // NewStream returns 20 ms audio and 40 ms video, in due order, with a key frame
-// every 2 s, of what lies between two positions.
+// every 2 s, between two positions of the media.
 func NewStream(tracks media.Track, from, to time.Duration) *Stream {
 	s := &Stream{tracks: tracks, End: io.EOF, closed: make(chan struct{})}
 	for at := from; at < to; at += 20 * time.Millisecond {
@@ -41,8 +41,10 @@ func NewStream(tracks media.Track, from, to time.Duration) *Stream {
 	return s
 }
 
+// Tracks returns the tracks of the source.
 func (s *Stream) Tracks() media.Track { return s.tracks }
 
+// ReadFrame returns the next frame, or End.
 func (s *Stream) ReadFrame() (media.Frame, error) {
 	select {
 	case <-s.closed:
@@ -61,6 +63,7 @@ func (s *Stream) ReadFrame() (media.Frame, error) {
 	return media.Frame{}, s.End
 }
 
+// Close interrupts a ReadFrame that hangs.
 func (s *Stream) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil
@@ -71,7 +74,7 @@ type Source struct {
 	tracks media.Track
 
 	Length    time.Duration
-	Begin     time.Duration // what Start returns
+	Begin     time.Duration // returned by Start
 	End       error         // how its streams end; nil: they hang
 	OpenTakes time.Duration // how long Open takes
 	Fails     error         // the error of Open
@@ -84,7 +87,7 @@ type Source struct {
 	ctx context.Context // of the latest Open
 }
 
-// ErrCrash is an end of a stream that nobody wants.
+// ErrCrash is an unnatural end of a stream.
 var ErrCrash = errors.New("crash")
 
 // New returns a source of some length.
@@ -92,7 +95,10 @@ func New(tracks media.Track, length time.Duration) *Source {
 	return &Source{tracks: tracks, Length: length, End: io.EOF}
 }
 
-func (f *Source) Tracks() media.Track  { return f.tracks }
+// Tracks returns the tracks that New was given.
+func (f *Source) Tracks() media.Track { return f.tracks }
+
+// Start returns Begin.
 func (f *Source) Start() time.Duration { return f.Begin }
 
 // Context returns the one of the latest Open.
@@ -102,10 +108,12 @@ func (f *Source) Context() context.Context {
 	return f.ctx
 }
 
+// Open is OpenAt at Begin.
 func (f *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) {
 	return f.OpenAt(ctx, env, f.Begin)
 }
 
+// OpenAt returns a Stream, after OpenTakes.
 func (f *Source) OpenAt(ctx context.Context, _ media.Env, position time.Duration) (media.Stream, error) {
 	f.mu.Lock()
 	f.ctx = ctx
