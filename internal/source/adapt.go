@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/media"
 )
 
@@ -61,24 +62,20 @@ const (
 	soundAlone
 )
 
-// options returns the options of an effort.
-func (e effort) options(o media.EncodeOptions) media.EncodeOptions {
+// of returns what an effort makes of an encoding. Raw pictures stay of one size.
+func (e effort) of(enc ffmpeg.Encoding) ffmpeg.Encoding {
+	o := &enc.Options
 	switch e {
 	case reduced:
 		o.VideoFPS = max(1, o.VideoFPS/2)
 		o.VideoWidth, o.VideoHeight = max(2, o.VideoWidth/2), max(2, o.VideoHeight/2)
+		if enc.Format.Raw() {
+			enc.Format.FPS = max(1, enc.Format.FPS/2)
+		}
 	case soundAlone:
 		o.Tracks = media.TrackAudio
 	}
-	return o
-}
-
-// form returns the output form of an effort. Raw pictures stay of one size.
-func (e effort) form(f outputForm) outputForm {
-	if f.Raw() && e == reduced {
-		f.FPS = max(1, f.FPS/2)
-	}
-	return f
+	return enc
 }
 
 // newAdaptive takes over a stream that was opened at a position with full effort,

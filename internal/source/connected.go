@@ -7,19 +7,19 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
 
 // connect opens what ffmpeg speaks itself: rtmp, rtsp and srt. It is live, unless
 // the server says how long it lasts: then its end is its end.
-func (s address) connect(ctx context.Context, env media.Env, u target) (media.Stream, error) {
+func (s address) connect(ctx context.Context, env media.Env, u ffmpeg.InputURL) (media.Stream, error) {
 	stream, finite, err := s.connectOnce(ctx, env, u)
 	if err != nil || finite {
 		return stream, err
@@ -30,50 +30,44 @@ func (s address) connect(ctx context.Context, env media.Env, u target) (media.St
 	}), nil
 }
 
-func (s address) connectOnce(ctx context.Context, env media.Env, u target) (stream media.Stream, finite bool, err error) {
+func (s address) connectOnce(ctx context.Context, env media.Env, u ffmpeg.InputURL) (stream media.Stream, finite bool, err error) {
 	way, err := routeTo(ctx, env, u)
 	if err != nil {
 		return nil, false, err
 	}
-	input := slices.Concat(way.options, connectedInput(u.scheme, way.url, s.opts.Tracks))
-	cmd := s.command(env, commandLine(watchedArgs(), input, 0, s.form.outputs(s.opts)), 0)
-	cmd.seek = seeking{inputs: 1} // how long it lasts
-	cmd.redact = func(line string) string { return u.redact(strings.ReplaceAll(line, way.url, u.public)) }
-	cmd.lost = func(line string) bool {
-		return strings.HasPrefix(line, way.url+": ") || strings.Contains(line, "Error during demuxing")
-	}
-	cmd.release = way.release
-	e, err := openEncoder(ctx, env, cmd)
+	job := s.Connected(u, way.url, way.tcURL)
+	job.Release = way.release
+	e, err := ffmpeg.Open(ctx, env, job)
 	if err != nil {
 		return nil, false, err
 	}
-	return e, e.watch.finite(), nil
+	return e, e.Finite(), nil
 }
 
 // route is how ffmpeg gets to a server.
 type route struct {
 	url     string
-	options []string // input options
-	release func()   // may be nil
+	tcURL   string // what an RTMP server is called, if not url
+	release func() // may be nil
 }
 
 // route finds the way to a server. What a policy has to see or TLS to protect goes
 // through a forwarder of this process, which ffmpeg takes for the server; srt, of
 // which only ffmpeg knows the protocol, to a numeric address.
-func routeTo(ctx context.Context, env media.Env, u target) (route, error) {
-	secure := u.scheme == "rtmps" || u.scheme == "rtsps"
+func routeTo(ctx context.Context, env media.Env, u ffmpeg.InputURL) (route, error) {
+	secure := u.Scheme == "rtmps" || u.Scheme == "rtsps"
 	if env.URLPolicy == nil && !secure {
-		return route{url: u.url}, nil
+		return route{url: u.URL}, nil
 	}
-	parsed, err := url.Parse(u.url)
+	parsed, err := url.Parse(u.URL)
 	if err != nil {
 		return route{}, fmt.Errorf("%w: the URL is malformed", models.ErrInvalidParams)
 	}
-	port := cmp.Or(parsed.Port(), defaultPort(u.scheme))
-	if u.scheme == "srt" {
+	port := cmp.Or(parsed.Port(), defaultPort(u.Scheme))
+	if u.Scheme == "srt" {
 		return routeSRT(ctx, env, parsed, port)
 	}
-	plain := strings.TrimSuffix(u.scheme, "s")
+	plain := strings.TrimSuffix(u.Scheme, "s")
 	// The words by which the two protocols send a client to another server.
 	hide := map[string]string{"rtmp": "redirect", "rtsp": "location:"}[plain]
 	f, err := fetch.Forward(ctx, fetchConfig(env), net.JoinHostPort(parsed.Hostname(), port), secure, hide)
@@ -86,7 +80,7 @@ func routeTo(ctx context.Context, env media.Env, u target) (route, error) {
 	way := route{release: func() { _ = f.Close() }}
 	if plain == "rtmp" {
 		// What the server is called there, whatever ffmpeg takes it for.
-		way.options = []string{"-rtmp_tcurl", u.scheme + "://" + parsed.Host + "/" + rtmpApp(parsed.Path)}
+		way.tcURL = u.Scheme + "://" + parsed.Host + "/" + rtmpApp(parsed.Path)
 	}
 	parsed.Scheme, parsed.Host = plain, f.Address
 	way.url = parsed.String()
@@ -127,24 +121,4 @@ func defaultPort(scheme string) string {
 func rtmpApp(path string) string {
 	names := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	return strings.Join(names[:min(len(names), max(1, min(2, len(names)-1)))], "/")
-}
-
-// connectedInput reads a URL by a protocol that ffmpeg speaks.
-func connectedInput(scheme, address string, tracks media.Track) []string {
-	p := protocols(strings.TrimSuffix(scheme, "s"))
-	args := slices.Concat(limits(), []string{"-protocol_whitelist", p.allowed, "-format_whitelist", formats + p.formats}, p.options)
-	if strings.HasPrefix(scheme, "rtmp") {
-		args = append(args, "-analyzeduration", analyze(tracks))
-	}
-	return append(args, "-i", address)
-}
-
-// analyze is how many microseconds of FLV ffmpeg waits for tracks that have not
-// begun: it does not say that there is no picture. What a track is, RTMP sends
-// ahead of it.
-func analyze(tracks media.Track) string {
-	if tracks.Has(media.TrackVideo) {
-		return "2500000"
-	}
-	return "1000000"
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -30,7 +31,7 @@ func fetchConfig(env media.Env) fetch.Config {
 
 // fetch opens what is fetched by this process and reaches ffmpeg by a loopback
 // address.
-func (s address) fetch(ctx context.Context, env media.Env, u target, position time.Duration) (media.Stream, error) {
+func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, position time.Duration) (media.Stream, error) {
 	cfg := fetchConfig(env)
 	cfg.Run = new(fetch.Run)
 	stream, kind, err := s.fetchOnce(ctx, env, cfg, u, position)
@@ -52,7 +53,7 @@ func (s address) fetch(ctx context.Context, env media.Env, u target, position ti
 }
 
 // fetchOnce opens what is there now.
-func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u target, position time.Duration) (media.Stream, fetch.Kind, error) {
+func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u ffmpeg.InputURL, position time.Duration) (media.Stream, fetch.Kind, error) {
 	client := fetch.New(cfg)
 	release := func() { _ = client.Close() }
 	resource, programme, err := s.find(ctx, client, u, position)
@@ -73,18 +74,18 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 		release()
 		return nil, 0, err
 	}
-	cmd := s.command(env, encodeArgs(position, fetchedInput(address, position), s.form.outputs(s.opts)), position)
-	cmd.inputErr, cmd.resumed = resource.Err, resource.Resumed
-	cmd.redact, cmd.release = u.unserve, release
-	stream, err := encoderStream(openEncoder(ctx, env, cmd))
+	job := s.Fetched(address, position)
+	job.InputErr, job.Resumed = resource.Err, resource.Resumed
+	job.Redact, job.Release = unserve(u), release
+	stream, err := encoderStream(ffmpeg.Open(ctx, env, job))
 	return stream, resource.Kind, err
 }
 
 // find finds what there is at a URL, or where a playlist there leads.
 func (s address) find(
-	ctx context.Context, client *fetch.Client, u target, position time.Duration,
+	ctx context.Context, client *fetch.Client, u ffmpeg.InputURL, position time.Duration,
 ) (*fetch.Resource, *fetch.Programme, error) {
-	resource, err := client.Open(ctx, u.url)
+	resource, err := client.Open(ctx, u.URL)
 	var programme *fetch.Programme
 	if err == nil && resource.Kind == fetch.Playlist {
 		resource, programme, err = client.OpenList(ctx, resource, s.bounds(), position)
@@ -101,8 +102,11 @@ func (s address) find(
 // served finds the addresses at which ffmpeg is served.
 var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+/[0-9a-f]{32}(/[^\s'":]*)?`)
 
-// unserve puts the URL in place of the addresses at which ffmpeg is served.
-func (u target) unserve(line string) string { return served.ReplaceAllLiteralString(line, u.public) }
+// unserve returns a function that puts a URL in place of the addresses at which ffmpeg
+// is served.
+func unserve(u ffmpeg.InputURL) func(line string) string {
+	return func(line string) string { return served.ReplaceAllLiteralString(line, u.Public) }
+}
 
 // reachable reports, as models.ErrSeekUnsupported, that a position cannot be
 // reached: ffmpeg would read a live stream forward to it, in real time.

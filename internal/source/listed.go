@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/playlist"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -15,15 +16,15 @@ import (
 // bounds are what is chosen by where a playlist offers a programme in several forms.
 func (s address) bounds() playlist.Bounds {
 	return playlist.Bounds{
-		Picture: s.opts.Tracks.Has(media.TrackVideo),
-		Width:   s.opts.VideoWidth, Height: s.opts.VideoHeight, FPS: s.opts.VideoFPS,
+		Picture: s.Options.Tracks.Has(media.TrackVideo),
+		Width:   s.Options.VideoWidth, Height: s.Options.VideoHeight, FPS: s.Options.VideoFPS,
 	}
 }
 
 // programme opens what a playlist names, and releases the client when it is closed
 // or cannot be opened.
 func (s address) programme(
-	ctx context.Context, env media.Env, u target, p *fetch.Programme, position time.Duration, release func(),
+	ctx context.Context, env media.Env, u ffmpeg.InputURL, p *fetch.Programme, position time.Duration, release func(),
 ) (media.Stream, error) {
 	err := error(nil)
 	switch {
@@ -37,12 +38,12 @@ func (s address) programme(
 		return nil, err
 	}
 	open := func(ctx context.Context, i int) (media.Stream, error) {
-		cmd := s.part(env, p, p.Parts[i], position)
-		cmd.redact = u.unserve
+		job := s.part(p, p.Parts[i], position)
+		job.Redact = unserve(u)
 		if len(p.Parts) == 1 {
-			cmd.release = release
+			job.Release = release
 		}
-		return encoderStream(openEncoder(ctx, env, cmd))
+		return encoderStream(ffmpeg.Open(ctx, env, job))
 	}
 	if len(p.Parts) == 1 {
 		return open(ctx, 0)
@@ -54,20 +55,18 @@ func (s address) programme(
 	return openSeries(ctx, ends, open, release)
 }
 
-// part is the command that plays a part of a programme from a position in it on.
-func (s address) part(env media.Env, p *fetch.Programme, part fetch.Part, position time.Duration) command {
-	outputs := s.form.outputs(s.opts)
+// part returns the job that plays a part of a programme from a position in it on.
+func (s address) part(p *fetch.Programme, part fetch.Part, position time.Duration) ffmpeg.Job {
 	from := max(0, position-part.Start)
-	var args []string
+	var job ffmpeg.Job
 	switch {
 	case !p.Segmented:
-		args = encodeArgsOfDASH(from, dashInput(part.Address, from-preroll(from)), outputs)
+		job = s.Described(part.Address, from)
 	case part.Timed && from > 0:
-		args = encodeArgsOfTimes(position+part.Offset, listInput(part.Address, 0), outputs)
+		job = s.Timed(part.Address, from, position+part.Offset)
 	default:
-		args = encodeArgsOfSegments(from, listInput(part.Address, 0), outputs)
+		job = s.Segments(part.Address, from)
 	}
-	cmd := s.command(env, args, from)
-	cmd.inputErr, cmd.over = p.Err, p.Lost()
-	return cmd
+	job.InputErr, job.Over = p.Err, p.Lost()
+	return job
 }

@@ -177,11 +177,15 @@ func requireContiguous(t testing.TB, frames []media.Frame, length time.Duration)
 	require.InDelta(t, length.Seconds(), due.Seconds(), 0.041)
 }
 
-// script writes an executable shell script.
+// script writes an executable shell script. A process of its own writes it: a file that
+// this one had open for writing could not be run while a test that forked just then
+// holds the descriptor.
 func script(t testing.TB, body string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700))
+	cmd := exec.Command("sh", "-c", `cat > "$1" && chmod 700 "$1"`, "sh", path)
+	cmd.Stdin = strings.NewReader("#!/bin/sh\n" + body + "\n")
+	require.NoError(t, cmd.Run())
 	return path
 }
 

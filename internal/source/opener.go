@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -19,12 +20,12 @@ func (o Opener) Open(ctx context.Context, env media.Env, src media.Source) (medi
 		if err := mustEncode(env); err != nil {
 			return nil, err
 		}
-		return encoderStream(shellOf(s).open(ctx, env))
+		return encoderStream(openShell(ctx, env, s))
 	case media.Shells:
 		if err := mustEncode(env); err != nil {
 			return nil, err
 		}
-		return shellsOf(s).open(ctx, env)
+		return openShells(ctx, env, s)
 	}
 	return o.OpenAt(ctx, env, src, 0)
 }
@@ -40,12 +41,12 @@ func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, pos
 		if err := mustEncode(env); err != nil {
 			return nil, err
 		}
-		return encoderStream(shellOf(s).openAt(ctx, env, position))
+		return encoderStream(openShellAt(ctx, env, s, position))
 	case media.Shells:
 		if err := mustEncode(env); err != nil {
 			return nil, err
 		}
-		return shellsOf(s).openAt(ctx, env, position)
+		return openShellsAt(ctx, env, s, position)
 	}
 	return nil, fmt.Errorf("%w: a %T is no source of package media", models.ErrInvalidParams, src)
 }
@@ -57,3 +58,13 @@ func mustEncode(env media.Env) error {
 	}
 	return nil
 }
+
+// encoderStream keeps a nil encoder from becoming a Stream that is not nil.
+func encoderStream(e *ffmpeg.Encoder, err error) (media.Stream, error) {
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func errStreamClosed() error { return fmt.Errorf("read frame: stream: %w", models.ErrClosed) }

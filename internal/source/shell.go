@@ -1,157 +1,72 @@
 package source
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// shell is a command that is to be run.
-type shell struct {
-	line string
-	want media.Track
+// openShell runs a command as it is.
+func openShell(ctx context.Context, env media.Env, s media.Shell) (*ffmpeg.Encoder, error) {
+	job, err := ffmpeg.ShellJob(s)
+	return run(ctx, env, s, job, err)
 }
 
-// start returns where in its input the command begins, or 0 if that is not known.
-func (s shell) start() time.Duration {
-	_, args, _, err := s.words()
-	if err != nil {
-		return 0
+// openShellAt runs a command so that it begins at a position.
+func openShellAt(ctx context.Context, env media.Env, s media.Shell, position time.Duration) (*ffmpeg.Encoder, error) {
+	if position == ffmpeg.ShellStart(s) {
+		return openShell(ctx, env, s)
 	}
-	start, err := commandStart(args)
-	if err != nil {
-		return 0
+	job, inputs, err := ffmpeg.ShellJobAt(s, position)
+	if err == nil {
+		err = validPosition(position)
 	}
-	return start
+	for _, input := range inputs {
+		if err == nil {
+			err = seekableInput(ctx, input)
+		}
+	}
+	return run(ctx, env, s, job, err)
 }
 
-func (s shell) open(ctx context.Context, env media.Env) (*encoder, error) {
-	cmd, err := s.command(ffmpegPath(env))
-	return s.run(ctx, env, cmd, err)
-}
-
-func (s shell) openAt(ctx context.Context, env media.Env, position time.Duration) (*encoder, error) {
-	if position == s.start() {
-		return s.open(ctx, env)
+// run starts a command, unless there was an error in making its job.
+func run(ctx context.Context, env media.Env, s media.Shell, job ffmpeg.Job, err error) (*ffmpeg.Encoder, error) {
+	var e *ffmpeg.Encoder
+	if err == nil {
+		e, err = ffmpeg.Open(ctx, env, job)
 	}
-	cmd, urls, err := s.commandAt(ffmpegPath(env), position)
-	for _, url := range urls {
-		err = cmp.Or(err, seekableInput(ctx, url))
-	}
-	return s.run(ctx, env, cmd, err)
-}
-
-// run starts a command, unless there was an error in making it.
-func (s shell) run(ctx context.Context, env media.Env, cmd command, err error) (*encoder, error) {
 	if err != nil {
-		return nil, fmt.Errorf("open %v command: %w", s.want, err)
-	}
-	e, err := openEncoder(ctx, env, cmd)
-	if err != nil {
-		return nil, fmt.Errorf("open %v command: %w", s.want, err)
+		return nil, fmt.Errorf("open %v command: %w", s.Want, err)
 	}
 	return e, nil
 }
 
-// words takes the line apart.
-func (s shell) words() (path string, args []string, ffmpeg bool, err error) {
-	if err := s.want.Check(); err != nil {
-		return "", nil, false, err
-	}
-	words, err := splitWords(s.line)
-	if err != nil {
-		return "", nil, false, err
-	}
-	if len(words) == 0 || words[0] == "" {
-		return "", nil, false, fmt.Errorf("%w: the command is empty", models.ErrInvalidParams)
-	}
-	path, args = words[0], words[1:]
-	name := path[strings.LastIndexAny(path, `/\`)+1:]
-	if ffmpeg = name == "ffmpeg" || strings.EqualFold(name, "ffmpeg.exe"); ffmpeg {
-		args = settle(args)
-	}
-	return path, args, ffmpeg, nil
+// legs returns the two commands.
+func legs(s media.Shells) (audio, video media.Shell) {
+	return media.Shell{Command: s.Audio, Want: media.TrackAudio}, media.Shell{Command: s.Video, Want: media.TrackVideo}
 }
 
-// command is what will be run.
-func (s shell) command(ffmpegPath string) (command, error) {
-	path, args, ffmpeg, err := s.words()
-	if err != nil {
-		return command{}, err
-	}
-	cmd := command{path: path, args: args, want: s.want, start: s.start()}
-	if !ffmpeg {
-		return cmd, nil
-	}
-	if cmd.path == "ffmpeg" {
-		cmd.path = ffmpegPath
-	}
-	return cmd.complete(quietArgs(), cmd.args)
-}
-
-// complete sets the arguments, with what a command of ffmpeg's lacks.
-func (c command) complete(global, args []string) (command, error) {
-	var err error
-	c.args, err = completeArgs(global, args, c.want)
-	if apart, ok := completeApart(global, args); ok && err == nil && c.want == media.TrackAudio|media.TrackVideo {
-		c.args, c.apart = apart, true
-	}
-	return c, err
-}
-
-// commandAt is what will be run to begin at a position, and the inputs it reads.
-func (s shell) commandAt(ffmpegPath string, position time.Duration) (cmd command, urls []string, err error) {
-	cmd, err = s.command(ffmpegPath) // it finds what is wrong with the command as such
-	if err := cmp.Or(err, validPosition(position)); err != nil {
-		return command{}, nil, err
-	}
-	_, args, ffmpeg, err := s.words()
-	if err != nil {
-		return command{}, nil, err
-	}
-	if !ffmpeg {
-		return command{}, nil, fmt.Errorf("%w: the command is not ffmpeg's", models.ErrSeekUnsupported)
-	}
-	args, urls, err = seekArgs(args, position)
-	if err != nil {
-		return command{}, nil, err
-	}
-	cmd.seek = seekTo(position, len(urls))
-	cmd, err = cmd.complete(globalArgs(position), args)
-	return cmd, urls, err
-}
-
-func shellOf(s media.Shell) shell { return shell{line: s.Command, want: s.Want} }
-
-func shellsOf(s media.Shells) shells {
-	return shells{
-		audio: shell{line: s.Audio, want: media.TrackAudio},
-		video: shell{line: s.Video, want: media.TrackVideo},
-	}
-}
-
-// shells are two commands, one for each track.
-type shells struct{ audio, video shell }
-
-func (s shells) open(ctx context.Context, env media.Env) (media.Stream, error) {
-	return s.both(ctx, func(ctx context.Context, leg shell) (*encoder, error) {
-		return leg.open(ctx, env)
+// openShells runs two commands as they are.
+func openShells(ctx context.Context, env media.Env, s media.Shells) (media.Stream, error) {
+	return both(ctx, s, func(ctx context.Context, leg media.Shell) (*ffmpeg.Encoder, error) {
+		return openShell(ctx, env, leg)
 	})
 }
 
-func (s shells) openAt(ctx context.Context, env media.Env, position time.Duration) (media.Stream, error) {
-	if a, v := s.audio.start(), s.video.start(); a != v {
+// openShellsAt runs two commands so that they begin at a position.
+func openShellsAt(ctx context.Context, env media.Env, s media.Shells, position time.Duration) (media.Stream, error) {
+	audio, video := legs(s)
+	if a, v := ffmpeg.ShellStart(audio), ffmpeg.ShellStart(video); a != v {
 		return nil, fmt.Errorf("%w: the commands begin at %v and %v", models.ErrSeekUnsupported, a, v)
 	}
-	return s.both(ctx, func(ctx context.Context, leg shell) (*encoder, error) {
-		e, err := leg.openAt(ctx, env, position)
+	return both(ctx, s, func(ctx context.Context, leg media.Shell) (*ffmpeg.Encoder, error) {
+		e, err := openShellAt(ctx, env, leg, position)
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
@@ -161,10 +76,11 @@ func (s shells) openAt(ctx context.Context, env media.Env, position time.Duratio
 
 // both opens the two commands with a function that returns nil for one that has
 // ended already. The other then plays alone.
-func (s shells) both(ctx context.Context, open func(context.Context, shell) (*encoder, error)) (media.Stream, error) {
+func both(ctx context.Context, s media.Shells, open func(context.Context, media.Shell) (*ffmpeg.Encoder, error)) (media.Stream, error) {
+	audioLeg, videoLeg := legs(s)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	openLeg := func(leg shell) (*encoder, error) {
+	openLeg := func(leg media.Shell) (*ffmpeg.Encoder, error) {
 		e, err := open(ctx, leg)
 		if err != nil {
 			cancel()
@@ -175,20 +91,20 @@ func (s shells) both(ctx context.Context, open func(context.Context, shell) (*en
 	// The goroutine ends when its command is open or ctx is, and is waited
 	// for by the receive.
 	type result struct {
-		leg *encoder
+		leg *ffmpeg.Encoder
 		err error
 	}
 	opened := make(chan result, 1)
 	go func() {
-		leg, err := openLeg(s.video)
+		leg, err := openLeg(videoLeg)
 		opened <- result{leg, err}
 	}()
-	audio, err := openLeg(s.audio)
+	audio, err := openLeg(audioLeg)
 	video := <-opened
 	switch {
 	case err != nil || video.err != nil:
 	case audio != nil && video.leg != nil:
-		return newPair(audio, video.leg), nil
+		return ffmpeg.NewPair(audio, video.leg), nil
 	case audio != nil:
 		return audio, nil
 	case video.leg != nil:
@@ -196,7 +112,7 @@ func (s shells) both(ctx context.Context, open func(context.Context, shell) (*en
 	default:
 		return nil, fmt.Errorf("%w: both commands have ended: %w", models.ErrFile, io.EOF)
 	}
-	for _, leg := range []*encoder{audio, video.leg} {
+	for _, leg := range []*ffmpeg.Encoder{audio, video.leg} {
 		if leg != nil {
 			_ = leg.Close()
 		}

@@ -1,4 +1,4 @@
-package source
+package ffmpeg
 
 import (
 	"fmt"
@@ -14,24 +14,24 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// seeking is what is watched of an ffmpeg that begins at a position. ffmpeg only
-// warns when it cannot go there, and plays from somewhere else.
-type seeking struct {
+// seekCheck is the seek of an ffmpeg that begins at a position, to be verified: when
+// ffmpeg cannot reach it, it only warns and plays from elsewhere.
+type seekCheck struct {
 	position time.Duration
 	inputs   int // how many there are; ffmpeg describes each once it has tried
 }
 
 // seekTo is a seek, unless the position is the start.
-func seekTo(position time.Duration, inputs int) seeking {
+func seekTo(position time.Duration, inputs int) seekCheck {
 	if position == 0 {
-		return seeking{}
+		return seekCheck{}
 	}
-	return seeking{position: position, inputs: inputs}
+	return seekCheck{position: position, inputs: inputs}
 }
 
 // seekWatch reads what ffmpeg says of its seek.
 type seekWatch struct {
-	seeking
+	seekCheck
 	done chan struct{} // closed when the last input has been described
 
 	mu       sync.Mutex // guards the rest
@@ -55,8 +55,8 @@ var (
 
 const durationGuessed = "Estimating duration from bitrate"
 
-func newSeekWatch(s seeking) *seekWatch {
-	return &seekWatch{seeking: s, done: make(chan struct{})}
+func newSeekWatch(s seekCheck) *seekWatch {
+	return &seekWatch{seekCheck: s, done: make(chan struct{})}
 }
 
 // line takes a line of a log with levels. It returns it without the level, or

@@ -1,4 +1,4 @@
-package source
+package merge
 
 import (
 	"errors"
@@ -25,12 +25,12 @@ type scripted struct {
 
 type scriptedFrame struct{ pts, at time.Duration }
 
-func (s *scripted) header() (media.Track, error) {
+func (s *scripted) Header() (media.Track, error) {
 	s.sleep(s.wait)
 	return s.track, nil
 }
 
-func (s *scripted) next() (media.Frame, error) {
+func (s *scripted) Next() (media.Frame, error) {
 	read := int(s.read.Load())
 	if read == len(s.frames) {
 		if s.end == nil {
@@ -76,12 +76,12 @@ func merged(t *testing.T, sound, pictures *scripted) (frames []media.Frame, at [
 	for _, s := range []*scripted{sound, pictures} {
 		s.begin, s.stop = begin, stop
 	}
-	m := newMerge(sound, pictures)
-	require.Equal(t, media.TrackAudio|media.TrackVideo, m.opened())
-	m.begin()
+	m := New(sound, pictures)
+	require.Equal(t, media.TrackAudio|media.TrackVideo, m.Opened())
+	m.Begin()
 	epoch := time.Now()
 	for {
-		f, err := m.next()
+		f, err := m.Next()
 		if err != nil {
 			end = err
 			break
@@ -89,9 +89,9 @@ func merged(t *testing.T, sound, pictures *scripted) (frames []media.Frame, at [
 		frames, at = append(frames, f), append(at, time.Since(begin))
 		<-time.After(time.Until(epoch.Add(f.PTS)))
 	}
-	m.halt()
+	m.Stop()
 	close(stop)
-	m.readers.Wait()
+	m.Wait()
 	return frames, at, end
 }
 
@@ -147,7 +147,7 @@ func TestMergeHoldsNoSoundBack(t *testing.T) {
 				// What is not known of the pictures may delay the beginning.
 				within := soundStep + soundWait
 				if pictures.wait > 0 || pictures.frames[0].at > 0 {
-					within += lateAfter
+					within += legTimeout
 				}
 				frames, at, _ := merged(t, sound, pictures)
 				requireSoundInTime(t, frames, at, length, within)
@@ -166,12 +166,12 @@ func TestMergeReadsPicturesThatHoldTheSoundUp(t *testing.T) {
 		sound := &behind{scripted: scripted{frames: steady(0, 4*time.Second, soundStep, ahead), end: io.EOF}, pictures: pictures}
 		sound.track, pictures.track = media.TrackAudio, media.TrackVideo
 		sound.begin, pictures.begin = time.Now(), time.Now()
-		m := newMerge(sound, pictures)
-		m.opened()
-		m.begin()
+		m := New(sound, pictures)
+		m.Opened()
+		m.Begin()
 		last := time.Duration(0)
 		for {
-			f, err := m.next()
+			f, err := m.Next()
 			if err != nil {
 				require.Equal(t, io.EOF, err)
 				break
@@ -179,8 +179,8 @@ func TestMergeReadsPicturesThatHoldTheSoundUp(t *testing.T) {
 			require.GreaterOrEqual(t, f.PTS, last)
 			last = f.PTS
 		}
-		m.halt()
-		m.readers.Wait()
+		m.Stop()
+		m.Wait()
 	})
 }
 
@@ -190,8 +190,8 @@ type behind struct {
 	pictures *scripted
 }
 
-func (b *behind) next() (media.Frame, error) {
-	f, err := b.scripted.next()
+func (b *behind) Next() (media.Frame, error) {
+	f, err := b.scripted.Next()
 	for err == nil {
 		read := int(b.pictures.read.Load())
 		if read == len(b.pictures.frames) || b.pictures.frames[read].pts >= f.PTS+time.Second {

@@ -1,4 +1,4 @@
-package source
+package ffmpeg
 
 import (
 	"io"
@@ -83,7 +83,7 @@ func TestCommandFromTheStartIsAsQuietAsAnyOther(t *testing.T) {
 	t.Parallel()
 	source := shell{line: "ffmpeg -ss 3 -i x", want: media.TrackAudio}
 	for position, want := range map[time.Duration]string{0: quiet, time.Second: watched} {
-		cmd, _, err := source.commandAt("ffmpeg", position)
+		cmd, _, err := source.jobAt(position)
 		require.NoError(t, err)
 		require.Equal(t, want, strings.Join(cmd.args[:len(strings.Fields(want))], " "))
 		require.Equal(t, position, cmd.seek.position)

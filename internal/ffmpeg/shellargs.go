@@ -1,4 +1,4 @@
-package source
+package ffmpeg
 
 import (
 	"fmt"
@@ -23,8 +23,8 @@ type inputArgs struct {
 	options []option
 }
 
-// outputArgs is what completeArgs knows of an ffmpeg command line.
-type outputArgs struct {
+// commandLine is what completeArgs knows of an ffmpeg command line.
+type commandLine struct {
 	args    []string
 	inputs  []inputArgs
 	urls    []int    // where in args the outputs are named
@@ -69,8 +69,8 @@ func completeArgs(global, args []string, want media.Track) ([]string, error) {
 
 // parseArgs reads a command line as ffmpeg does: options belong to the input or
 // output that follows them.
-func parseArgs(args []string) (outputArgs, error) {
-	out := outputArgs{args: args}
+func parseArgs(args []string) (commandLine, error) {
+	out := commandLine{args: args}
 	var group []option
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--" {
@@ -186,13 +186,13 @@ func flag(name string) bool {
 }
 
 // has reports whether an option is given, for all streams or for those of a kind.
-func (o outputArgs) has(name, kind string) bool {
+func (o commandLine) has(name, kind string) bool {
 	_, ok := o.get(name, kind)
 	return ok
 }
 
 // get returns the value that holds: the last one given.
-func (o outputArgs) get(name, kind string) (value string, ok bool) {
+func (o commandLine) get(name, kind string) (value string, ok bool) {
 	return lookUp(o.options, name, kind)
 }
 
@@ -209,7 +209,7 @@ func lookUp(options []option, name, kind string) (value string, ok bool) {
 // the kind of that stream: what the n-th -map names or, where ffmpeg or the library
 // maps, the picture first. An option whose stream is of no known kind is as if it
 // were for all.
-func (o *outputArgs) byKind(want media.Track) {
+func (o *commandLine) byKind(want media.Track) {
 	var kinds []string
 	for _, opt := range o.options {
 		if opt.name == "map" && !strings.HasPrefix(opt.value, "-") {
@@ -238,7 +238,7 @@ func (o *outputArgs) byKind(want media.Track) {
 }
 
 // missing lists the options the output lacks.
-func (o outputArgs) missing(want media.Track) ([]string, error) {
+func (o commandLine) missing(want media.Track) ([]string, error) {
 	format, err := o.format(want)
 	if err != nil {
 		return nil, err
@@ -275,7 +275,7 @@ func (o outputArgs) missing(want media.Track) ([]string, error) {
 	return append(args, o.missingFormat(format)...), nil
 }
 
-func (o outputArgs) unwanted(want media.Track) []string {
+func (o commandLine) unwanted(want media.Track) []string {
 	off := []string{"sn", "dn"}
 	if !want.Has(media.TrackVideo) {
 		off = append(off, "vn")
@@ -287,7 +287,7 @@ func (o outputArgs) unwanted(want media.Track) []string {
 }
 
 // format returns the container: the one that was given, or the tracks' own.
-func (o outputArgs) format(want media.Track) (string, error) {
+func (o commandLine) format(want media.Track) (string, error) {
 	own := map[media.Track]string{media.TrackAudio: "ogg", media.TrackVideo: "ivf", media.TrackAudio | media.TrackVideo: "matroska"}[want]
 	given, ok := o.get("f", "")
 	switch {
@@ -300,7 +300,7 @@ func (o outputArgs) format(want media.Track) (string, error) {
 		models.ErrInvalidParams, given, want, own)
 }
 
-func (o outputArgs) missingFormat(format string) []string {
+func (o commandLine) missingFormat(format string) []string {
 	defaults := []string{"-page_duration", "20000"}
 	switch format {
 	case "ivf":
@@ -315,7 +315,7 @@ func (o outputArgs) missingFormat(format string) []string {
 	return append(args, o.absent("", defaults)...)
 }
 
-func (o outputArgs) missingAudio() ([]string, error) {
+func (o commandLine) missingAudio() ([]string, error) {
 	codec, given := o.get("c", "a")
 	switch {
 	case codec == "copy":
@@ -333,7 +333,7 @@ func (o outputArgs) missingAudio() ([]string, error) {
 // defaultFPS is that of media.EncodeOptions.
 const defaultFPS = 30
 
-func (o outputArgs) missingVideo() ([]string, error) {
+func (o commandLine) missingVideo() ([]string, error) {
 	codec, given := o.get("c", "v")
 	vp8 := strings.Contains(codec, "vp8") || codec == "libvpx"
 	switch {
@@ -352,7 +352,7 @@ func (o outputArgs) missingVideo() ([]string, error) {
 
 // absent returns those of some options with values that are not given for a kind
 // of stream.
-func (o outputArgs) absent(kind string, defaults []string) []string {
+func (o commandLine) absent(kind string, defaults []string) []string {
 	var args []string
 	for i := 0; i+1 < len(defaults); i += 2 {
 		name, _, _ := strings.Cut(defaults[i][1:], ":")

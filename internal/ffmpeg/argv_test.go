@@ -1,4 +1,4 @@
-package source
+package ffmpeg
 
 import (
 	"strings"
@@ -194,7 +194,7 @@ func TestShellCommandsForBothTracksHaveTwoOutputs(t *testing.T) {
 		"-v debug -i x -c copy": "-nostdin -hide_banner -v debug -i x -f srt -i data:,x -c copy -map 0:a:0?" + apart +
 			" pipe:1 -c copy -map 0:V:0?" + apart + " pipe:3",
 	} {
-		cmd, err := shell{line: "ffmpeg " + line, want: media.TrackAudio | media.TrackVideo}.command("ffmpeg")
+		cmd, err := shell{line: "ffmpeg " + line, want: media.TrackAudio | media.TrackVideo}.job()
 		require.NoError(t, err)
 		require.True(t, cmd.apart)
 		require.Equal(t, strings.Fields(want), cmd.args)
@@ -202,12 +202,12 @@ func TestShellCommandsForBothTracksHaveTwoOutputs(t *testing.T) {
 	for _, line := range []string{
 		"-i x -", "-i x -f webm", "-i x -map 0", "-i x -i y", "-i x -vn", "-i x -shortest", "-i x -filter_complex hflip", "-i x -fs 9",
 	} {
-		cmd, err := shell{line: "ffmpeg " + line, want: media.TrackAudio | media.TrackVideo}.command("ffmpeg")
+		cmd, err := shell{line: "ffmpeg " + line, want: media.TrackAudio | media.TrackVideo}.job()
 		require.NoError(t, err)
 		require.False(t, cmd.apart, line)
 	}
 	for _, want := range []media.Track{media.TrackAudio, media.TrackVideo} {
-		cmd, err := shell{line: "ffmpeg -i x", want: want}.command("ffmpeg")
+		cmd, err := shell{line: "ffmpeg -i x", want: want}.job()
 		require.NoError(t, err)
 		require.False(t, cmd.apart)
 	}
@@ -270,14 +270,14 @@ func TestShellProgram(t *testing.T) {
 		line, path string
 		completed  bool
 	}{
-		{"ffmpeg -i x", "/env/ffmpeg", true},
+		{"ffmpeg -i x", "", true}, // that of the Env,
 		{"/opt/ffmpeg -i x", "/opt/ffmpeg", true},
 		{`C:\bin\ffmpeg.exe -i x`, `C:\bin\ffmpeg.exe`, true},
 		{`"C:\\Program Files\\FFmpeg.EXE" -i x`, `C:\Program Files\FFmpeg.EXE`, true},
 		{"yt-player -i x", "yt-player", false},
 		{"/opt/my-ffmpeg -i x", "/opt/my-ffmpeg", false},
 	} {
-		cmd, err := shell{line: test.line, want: media.TrackAudio}.command("/env/ffmpeg")
+		cmd, err := shell{line: test.line, want: media.TrackAudio}.job()
 		require.NoError(t, err)
 		require.Equal(t, test.path, cmd.path)
 		require.Equal(t, test.completed, len(cmd.args) > 2, test.line)

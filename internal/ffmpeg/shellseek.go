@@ -1,16 +1,13 @@
-package source
+package ffmpeg
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -92,7 +89,7 @@ func remaining(end, position time.Duration) []string {
 }
 
 // excerpt tells what a command plays. Output time begins where the inputs do.
-func (o outputArgs) excerpt() (excerpt, error) {
+func (o commandLine) excerpt() (excerpt, error) {
 	var e excerpt
 	for i, in := range o.inputs {
 		start, end, err := bounds(in.options)
@@ -146,7 +143,7 @@ func timeOption(options []option, name string) (value time.Duration, given bool,
 }
 
 // seekable reports why a position in a command's output is not one in the media.
-func (o outputArgs) seekable() error {
+func (o commandLine) seekable() error {
 	if len(o.inputs) == 0 {
 		return fmt.Errorf("%w: the command has no input", models.ErrSeekUnsupported)
 	}
@@ -252,47 +249,4 @@ func device(format string) bool {
 		return true
 	}
 	return false
-}
-
-// seekableInput reports that an input of a command cannot be seeked, as far as
-// it shows before ffmpeg has tried.
-func seekableInput(ctx context.Context, url string) error {
-	scheme, _, network := strings.Cut(url, "://")
-	switch {
-	case url == "-", strings.HasPrefix(url, "pipe:"), strings.HasPrefix(url, "fd:"):
-		return fmt.Errorf("%w: the input is a pipe", models.ErrSeekUnsupported)
-	case network && scheme != "file":
-		return seekableURL(ctx, strings.ToLower(scheme), url)
-	}
-	path := strings.TrimPrefix(strings.TrimPrefix(url, "file:"), "//")
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: the input is no regular file", models.ErrSeekUnsupported)
-	}
-	return nil // what it is, ffmpeg knows
-}
-
-// askTimeout bounds the question how a server serves a command's input.
-const askTimeout = 5 * time.Second
-
-// seekableURL reports that a URL of a command cannot be seeked. What is not known
-// for sure is left to ffmpeg.
-func seekableURL(ctx context.Context, scheme, url string) error {
-	if scheme != "http" && scheme != "https" {
-		return fmt.Errorf("%w: %s streams are live", models.ErrSeekUnsupported, scheme)
-	}
-	asking, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	client := fetch.New(fetch.Config{Insecure: true}) // ffmpeg decides
-	defer client.Close()
-	resource, err := client.Open(asking, url)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return nil // ffmpeg words it better, and may well have none
-	case resource.Kind == fetch.Playlist:
-		// It needs -copyts, which would move the command's -t and -to.
-		return fmt.Errorf("%w: the input is a playlist", models.ErrSeekUnsupported)
-	}
-	return reachable(resource, 1)
 }

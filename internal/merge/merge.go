@@ -1,4 +1,4 @@
-package source
+package merge
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
 )
 
 const (
@@ -15,9 +16,9 @@ const (
 	// before it: half a frame, which costs nothing, as the frame is due when the
 	// one before has been heard.
 	soundWait = 10 * time.Millisecond
-	// lateAfter is how long a picture waits for sound. Encoders stall for less;
+	// legTimeout is how long a picture waits for sound. Encoders stall for less;
 	// live inputs for more.
-	lateAfter = 500 * time.Millisecond
+	legTimeout = 500 * time.Millisecond
 	// framesAhead is how many frames of a leg are read ahead, so that one that
 	// has more is never found empty.
 	framesAhead = 4
@@ -28,18 +29,18 @@ const (
 	bytesAhead = 64 << 20
 )
 
-// feed is what a leg is read from, by one goroutine.
-type feed interface {
-	// header returns the tracks that the header announces.
-	header() (media.Track, error)
-	// next returns the next frame, whose Data is valid until the next call.
-	next() (media.Frame, error)
+// Feed is what a leg is read from, by one goroutine.
+type Feed interface {
+	// Header returns the tracks that the header announces.
+	Header() (media.Track, error)
+	// Next returns the next frame, whose Data is valid until the next call.
+	Next() (media.Frame, error)
 }
 
-// merge plays sound and pictures of two feeds as one, in the order of their PTS. A
+// Merge plays sound and pictures of two feeds as one, in the order of their PTS. A
 // leg that has nothing ready, for whatever reason, holds the other one up for a
 // moment at most.
-type merge struct {
+type Merge struct {
 	legs    [2]*leg // sound, pictures
 	changed chan struct{}
 	stop    chan struct{}
@@ -54,10 +55,10 @@ type merge struct {
 
 // leg is one of the two feeds.
 type leg struct {
-	feed feed
+	feed Feed
 	room chan struct{}
 
-	// guarded by merge.mu
+	// guarded by Merge.mu
 	tracks media.Track // what it has, or what it should have until its header is there
 	known  bool        // the header is there
 	begun  bool        // it has had a frame
@@ -73,9 +74,9 @@ type leg struct {
 	after time.Duration // the leg's next frame is not before this
 }
 
-// newMerge begins to read two feeds, which have to end once stop has been called.
-func newMerge(sound, pictures feed) *merge {
-	m := &merge{changed: make(chan struct{}, 1), stop: make(chan struct{}), timer: time.NewTimer(0)}
+// New begins to read two feeds, which have to end once stop has been called.
+func New(sound, pictures Feed) *Merge {
+	m := &Merge{changed: make(chan struct{}, 1), stop: make(chan struct{}), timer: time.NewTimer(0)}
 	m.timer.Stop()
 	m.legs[0] = &leg{feed: sound, tracks: media.TrackAudio, room: make(chan struct{}, 1)}
 	m.legs[1] = &leg{feed: pictures, tracks: media.TrackVideo, room: make(chan struct{}, 1)}
@@ -87,20 +88,23 @@ func newMerge(sound, pictures feed) *merge {
 	return m
 }
 
-// halt makes the goroutines end once their feeds do.
-func (m *merge) halt() { close(m.stop) }
+// Stop makes the goroutines end once their feeds do.
+func (m *Merge) Stop() { close(m.stop) }
+
+// Wait waits until the feeds are not read any longer.
+func (m *Merge) Wait() { m.readers.Wait() }
 
 // read reads a leg to its end, a few frames ahead.
-func (m *merge) read(l *leg) {
+func (m *Merge) read(l *leg) {
 	defer m.readers.Done()
-	tracks, err := l.feed.header()
+	tracks, err := l.feed.Header()
 	m.mu.Lock()
 	l.tracks, l.known, l.ended = tracks, true, err
 	m.mu.Unlock()
 	notify(m.changed)
 	for err == nil {
 		var f media.Frame
-		f, err = l.feed.next()
+		f, err = l.feed.Next()
 		if !m.put(l, f, err) {
 			return
 		}
@@ -109,7 +113,7 @@ func (m *merge) read(l *leg) {
 
 // put queues what a feed gave, and waits for room for more. It reports false when
 // the merge was halted.
-func (m *merge) put(l *leg, f media.Frame, err error) bool {
+func (m *Merge) put(l *leg, f media.Frame, err error) bool {
 	m.mu.Lock()
 	if l.ended = err; err == nil {
 		var buffer []byte
@@ -138,9 +142,9 @@ func (m *merge) put(l *leg, f media.Frame, err error) bool {
 
 func (l *leg) full() bool { return l.bytes >= bytesAhead }
 
-// opened waits until it is known how each leg begins, but not for long when one of
+// Opened waits until it is known how each leg begins, but not for long when one of
 // them has begun. It returns the tracks there are, and none when both have ended without a frame.
-func (m *merge) opened() media.Track {
+func (m *Merge) Opened() media.Track {
 	defer m.timer.Stop()
 	var late <-chan time.Time
 	for {
@@ -161,7 +165,7 @@ func (m *merge) opened() media.Track {
 			return tracks
 		}
 		if begun && late == nil {
-			m.timer.Reset(lateAfter)
+			m.timer.Reset(legTimeout)
 			late = m.timer.C
 		}
 		select {
@@ -172,8 +176,8 @@ func (m *merge) opened() media.Track {
 	}
 }
 
-// begin counts the frames' times from the first frame there is.
-func (m *merge) begin() {
+// Begin counts the frames' times from the first frame there is.
+func (m *Merge) Begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	first := true
@@ -187,9 +191,9 @@ func (m *merge) begin() {
 	}
 }
 
-// next returns the next frame, io.EOF when both legs are at their end, and the
+// Next returns the next frame, io.EOF when both legs are at their end, and the
 // error of one that ended otherwise.
-func (m *merge) next() (media.Frame, error) {
+func (m *Merge) Next() (media.Frame, error) {
 	defer m.timer.Stop()
 	var timeout <-chan time.Time
 	for {
@@ -211,13 +215,13 @@ func (m *merge) next() (media.Frame, error) {
 				return m.give(l), err
 			}
 		case <-m.stop:
-			return media.Frame{}, errStreamClosed()
+			return media.Frame{}, models.ErrClosed
 		}
 	}
 }
 
 // give takes a leg's first frame out.
-func (m *merge) give(l *leg) media.Frame {
+func (m *Merge) give(l *leg) media.Frame {
 	if l == nil {
 		return media.Frame{}
 	}
@@ -230,7 +234,7 @@ func (m *merge) give(l *leg) media.Frame {
 
 // pick is the leg whose frame is next, as its given one, or how long to wait for
 // the other leg. With overdue that is not waited for any more.
-func (m *merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
+func (m *Merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.release()
@@ -243,7 +247,7 @@ func (m *merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
 	a.hungry, b.hungry = false, false
 	first, other, wait := a, b, soundWait
 	if len(a.queue) == 0 || len(b.queue) > 0 && b.queue[0].PTS < a.queue[0].PTS {
-		first, other, wait = b, a, lateAfter
+		first, other, wait = b, a, legTimeout
 	}
 	switch {
 	case len(first.queue) > 0:
@@ -277,7 +281,7 @@ func (l *leg) mayLeave(other *leg) bool {
 }
 
 // release takes the buffer back that the reader had.
-func (m *merge) release() {
+func (m *Merge) release() {
 	if m.given != nil {
 		m.given.free = append(m.given.free, m.given.given.Data)
 		m.given = nil

@@ -1,37 +1,38 @@
-package source
+package ffmpeg
 
 import (
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/merge"
 	"github.com/gotgcall/gotgcall/media"
 )
 
 // pair is the Stream of two processes, one for sound and one for pictures. It ends
 // when both have ended, or one with an error.
 type pair struct {
-	sound, pictures *encoder
-	merge           *merge
+	sound, pictures *Encoder
+	merge           *merge.Merge
 	end             error // owned by the reader
 	closed          atomic.Bool
 	close           sync.Once
 }
 
-// newPair takes over two encoders whose first frames are there.
-func newPair(sound, pictures *encoder) *pair {
-	p := &pair{sound: sound, pictures: pictures, merge: newMerge(opened{sound}, opened{pictures})}
-	p.merge.opened()
-	p.merge.begin()
+// NewPair takes over two encoders whose first frames are there.
+func NewPair(sound, pictures *Encoder) media.Stream {
+	p := &pair{sound: sound, pictures: pictures, merge: merge.New(opened{sound}, opened{pictures})}
+	p.merge.Opened()
+	p.merge.Begin()
 	return p
 }
 
 // opened is the feed of an encoder that is open.
-type opened struct{ *encoder }
+type opened struct{ *Encoder }
 
-func (o opened) header() (media.Track, error) { return o.Tracks(), nil }
+func (o opened) Header() (media.Track, error) { return o.Tracks(), nil }
 
-func (o opened) next() (media.Frame, error) {
+func (o opened) Next() (media.Frame, error) {
 	f, err := o.ReadFrame()
 	f.PTS += o.outputs[0].origin
 	return f, err
@@ -49,7 +50,7 @@ func (p *pair) ReadFrame() (media.Frame, error) {
 	if p.end != nil {
 		return media.Frame{}, p.end
 	}
-	f, err := p.merge.next()
+	f, err := p.merge.Next()
 	if p.end = err; err != nil && p.closed.Load() {
 		return media.Frame{}, errStreamClosed()
 	}
@@ -59,10 +60,10 @@ func (p *pair) ReadFrame() (media.Frame, error) {
 func (p *pair) Close() error {
 	p.closed.Store(true)
 	p.close.Do(func() {
-		p.merge.halt()
+		p.merge.Stop()
 		_ = p.sound.Close()
 		_ = p.pictures.Close()
 	})
-	p.merge.readers.Wait()
+	p.merge.Wait()
 	return nil
 }

@@ -1,4 +1,4 @@
-package source
+package ffmpeg
 
 import (
 	"bufio"
@@ -28,12 +28,12 @@ type output struct {
 	err      error         // why there is no further frame
 }
 
-func newOutput(file *os.File, cmd command) *output {
-	return &output{file: file, content: cmd.content, want: cmd.want, interval: cmd.interval}
+func newOutput(file *os.File, job Job) *output {
+	return &output{file: file, content: job.content, want: job.want, interval: job.interval}
 }
 
-// header reads the header. It returns those of the wanted tracks that are there.
-func (o *output) header() (media.Track, error) {
+// Header reads the header. It returns those of the wanted tracks that are there.
+func (o *output) Header() (media.Track, error) {
 	o.reader, o.err = container.NewReader(bufio.NewReaderSize(o.file, readBuffer), o.content, o.want)
 	if o.err != nil {
 		return 0, io.EOF
@@ -41,16 +41,16 @@ func (o *output) header() (media.Track, error) {
 	return o.reader.Tracks() & o.want, nil
 }
 
-// readFirst reads the first frame, which next returns again.
+// readFirst reads the first frame, which Next returns again.
 func (o *output) readFirst() error {
-	f, err := o.next()
+	f, err := o.Next()
 	o.first, o.hasFirst, o.origin = f, err == nil, f.PTS
 	return err
 }
 
-// next returns the next frame of a wanted track. Its only error is io.EOF; err says
+// Next returns the next frame of a wanted track. Its only error is io.EOF; err says
 // why.
-func (o *output) next() (media.Frame, error) {
+func (o *output) Next() (media.Frame, error) {
 	if o.hasFirst {
 		o.hasFirst = false
 		return o.first, nil

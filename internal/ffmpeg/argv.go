@@ -1,4 +1,4 @@
-package source
+package ffmpeg
 
 import (
 	"fmt"
@@ -83,7 +83,7 @@ func preroll(position time.Duration) time.Duration {
 // encodeArgs is the whole command line that encodes one input, read from a
 // position, into its outputs.
 func encodeArgs(position time.Duration, input []string, outputs [][]string) []string {
-	return commandLine(globalArgs(position), input, preroll(position), outputs)
+	return assemble(globalArgs(position), input, preroll(position), outputs)
 }
 
 // listInput reads a playlist that names nothing but loopback addresses, from a
@@ -104,13 +104,13 @@ func dashInput(address string, position time.Duration) []string {
 // position: what is before that is decoded and thrown away. ffmpeg itself seeks
 // wrongly in segments where their times begin again.
 func encodeArgsOfSegments(position time.Duration, input []string, outputs [][]string) []string {
-	return commandLine(globalArgs(position), input, position, outputs)
+	return assemble(globalArgs(position), input, position, outputs)
 }
 
 // encodeArgsOfTimes is encodeArgsOfSegments from one of the media's own times on:
 // which of its first frames ffmpeg counts from depends on the order of tracks.
 func encodeArgsOfTimes(at time.Duration, input []string, outputs [][]string) []string {
-	return commandLine(append(watchedArgs(), "-copyts"), input, at, outputs)
+	return assemble(append(watchedArgs(), "-copyts"), input, at, outputs)
 }
 
 // encodeArgsOfDASH is encodeArgs for a description of segments. ffmpeg begins with
@@ -118,12 +118,11 @@ func encodeArgsOfTimes(at time.Duration, input []string, outputs [][]string) []s
 // takes the first frame of it for the position's.
 func encodeArgsOfDASH(position time.Duration, input []string, outputs [][]string) []string {
 	global := append(globalArgs(position), "-copyts", "-start_at_zero")
-	return commandLine(global, input, position, outputs)
+	return assemble(global, input, position, outputs)
 }
 
-// commandLine puts a command line together whose outputs begin at a time of the
-// input.
-func commandLine(global, input []string, from time.Duration, outputs [][]string) []string {
+// assemble returns a command line whose outputs begin at a time of the input.
+func assemble(global, input []string, from time.Duration, outputs [][]string) []string {
 	args := slices.Concat(global, input)
 	if len(outputs) > 1 {
 		args = append(args, emptyInput()...)

@@ -1,0 +1,254 @@
+package ffmpeg
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/merge"
+	"github.com/gotgcall/gotgcall/internal/proc"
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// Encoder is the Stream of one process.
+type Encoder struct {
+	// immutable after Open
+	process *proc.Process
+	job     Job
+	outputs []*output    // what is on standard output, and on descriptor 3
+	merge   *merge.Merge // of two outputs; nil for one
+	got     media.Track  // the tracks there are
+	watch   *seekWatch
+
+	lost string // why the input was lost; owned by the process until it is done
+
+	// owned by the reader
+	end error // what ReadFrame returned last, once it has failed
+
+	stop func() bool // keeps over from killing; may be nil
+
+	closed atomic.Bool
+	close  sync.Once
+}
+
+// Open starts a process and reads up to its first frame. When it fails, the
+// command's input is released.
+func Open(ctx context.Context, env media.Env, job Job) (*Encoder, error) {
+	e := &Encoder{job: job}
+	if err := ctx.Err(); err != nil {
+		e.release()
+		return nil, err
+	}
+	if job.seek.inputs > 0 {
+		e.watch = newSeekWatch(job.seek)
+	}
+	if err := e.start(env); err != nil {
+		e.release()
+		return nil, err
+	}
+	if job.Over != nil {
+		e.stop = context.AfterFunc(job.Over, e.process.Kill)
+	}
+	stop := context.AfterFunc(ctx, e.kill)
+	err := e.begin()
+	if e.watch != nil && e.inputErr() == nil {
+		// A seek that went wrong explains everything else.
+		err = cmp.Or(e.watch.result(e.process), err)
+	}
+	stop()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// start starts the process.
+func (e *Encoder) start(env media.Env) error {
+	config := proc.Config{Path: cmp.Or(e.job.path, env.FFmpegPath, "ffmpeg"), Args: e.job.args, OnStderr: e.onStderr(env), Buffer: e.job.buffer()}
+	var pictures *os.File
+	if e.job.apart {
+		r, w, err := proc.Pipe(pictureBuffer)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		pictures, config.Files = r, []*os.File{w}
+	}
+	var err error
+	if e.process, err = proc.Start(config); err != nil {
+		if pictures != nil {
+			pictures.Close()
+		}
+		return err
+	}
+	// A program that knows nothing of the descriptor writes everything to its
+	// standard output.
+	e.outputs = []*output{newOutput(e.process.Stdout(), e.job)}
+	if pictures != nil {
+		of := e.job
+		of.want = media.TrackVideo
+		e.outputs = append(e.outputs, newOutput(pictures, of))
+	}
+	return nil
+}
+
+// begin reads the header and the first frame of a wanted track.
+func (e *Encoder) begin() error {
+	if len(e.outputs) > 1 {
+		e.merge = merge.New(e.outputs[0], e.outputs[1])
+		if e.got = e.merge.Opened(); e.got == 0 {
+			return e.openError(e.broken())
+		}
+		e.merge.Begin()
+		return nil
+	}
+	o := e.outputs[0]
+	var err error
+	if e.got, err = o.Header(); err == nil {
+		if e.got == 0 {
+			return fmt.Errorf("%w: it has %v, want %v", models.ErrFile, o.reader.Tracks(), e.job.want)
+		}
+		err = o.readFirst()
+	}
+	if err != nil {
+		return e.openError(o.err)
+	}
+	return nil
+}
+
+// broken is why the outputs ended: io.EOF when they ended where they may.
+func (e *Encoder) broken() error {
+	for _, o := range e.outputs {
+		if o.err != nil && !errors.Is(o.err, io.EOF) {
+			return o.err
+		}
+	}
+	return io.EOF
+}
+
+// Finite reports whether the inputs have an end, by what ffmpeg said of them. It is
+// known of a job whose process was started to find out, as that of [Encoding.Connected].
+func (e *Encoder) Finite() bool { return e.watch != nil && e.watch.finite() }
+
+// Start returns where in the media a command of FromShell begins by itself.
+func (e *Encoder) Start() time.Duration { return e.job.start }
+
+func (e *Encoder) Tracks() media.Track { return e.got }
+
+func (e *Encoder) ReadFrame() (media.Frame, error) {
+	if e.closed.Load() {
+		return media.Frame{}, errStreamClosed()
+	}
+	if e.end != nil {
+		return media.Frame{}, e.end
+	}
+	var f media.Frame
+	var err error
+	if e.merge != nil {
+		f, err = e.merge.Next()
+	} else {
+		f, err = e.outputs[0].Next()
+		// The other track may begin a moment before the first frame in the file.
+		f.PTS = max(0, f.PTS-e.outputs[0].origin)
+	}
+	if err == nil {
+		return f, nil
+	}
+	e.end = err
+	if !e.closed.Load() {
+		e.end = e.playError(e.broken())
+	}
+	if e.closed.Load() {
+		return media.Frame{}, errStreamClosed()
+	}
+	return media.Frame{}, e.end
+}
+
+func (e *Encoder) Close() error {
+	e.closed.Store(true)
+	e.close.Do(func() {
+		e.kill()
+		if e.merge != nil {
+			e.merge.Stop()
+		}
+		_ = e.process.Wait() // it was killed: how it ended says nothing
+		if e.stop != nil {
+			e.stop()
+		}
+		e.release()
+	})
+	_ = e.process.Wait()
+	if e.merge != nil {
+		e.merge.Wait()
+	}
+	return nil
+}
+
+// kill ends the process and interrupts what reads its outputs, which somebody that
+// it left behind may hold open.
+func (e *Encoder) kill() {
+	e.process.Kill()
+	for _, o := range e.outputs {
+		o.file.Close()
+	}
+}
+
+// inputErr returns why the input was lost, or nil.
+func (e *Encoder) inputErr() error {
+	if e.job.InputErr == nil {
+		return nil
+	}
+	return e.job.InputErr()
+}
+
+// Restarts returns how often the input was asked for again.
+func (e *Encoder) Restarts() uint64 {
+	if e.job.Resumed == nil {
+		return 0
+	}
+	return e.job.Resumed()
+}
+
+func (e *Encoder) release() {
+	if e.job.Release != nil {
+		e.job.Release()
+	}
+}
+
+func errStreamClosed() error { return fmt.Errorf("read frame: stream: %w", models.ErrClosed) }
+
+// onStderr is what is done with each line of standard error. What it returns may
+// be shown: it is about an error, and has no secret in it.
+func (e *Encoder) onStderr(env media.Env) func(string) string {
+	return func(line string) string {
+		if e.watch != nil {
+			line = e.watch.line(line)
+		}
+		if line == "" {
+			return ""
+		}
+		lost := e.job.Lost != nil && e.job.Lost(line)
+		if e.job.Redact != nil {
+			line = e.job.Redact(line)
+		}
+		if lost {
+			e.lost = line
+		}
+		if env.LogStderr && env.Logger != nil {
+			env.Logger.Info("ffmpeg", slog.String("stderr", line))
+		}
+		return line
+	}
+}

@@ -1,0 +1,67 @@
+package ffmpeg
+
+import (
+	"context"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/container"
+	"github.com/gotgcall/gotgcall/media"
+)
+
+// pictureBuffer is two and a half seconds at the default bitrates, and a quarter of
+// what Linux lets a user's pipe have.
+const pictureBuffer = 256 << 10
+
+// Job is one process whose outputs are containers, and what is known of its input. The
+// functions of this package and the methods of [Encoding] make it.
+type Job struct {
+	path    string // the program; empty: that of the Env
+	args    []string
+	want    media.Track       // an output with none of these is an error
+	apart   bool              // pictures come in a container of their own, on descriptor 3
+	content container.Content // what the frames are
+
+	// seek is the position that an ffmpeg with watchedArgs begins at; zero for
+	// any other process.
+	seek seekCheck
+
+	// start is where in the media a command of FromShell begins by itself.
+	start time.Duration
+
+	// interval is the least a video frame lasts: a header may give the rate
+	// of the source, before frames were dropped. 0 means nothing.
+	interval time.Duration
+
+	// Redact takes secrets out of a line of standard error. May be nil.
+	Redact func(line string) string
+
+	// Lost reports whether a line of standard error says that the input was
+	// lost, which ffmpeg takes for its end and exits with status 0. May be nil.
+	Lost func(line string) bool
+
+	// InputErr returns why the input was lost, or nil when all of it was
+	// handed to the process; it is called at the end of the output. May be nil.
+	InputErr func() error
+
+	// Over ends when the rest of the input is lost and the process has nothing
+	// more to do. May be nil.
+	Over context.Context
+
+	// Resumed returns how often the input was asked for again where its
+	// server had hung up. May be nil.
+	Resumed func() uint64
+
+	// Release gives back what the input needs. It is called once, when the
+	// process is gone. May be nil.
+	Release func()
+}
+
+// buffer is how far ahead of the reader the encoder may run: some seconds, which
+// carry a picture over a moment without a processor. Sound needs no more than a
+// system's default.
+func (j Job) buffer() int {
+	if j.want.Has(media.TrackVideo) && !j.apart {
+		return pictureBuffer
+	}
+	return 0
+}

@@ -1,0 +1,110 @@
+package ffmpeg
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// ShellJob returns the job that runs a command as it is.
+func ShellJob(s media.Shell) (Job, error) { return shell{line: s.Command, want: s.Want}.job() }
+
+// ShellJobAt returns the job that runs a command so that it begins at a position, and
+// the inputs it reads. The position must not be negative.
+func ShellJobAt(s media.Shell, position time.Duration) (j Job, inputs []string, err error) {
+	return shell{line: s.Command, want: s.Want}.jobAt(position)
+}
+
+// ShellStart returns where in its input a command begins by itself, or 0 if that is not
+// known.
+func ShellStart(s media.Shell) time.Duration { return shell{line: s.Command, want: s.Want}.start() }
+
+// shell is a command that is to be run.
+type shell struct {
+	line string
+	want media.Track
+}
+
+// start returns where in its input the command begins, or 0 if that is not known.
+func (s shell) start() time.Duration {
+	_, args, _, err := s.words()
+	if err != nil {
+		return 0
+	}
+	start, err := commandStart(args)
+	if err != nil {
+		return 0
+	}
+	return start
+}
+
+// words takes the line apart.
+func (s shell) words() (path string, args []string, ffmpeg bool, err error) {
+	if err := s.want.Check(); err != nil {
+		return "", nil, false, err
+	}
+	words, err := splitWords(s.line)
+	if err != nil {
+		return "", nil, false, err
+	}
+	if len(words) == 0 || words[0] == "" {
+		return "", nil, false, fmt.Errorf("%w: the command is empty", models.ErrInvalidParams)
+	}
+	path, args = words[0], words[1:]
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	if ffmpeg = name == "ffmpeg" || strings.EqualFold(name, "ffmpeg.exe"); ffmpeg {
+		args = settle(args)
+	}
+	return path, args, ffmpeg, nil
+}
+
+// job returns what is to be run.
+func (s shell) job() (Job, error) {
+	path, args, ffmpeg, err := s.words()
+	if err != nil {
+		return Job{}, err
+	}
+	j := Job{path: path, args: args, want: s.want, start: s.start()}
+	if !ffmpeg {
+		return j, nil
+	}
+	if j.path == "ffmpeg" {
+		j.path = "" // that of the Env
+	}
+	return j.complete(quietArgs(), j.args)
+}
+
+// complete returns the job with the arguments, and those that an ffmpeg command lacks.
+func (j Job) complete(global, args []string) (Job, error) {
+	var err error
+	j.args, err = completeArgs(global, args, j.want)
+	if apart, ok := completeApart(global, args); ok && err == nil && j.want == media.TrackAudio|media.TrackVideo {
+		j.args, j.apart = apart, true
+	}
+	return j, err
+}
+
+// jobAt returns what is to be run to begin at a position, and the inputs it reads.
+func (s shell) jobAt(position time.Duration) (j Job, urls []string, err error) {
+	j, err = s.job() // it finds what is wrong with the command as such
+	if err != nil {
+		return Job{}, nil, err
+	}
+	_, args, ffmpeg, err := s.words()
+	if err != nil {
+		return Job{}, nil, err
+	}
+	if !ffmpeg {
+		return Job{}, nil, fmt.Errorf("%w: the command is not ffmpeg's", models.ErrSeekUnsupported)
+	}
+	args, urls, err = seekArgs(args, position)
+	if err != nil {
+		return Job{}, nil, err
+	}
+	j.seek = seekTo(position, len(urls))
+	j, err = j.complete(globalArgs(position), args)
+	return j, urls, err
+}
