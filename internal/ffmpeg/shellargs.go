@@ -84,7 +84,7 @@ func parseArgs(args []string) (commandLine, error) {
 		}
 		name, spec, _ := strings.Cut(args[i][1:], ":")
 		o := canonical(option{name: name, spec: spec, at: i})
-		if !flag(name) {
+		if !isFlag(name) {
 			i++
 			if i == len(args) {
 				return out, fmt.Errorf("%w: option %s has no value", models.ErrInvalidParams, args[i-1])
@@ -134,7 +134,7 @@ func settle(args []string) []string {
 			if value == "0" || value == "1" {
 				i++
 			}
-		case flag(name) || i+1 == len(args):
+		case isFlag(name) || i+1 == len(args):
 			settled = append(settled, args[i])
 		default:
 			settled = append(settled, args[i], value)
@@ -161,10 +161,10 @@ func canonical(o option) option {
 	return o
 }
 
-// flag reports whether an ffmpeg option stands alone. Every other one takes a
+// isFlag reports whether an ffmpeg option stands alone. Every other one takes a
 // value, also one that is not known here: so do all options of codecs, formats,
 // filters and protocols.
-func flag(name string) bool {
+func isFlag(name string) bool {
 	switch name {
 	case "y", "n", "re", "vn", "an", "sn", "dn", "shortest", "copyts", "start_at_zero", "hide_banner",
 		"report", "bitexact", "benchmark", "benchmark_all", "dump", "hex", "xerror", "vstats", "qphist",

@@ -31,9 +31,9 @@ func (u InputURL) Redact(line string) string {
 // anyURL finds a URL: its scheme, user, rest and what is to be left out.
 var anyURL = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/'"@]*@)?([^\s'"?#]*)(?:[?#][^\s'"]*)?`)
 
-// ParseURL accepts an absolute URL of a known network protocol. Its errors do
+// ParseInputURL accepts an absolute URL of a known network protocol. Its errors do
 // not repeat the URL, which may hold a password.
-func ParseURL(raw string) (InputURL, error) {
+func ParseInputURL(raw string) (InputURL, error) {
 	if strings.ContainsFunc(raw, unicode.IsControl) {
 		return InputURL{}, fmt.Errorf("%w: the URL has control characters", models.ErrInvalidParams)
 	}

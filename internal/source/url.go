@@ -15,7 +15,7 @@ import (
 type address struct{ ffmpeg.Encoding }
 
 func openURL(ctx context.Context, env media.Env, src media.URL, position time.Duration) (media.Stream, error) {
-	u, err := ffmpeg.ParseURL(src.Address)
+	u, err := ffmpeg.ParseInputURL(src.Address)
 	opts, invalid := src.Options.Resolve()
 	if err := errors.Join(err, invalid, validPosition(position)); err != nil {
 		return nil, fmt.Errorf("open URL: %w", err)
