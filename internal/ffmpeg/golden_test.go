@@ -46,6 +46,7 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		require.NoError(t, err)
 		return j
 	}
+	publication := Publication{Format: raw.Format, VideoKbps: 800, AudioKbps: 128, KeyInterval: 2}
 	for name, job := range map[string]Job{
 		"file":              sound.File("song.mp3", 0),
 		"file-at":           sound.File("song.mp3", 90*time.Second),
@@ -63,6 +64,7 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		"rtmps":             connected(sound, "rtmps://host/app/key", "rtmps://host/app"),
 		"rtsp":              connected(both, "rtsp://host/x", ""),
 		"srt":               connected(both, "srt://host:1", ""),
+		"publication":       {args: publication.Args()},
 		"command":           shell("ffmpeg -i song.mp3", media.TrackAudio, 0),
 		"command-at":        shell("ffmpeg -ss 3 -i song.mp3 -t 60", media.TrackAudio, 10*time.Second),
 		"command-pictures":  shell("ffmpeg -i film.mp4", media.TrackVideo, 0),

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/container"
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/proc"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -78,9 +79,10 @@ func startEncoder(env media.Env, f Format) (*encoder, error) {
 		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
 	}
 	defer input.Close()
+	args := ffmpeg.Publication{Format: f.Format, VideoKbps: f.VideoKbps, AudioKbps: f.AudioKbps, KeyInterval: KeyInterval}
 	process, err := proc.Start(proc.Config{
 		Path:     cmp.Or(env.FFmpegPath, "ffmpeg"),
-		Args:     encoderArgs(f),
+		Args:     args.Args(),
 		Stdin:    input,
 		OnStderr: func(line string) string { return logLine(env, line) },
 	})

@@ -18,18 +18,6 @@ func format() Format {
 	return Format{Format: media.Format{Width: 1280, Height: 720, FPS: 30}, VideoKbps: 800, AudioKbps: 128}
 }
 
-func TestEncoderArgs(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "-nostdin -hide_banner -nostats -loglevel error "+
-		"-protocol_whitelist pipe -fflags nobuffer -analyzeduration 0 -probesize 32 -f matroska -i pipe:0 "+
-		"-map 0:v:0 -map 0:a:0 "+
-		"-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 1600k "+
-		"-g 60 -sc_threshold 0 -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+1.999)) "+
-		"-c:a aac -b:a 128k -ar 44100 -ac 2 "+
-		"-flush_packets 1 -flvflags no_duration_filesize -f flv pipe:1",
-		strings.Join(encoderArgs(format()), " "))
-}
-
 // TestFFmpegReadsTheStream: what is written is read back, bit by bit, with its times.
 func TestFFmpegReadsTheStream(t *testing.T) {
 	t.Parallel()
