@@ -106,7 +106,7 @@ func (o *ogg) nextPacket() ([]byte, error) {
 		for len(o.segments) > 0 {
 			n := int(o.segments[0])
 			o.segments = o.segments[1:]
-			if err := o.take(n); err != nil {
+			if err := o.readSegment(n); err != nil {
 				return nil, err
 			}
 			o.partial = n == 255
@@ -128,9 +128,9 @@ func (o *ogg) nextPacket() ([]byte, error) {
 	}
 }
 
-// take appends n bytes of the page to the packet. Comment headers may be of any
+// readSegment appends n bytes of the page to the packet. Comment headers may be of any
 // size (cover art): of those only the beginning is kept.
-func (o *ogg) take(n int) error {
+func (o *ogg) readSegment(n int) error {
 	start := len(o.packet)
 	if start+n > maxOpusPacket {
 		if !o.tags && !o.skip {

@@ -17,7 +17,7 @@ import (
 )
 
 // hls serves the media playlists of a programme, one or a second for its sound,
-// and what they name. It is also what is lost of it.
+// and the resources they name. It records what of it is lost.
 type hls struct {
 	client *Client
 	lists  []*hlsList

@@ -17,7 +17,7 @@ const runHead = 16 << 10
 // is no radio but a file.
 var ErrRepeats = errors.New("the server sends the same again")
 
-// Run is what is remembered of a connection to a live stream. A server that calls
+// Run is the record of a connection to a live stream. A server that calls
 // itself a radio may send a file, and sends it from its start to whoever asks
 // again. The zero value is ready.
 type Run struct {

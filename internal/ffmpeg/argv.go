@@ -65,7 +65,7 @@ func fetchedInput(address string, position time.Duration) []string {
 	return slices.Concat(limits(), args, startAt(position-preroll(position)), []string{"-i", address})
 }
 
-// startAt is the option by which an input or output begins at a time of its own.
+// startAt returns ffmpeg's -ss option, or nothing for 0.
 func startAt(from time.Duration) []string {
 	if from == 0 {
 		return nil

@@ -18,7 +18,7 @@ import (
 // are of 4.4.
 const minMajor, minMinor = 4, 4
 
-// maxList bounds what is read of a list of encoders; ffmpeg's has 20 KiB.
+// maxList bounds the list of encoders, in bytes; that of ffmpeg 5.1 has 20 KiB.
 const maxList = 1 << 20
 
 // Build is one ffmpeg program. It is immutable.

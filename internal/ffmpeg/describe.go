@@ -8,8 +8,8 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// describe wraps a failure, with the line that says why where it is not the last
-// one, which the failure's own text shows.
+// describe wraps a failure, whose text shows the last line of standard error. If that is
+// vague, it adds the last line that is not.
 func describe(kind error, failure *models.FFmpegError) error {
 	lines := strings.Split(failure.Stderr, "\n")
 	last := len(lines) - 1
@@ -24,7 +24,7 @@ func describe(kind error, failure *models.FFmpegError) error {
 	return fmt.Errorf("%w: %w", kind, failure)
 }
 
-// vague reports whether a line of ffmpeg's says only that something failed.
+// vague reports whether a line says only that something failed.
 func vague(line string) bool {
 	return slices.ContainsFunc([]string{
 		"Conversion failed", "Error opening input file", "Error opening output file", "Last message repeated",
@@ -38,9 +38,9 @@ func vague(line string) bool {
 	}, func(s string) bool { return strings.Contains(line, s) })
 }
 
-// plain puts ffmpeg's "[mov,mp4 @ 0x55d0] moov atom not found" in words: without the
-// address, without the number that some contexts are instead of a name ("in#0", and
-// all demuxers since version 8), and without the long list in what refuses a format.
+// plain makes a line such as "[mov,mp4 @ 0x55d0] moov atom not found" readable: without
+// the address, without a context that is a number ("in#0", and all demuxers since
+// version 8), and without the list of allowed formats when one is refused.
 func plain(line string) string {
 	var names string
 	for strings.HasPrefix(line, "[") {

@@ -128,7 +128,7 @@ func (e *Encoder) begin() error {
 	return nil
 }
 
-// broken is why the outputs ended: io.EOF when they ended where they may.
+// broken returns why the outputs ended: io.EOF if each ended where it may.
 func (e *Encoder) broken() error {
 	for _, o := range e.outputs {
 		if o.err != nil && !errors.Is(o.err, io.EOF) {
@@ -138,15 +138,17 @@ func (e *Encoder) broken() error {
 	return io.EOF
 }
 
-// Finite reports whether the inputs have an end, by what ffmpeg said of them. It is
-// known of a job whose process was started to find out, as that of [Encoding.Connected].
+// Finite reports whether ffmpeg announced a length for all inputs. Only jobs of
+// [Encoding.Connected], and those that seek, ask for it.
 func (e *Encoder) Finite() bool { return e.watch != nil && e.watch.finite() }
 
 // Start returns where in the media a command of FromShell begins by itself.
 func (e *Encoder) Start() time.Duration { return e.job.start }
 
+// Tracks returns the tracks there are.
 func (e *Encoder) Tracks() media.Track { return e.got }
 
+// ReadFrame returns the next frame; see [media.Stream].
 func (e *Encoder) ReadFrame() (media.Frame, error) {
 	if e.closed.Load() {
 		return media.Frame{}, errStreamClosed()
@@ -176,6 +178,7 @@ func (e *Encoder) ReadFrame() (media.Frame, error) {
 	return media.Frame{}, e.end
 }
 
+// Close kills the process and waits for it; see [media.Stream].
 func (e *Encoder) Close() error {
 	e.closed.Store(true)
 	e.close.Do(func() {
@@ -196,7 +199,7 @@ func (e *Encoder) Close() error {
 	return nil
 }
 
-// kill ends the process and interrupts what reads its outputs, which somebody that
+// kill kills the process and interrupts the readers of its outputs, which a child that
 // it left behind may hold open.
 func (e *Encoder) kill() {
 	e.process.Kill()
@@ -213,7 +216,7 @@ func (e *Encoder) inputErr() error {
 	return e.job.InputErr()
 }
 
-// Restarts returns how often the input was asked for again.
+// Restarts returns how often the input was requested again.
 func (e *Encoder) Restarts() uint64 {
 	if e.job.Resumed == nil {
 		return 0
@@ -229,8 +232,8 @@ func (e *Encoder) release() {
 
 func errStreamClosed() error { return fmt.Errorf("read frame: stream: %w", models.ErrClosed) }
 
-// onStderr is what is done with each line of standard error. What it returns may
-// be shown: it is about an error, and has no secret in it.
+// onStderr returns the handler of each line of standard error. The line that this
+// returns may be shown: it is about an error, and has no secret in it.
 func (e *Encoder) onStderr(env media.Env) func(string) string {
 	return func(line string) string {
 		if e.watch != nil {

@@ -13,7 +13,7 @@ import (
 // ffmpeg needs milliseconds.
 const exitGrace = 3 * time.Second
 
-// openError says why there is no first frame.
+// openError returns why there is no first frame.
 func (e *Encoder) openError(err error) error {
 	var failure *models.FFmpegError
 	exit := e.exit(err)
@@ -37,7 +37,7 @@ func (e *Encoder) openError(err error) error {
 	return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, io.EOF)
 }
 
-// playError says why there is no further frame: io.EOF when all went well.
+// playError returns why there is no further frame: io.EOF at the natural end.
 func (e *Encoder) playError(err error) error {
 	var failure *models.FFmpegError
 	exit := e.exit(err)
@@ -57,9 +57,8 @@ func (e *Encoder) playError(err error) error {
 	return fmt.Errorf("%w: its output is broken: %w", models.ErrFFmpegCrashed, err)
 }
 
-// exit waits for the process and reports how it ended by itself. A process that
-// writes garbage or stays alive behind a closed output is killed, and its end
-// says nothing.
+// exit waits for the process and returns how it ended by itself. It kills a process that
+// writes garbage or outlives its closed output, and then returns nil.
 func (e *Encoder) exit(cause error) error {
 	grace := exitGrace
 	if !errors.Is(cause, io.EOF) && !errors.Is(cause, io.ErrUnexpectedEOF) {

@@ -58,6 +58,7 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		"http-at":           both.Fetched(at, 90*time.Second),
 		"hls":               both.Segments(at, 0),
 		"hls-at":            both.Segments(at, 3*time.Second),
+		"hls-timed":         both.Timed(at, 3*time.Second, 93*time.Second),
 		"dash":              both.Described(at, 0),
 		"dash-at":           both.Described(at, 90*time.Second),
 		"rtmp":              connected(both, "rtmp://host/app/key", ""),

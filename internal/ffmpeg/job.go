@@ -12,8 +12,8 @@ import (
 // what Linux lets a user's pipe have.
 const pictureBuffer = 256 << 10
 
-// Job is one process whose outputs are containers, and what is known of its input. The
-// functions of this package and the methods of [Encoding] make it.
+// Job is a process whose outputs are containers, with callbacks about its input. The
+// methods of [Encoding], [ShellJob] and [ShellJobAt] return it.
 type Job struct {
 	path    string // the program; empty: that of the Env
 	args    []string
@@ -56,9 +56,9 @@ type Job struct {
 	Release func()
 }
 
-// buffer is how far ahead of the reader the encoder may run: some seconds, which
-// carry a picture over a moment without a processor. Sound needs no more than a
-// system's default.
+// buffer returns how far ahead of the reader the encoder may run, in bytes: a few
+// seconds, so that video survives a short CPU stall. For sound the system's default, 0,
+// is enough.
 func (j Job) buffer() int {
 	if j.want.Has(media.TrackVideo) && !j.apart {
 		return pictureBuffer

@@ -13,8 +13,7 @@ import (
 // readBuffer holds a few frames: the pipe behind it is the real buffer.
 const readBuffer = 16 << 10
 
-// output is one container that a process writes. Its methods but newOutput's file
-// are its reader's.
+// output is one container that a process writes. All but file belongs to its reader.
 type output struct {
 	file     *os.File // its Close interrupts the reader
 	content  container.Content
@@ -32,7 +31,7 @@ func newOutput(file *os.File, job Job) *output {
 	return &output{file: file, content: job.content, want: job.want, interval: job.interval}
 }
 
-// Header reads the header. It returns those of the wanted tracks that are there.
+// Header reads the header, and returns the tracks that are wanted and there.
 func (o *output) Header() (media.Track, error) {
 	o.reader, o.err = container.NewReader(bufio.NewReaderSize(o.file, readBuffer), o.content, o.want)
 	if o.err != nil {
@@ -48,8 +47,8 @@ func (o *output) readFirst() error {
 	return err
 }
 
-// Next returns the next frame of a wanted track. Its only error is io.EOF; err says
-// why.
+// Next returns the next frame of a wanted track. Its only error is io.EOF; the reason
+// is in err.
 func (o *output) Next() (media.Frame, error) {
 	if o.hasFirst {
 		o.hasFirst = false

@@ -19,7 +19,7 @@ type pair struct {
 	close           sync.Once
 }
 
-// NewPair takes over two encoders whose first frames are there.
+// NewPair returns the Stream of two encoders, which it owns.
 func NewPair(sound, pictures *Encoder) media.Stream {
 	p := &pair{sound: sound, pictures: pictures, merge: merge.New(opened{sound}, opened{pictures})}
 	p.merge.Opened()
@@ -27,7 +27,7 @@ func NewPair(sound, pictures *Encoder) media.Stream {
 	return p
 }
 
-// opened is the feed of an encoder that is open.
+// opened is the merge.Feed of an open encoder.
 type opened struct{ *Encoder }
 
 func (o opened) Header() (media.Track, error) { return o.Tracks(), nil }

@@ -10,7 +10,7 @@ import (
 // protocol is what a URL scheme needs of ffmpeg.
 type protocol struct {
 	allowed string   // the protocols that may be opened; empty: unknown scheme
-	formats string   // demuxers beside formats, with a leading comma
+	formats string   // demuxers besides formats, with a leading comma
 	options []string // input options
 }
 
@@ -45,9 +45,9 @@ func connectedInput(scheme, address string, tracks media.Track) []string {
 	return append(args, "-i", address)
 }
 
-// analyze is how many microseconds of FLV ffmpeg waits for tracks that have not
-// begun: it does not say that there is no picture. What a track is, RTMP sends
-// ahead of it.
+// analyze returns how long ffmpeg reads FLV for tracks that have not begun, in
+// microseconds: FLV does not say that there is no picture. RTMP sends the description
+// of a track ahead of it.
 func analyze(tracks media.Track) string {
 	if tracks.Has(media.TrackVideo) {
 		return "2500000"

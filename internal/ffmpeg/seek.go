@@ -21,7 +21,7 @@ type seekCheck struct {
 	inputs   int // how many there are; ffmpeg describes each once it has tried
 }
 
-// seekTo is a seek, unless the position is the start.
+// seekTo returns the check of a seek; none for the start.
 func seekTo(position time.Duration, inputs int) seekCheck {
 	if position == 0 {
 		return seekCheck{}
@@ -29,7 +29,7 @@ func seekTo(position time.Duration, inputs int) seekCheck {
 	return seekCheck{position: position, inputs: inputs}
 }
 
-// seekWatch reads what ffmpeg says of its seek.
+// seekWatch checks a seek by the lines of ffmpeg's log.
 type seekWatch struct {
 	seekCheck
 	done chan struct{} // closed when the last input has been described
@@ -45,8 +45,8 @@ type seekWatch struct {
 // logDelay bounds the wait for lines that ffmpeg wrote before its first frame.
 const logDelay = 2 * time.Second
 
-// The lines of ffmpeg's log that tell how a seek went; a level is in front of
-// them, so that no tag of the media can look like one.
+// The lines of ffmpeg's log about a seek. A level precedes them, so that no tag of the
+// media can look like one.
 var (
 	seekRefused = regexp.MustCompile(`^(\[[^]]*\] )?\[warning\] .*could not seek to position`)
 	inputLength = regexp.MustCompile(`^\[info\]   Duration: (N/A|\d+:\d\d:\d\d\.\d+)`)
@@ -59,8 +59,8 @@ func newSeekWatch(s seekCheck) *seekWatch {
 	return &seekWatch{seekCheck: s, done: make(chan struct{})}
 }
 
-// line takes a line of a log with levels. It returns it without the level, or
-// nothing when it is not about an error.
+// line examines a line of a log with levels. It returns the line without its level, or
+// "" if it is not about an error.
 func (w *seekWatch) line(line string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -88,8 +88,8 @@ func (w *seekWatch) line(line string) string {
 	return tag[1] + line[len(tag[0]):]
 }
 
-// result is what has become of the seek, once ffmpeg has had something to play
-// or has ended.
+// result returns the error of the seek, if any. It may be called once ffmpeg has written
+// its first frame, or has ended.
 func (w *seekWatch) result(p *proc.Process) error {
 	timer := time.NewTimer(logDelay)
 	defer timer.Stop()
@@ -111,7 +111,7 @@ func (w *seekWatch) result(p *proc.Process) error {
 	return nil
 }
 
-// finite reports whether the inputs have an end, by what ffmpeg said of them.
+// finite reports whether all inputs have a known length.
 func (w *seekWatch) finite() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -122,7 +122,7 @@ func (w *seekWatch) finite() bool {
 // unit.
 var ffmpegTime = regexp.MustCompile(`^(?:(?:(\d+):)?([0-5]?\d):([0-5]?\d)(\.\d*)?|(\d+)(\.\d*)?(s|ms|us)?)$`)
 
-// parseTime reads a time as ffmpeg does. Negative ones are not understood.
+// parseTime parses a time in ffmpeg's syntax, except negative ones.
 func parseTime(s string) (time.Duration, bool) {
 	m := ffmpegTime.FindStringSubmatch(s)
 	if m == nil {

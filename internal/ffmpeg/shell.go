@@ -22,7 +22,7 @@ func ShellJobAt(s media.Shell, position time.Duration) (j Job, inputs []string, 
 // known.
 func ShellStart(s media.Shell) time.Duration { return shell{line: s.Command, want: s.Want}.start() }
 
-// shell is a command that is to be run.
+// shell is a command line of FromShell.
 type shell struct {
 	line string
 	want media.Track
@@ -41,7 +41,7 @@ func (s shell) start() time.Duration {
 	return start
 }
 
-// words takes the line apart.
+// words splits the line, and reports whether its program is ffmpeg.
 func (s shell) words() (path string, args []string, ffmpeg bool, err error) {
 	if err := s.want.Check(); err != nil {
 		return "", nil, false, err
@@ -61,7 +61,7 @@ func (s shell) words() (path string, args []string, ffmpeg bool, err error) {
 	return path, args, ffmpeg, nil
 }
 
-// job returns what is to be run.
+// job returns the job that runs the command as it is.
 func (s shell) job() (Job, error) {
 	path, args, ffmpeg, err := s.words()
 	if err != nil {
@@ -77,7 +77,7 @@ func (s shell) job() (Job, error) {
 	return j.complete(quietArgs(), j.args)
 }
 
-// complete returns the job with the arguments, and those that an ffmpeg command lacks.
+// complete returns the job with the arguments of an ffmpeg command, completed.
 func (j Job) complete(global, args []string) (Job, error) {
 	var err error
 	j.args, err = completeArgs(global, args, j.want)
@@ -87,7 +87,7 @@ func (j Job) complete(global, args []string) (Job, error) {
 	return j, err
 }
 
-// jobAt returns what is to be run to begin at a position, and the inputs it reads.
+// jobAt returns the job that begins at a position, and the inputs it reads.
 func (s shell) jobAt(position time.Duration) (j Job, urls []string, err error) {
 	j, err = s.job() // it finds what is wrong with the command as such
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// completeApart is completeArgs for a command that leaves the output for both tracks
-// to us: they get one each, as from a file. It reports false for a command that is
-// about the output as a whole, and where a process cannot have two.
+// completeApart is completeArgs for a command of both tracks that leaves its output
+// open: each track gets its own, as from a file. It returns false for a command with
+// options of the output as a whole, and where a process cannot have two outputs.
 func completeApart(global, args []string) ([]string, bool) {
 	out, err := parseArgs(args)
 	if err != nil || runtime.GOOS == "windows" || len(out.urls) > 0 || out.mapped || len(out.inputs) != 1 {

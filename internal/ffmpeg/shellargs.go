@@ -23,7 +23,7 @@ type inputArgs struct {
 	options []option
 }
 
-// commandLine is what completeArgs knows of an ffmpeg command line.
+// commandLine is a parsed ffmpeg command line of at most one output.
 type commandLine struct {
 	args    []string
 	inputs  []inputArgs
@@ -34,10 +34,10 @@ type commandLine struct {
 	logging []option // the user's log level
 }
 
-// completeArgs adds to ffmpeg's arguments what they lack of an output of the
-// wanted tracks on standard output. What the user gave stays as it is, and what
-// stands before an input is the input's. A log level of the user's is in place of
-// the one that global ends with.
+// completeArgs returns ffmpeg's arguments with the options added that an output of the
+// wanted tracks on standard output lacks. The user's own options are kept, and those
+// before an input belong to it. A log level of the user replaces the one that global
+// ends with.
 func completeArgs(global, args []string, want media.Track) ([]string, error) {
 	out, err := parseArgs(args)
 	if err != nil {
@@ -191,7 +191,7 @@ func (o commandLine) has(name, kind string) bool {
 	return ok
 }
 
-// get returns the value that holds: the last one given.
+// get returns the value in effect: the last one given.
 func (o commandLine) get(name, kind string) (value string, ok bool) {
 	return lookUp(o.options, name, kind)
 }
@@ -205,10 +205,9 @@ func lookUp(options []option, name, kind string) (value string, ok bool) {
 	return value, ok
 }
 
-// byKind gives the output's options that name a stream by its number, as -c:0 does,
-// the kind of that stream: what the n-th -map names or, where ffmpeg or the library
-// maps, the picture first. An option whose stream is of no known kind is as if it
-// were for all.
+// byKind replaces the stream number of an output option, as in -c:0, by the kind of that
+// stream: the kind that the n-th -map names or, without -map, pictures before sound. An
+// option of a stream of unknown kind then applies to all streams.
 func (o *commandLine) byKind(want media.Track) {
 	var kinds []string
 	for _, opt := range o.options {
@@ -237,7 +236,7 @@ func (o *commandLine) byKind(want media.Track) {
 	}
 }
 
-// missing lists the options the output lacks.
+// missing returns the options that the output lacks.
 func (o commandLine) missing(want media.Track) ([]string, error) {
 	format, err := o.format(want)
 	if err != nil {
@@ -286,7 +285,7 @@ func (o commandLine) unwanted(want media.Track) []string {
 	return off
 }
 
-// format returns the container: the one that was given, or the tracks' own.
+// format returns the container: the given one, or the default for the tracks.
 func (o commandLine) format(want media.Track) (string, error) {
 	own := map[media.Track]string{media.TrackAudio: "ogg", media.TrackVideo: "ivf", media.TrackAudio | media.TrackVideo: "matroska"}[want]
 	given, ok := o.get("f", "")
@@ -330,7 +329,7 @@ func (o commandLine) missingAudio() ([]string, error) {
 	return o.absent("a", append(args, "-b:a", "128k", "-ar", "48000", "-ac", "2")), nil
 }
 
-// defaultFPS is that of media.EncodeOptions.
+// defaultFPS is the default frame rate of media.EncodeOptions.
 const defaultFPS = 30
 
 func (o commandLine) missingVideo() ([]string, error) {
@@ -350,8 +349,8 @@ func (o commandLine) missingVideo() ([]string, error) {
 	return o.absent("v", append(args, keyFrameArgs(defaultFPS)...)), nil
 }
 
-// absent returns those of some options with values that are not given for a kind
-// of stream.
+// absent returns those of the default options, each with a value, that are not given for
+// a kind of stream.
 func (o commandLine) absent(kind string, defaults []string) []string {
 	var args []string
 	for i := 0; i+1 < len(defaults); i += 2 {

@@ -88,7 +88,8 @@ func remaining(end, position time.Duration) []string {
 	return []string{"-t", seconds(end - position)}
 }
 
-// excerpt tells what a command plays. Output time begins where the inputs do.
+// excerpt returns the part of the media that the command plays. Output time begins where
+// the inputs do.
 func (o commandLine) excerpt() (excerpt, error) {
 	var e excerpt
 	for i, in := range o.inputs {

@@ -10,7 +10,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// InputURL is a URL that may be given to ffmpeg.
+// InputURL is a URL that is safe to give to ffmpeg.
 type InputURL struct {
 	Scheme string
 	URL    string // as ffmpeg gets it
@@ -18,8 +18,8 @@ type InputURL struct {
 	user   string // the user information as written, with its @; may be empty
 }
 
-// Redact takes secrets out of a line of ffmpeg's: those of the URL, and user, query
-// and fragment of any other.
+// Redact removes secrets from a line of standard error: those of the URL, and the user,
+// query and fragment of any other.
 func (u InputURL) Redact(line string) string {
 	line = strings.ReplaceAll(line, u.URL, u.Public)
 	if u.user != "" {
@@ -28,7 +28,8 @@ func (u InputURL) Redact(line string) string {
 	return anyURL.ReplaceAllString(line, "$1$2")
 }
 
-// anyURL finds a URL: its scheme, user, rest and what is to be left out.
+// anyURL matches a URL in four parts: scheme, user, the rest, query and fragment. The
+// first and third are kept.
 var anyURL = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/'"@]*@)?([^\s'"?#]*)(?:[?#][^\s'"]*)?`)
 
 // ParseInputURL accepts an absolute URL of a known network protocol. Its errors do
@@ -76,8 +77,8 @@ func clip(s string) string {
 	return s[:longest] + "…"
 }
 
-// validSRT refuses what an srt URL could ask of this machine: to listen, or an
-// option that is not known here.
+// validSRT returns an error for options by which an srt URL could make this machine
+// listen, and for unknown ones.
 func validSRT(options url.Values) error {
 	for name, values := range options {
 		switch name {

@@ -13,23 +13,23 @@ import (
 
 const (
 	// soundWait is how long sound that is ready waits for a picture that is due
-	// before it: half a frame, which costs nothing, as the frame is due when the
-	// one before has been heard.
+	// before it: half a frame, which costs nothing, as the frame is due only when
+	// the previous one has been played.
 	soundWait = 10 * time.Millisecond
 	// legTimeout is how long a picture waits for sound. Encoders stall for less;
 	// live inputs for more.
 	legTimeout = 500 * time.Millisecond
-	// framesAhead is how many frames of a leg are read ahead, so that one that
-	// has more is never found empty.
+	// framesAhead is how many frames of a leg are read ahead, so that a leg with
+	// frames left is never found empty.
 	framesAhead = 4
-	// bytesAhead bounds what is read ahead of a leg while the other has nothing:
-	// one process writes both, and does not come to sound while a pipe full of
-	// pictures holds it up. Broadcasts send pictures a second before their sound,
+	// bytesAhead bounds the bytes read ahead of a leg while the other has nothing:
+	// one process writes both, and writes no sound while a pipe full of pictures
+	// blocks it. Broadcasts send pictures a second before their sound,
 	// which is 62 MB of raw ones at 1280x720.
 	bytesAhead = 64 << 20
 )
 
-// Feed is what a leg is read from, by one goroutine.
+// Feed is the input of a leg. One goroutine reads it.
 type Feed interface {
 	// Header returns the tracks that the header announces.
 	Header() (media.Track, error)
@@ -37,9 +37,8 @@ type Feed interface {
 	Next() (media.Frame, error)
 }
 
-// Merge plays sound and pictures of two feeds as one, in the order of their PTS. A
-// leg that has nothing ready, for whatever reason, holds the other one up for a
-// moment at most.
+// Merge interleaves the frames of two feeds, sound and pictures, in the order of their
+// PTS. A leg with nothing ready delays the other for a moment at most.
 type Merge struct {
 	legs    [2]*leg // sound, pictures
 	changed chan struct{}
@@ -74,24 +73,26 @@ type leg struct {
 	after time.Duration // the leg's next frame is not before this
 }
 
-// New begins to read two feeds, which have to end once stop has been called.
+// New starts to read two feeds. The caller must call [Merge.Stop], make the feeds end, and
+// call [Merge.Wait].
 func New(sound, pictures Feed) *Merge {
 	m := &Merge{changed: make(chan struct{}, 1), stop: make(chan struct{}), timer: time.NewTimer(0)}
 	m.timer.Stop()
 	m.legs[0] = &leg{feed: sound, tracks: media.TrackAudio, room: make(chan struct{}, 1)}
 	m.legs[1] = &leg{feed: pictures, tracks: media.TrackVideo, room: make(chan struct{}, 1)}
 	for _, l := range m.legs {
-		// Stopped by stop and the feed's end, waited for by readers.
+		// Ends with the feed, or after Stop; Wait waits for it.
 		m.readers.Add(1)
 		go m.read(l)
 	}
 	return m
 }
 
-// Stop makes the goroutines end once their feeds do.
+// Stop interrupts Next, and lets the goroutines end once their feeds do. It may be called
+// once.
 func (m *Merge) Stop() { close(m.stop) }
 
-// Wait waits until the feeds are not read any longer.
+// Wait waits until both feeds have ended.
 func (m *Merge) Wait() { m.readers.Wait() }
 
 // read reads a leg to its end, a few frames ahead.
@@ -111,8 +112,8 @@ func (m *Merge) read(l *leg) {
 	}
 }
 
-// put queues what a feed gave, and waits for room for more. It reports false when
-// the merge was halted.
+// put queues a frame, or notes the end of its feed, and waits for room for more. It
+// returns false after Stop.
 func (m *Merge) put(l *leg, f media.Frame, err error) bool {
 	m.mu.Lock()
 	if l.ended = err; err == nil {
@@ -142,8 +143,8 @@ func (m *Merge) put(l *leg, f media.Frame, err error) bool {
 
 func (l *leg) full() bool { return l.bytes >= bytesAhead }
 
-// Opened waits until it is known how each leg begins, but not for long when one of
-// them has begun. It returns the tracks there are, and none when both have ended without a frame.
+// Opened waits until both legs have begun or ended, but for a late one legTimeout at
+// most. It returns the tracks there are: 0 if both have ended without a frame.
 func (m *Merge) Opened() media.Track {
 	defer m.timer.Stop()
 	var late <-chan time.Time
@@ -176,7 +177,8 @@ func (m *Merge) Opened() media.Track {
 	}
 }
 
-// Begin counts the frames' times from the first frame there is.
+// Begin makes the first frame of either leg the origin of the frames' times. It is called
+// once, after Opened.
 func (m *Merge) Begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -191,8 +193,8 @@ func (m *Merge) Begin() {
 	}
 }
 
-// Next returns the next frame, io.EOF when both legs are at their end, and the
-// error of one that ended otherwise.
+// Next returns the next frame, whose Data is valid until the next call; io.EOF when both
+// legs have ended; the error of a leg that failed; models.ErrClosed after Stop.
 func (m *Merge) Next() (media.Frame, error) {
 	defer m.timer.Stop()
 	var timeout <-chan time.Time
@@ -220,7 +222,7 @@ func (m *Merge) Next() (media.Frame, error) {
 	}
 }
 
-// give takes a leg's first frame out.
+// give returns the given frame of a leg, with its time counted from the origin.
 func (m *Merge) give(l *leg) media.Frame {
 	if l == nil {
 		return media.Frame{}
@@ -232,8 +234,8 @@ func (m *Merge) give(l *leg) media.Frame {
 	return f
 }
 
-// pick is the leg whose frame is next, as its given one, or how long to wait for
-// the other leg. With overdue that is not waited for any more.
+// pick returns the leg whose frame is next, as its given one, or how long to wait for
+// the other leg. If overdue is set, the other is not waited for.
 func (m *Merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -266,7 +268,7 @@ func (m *Merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
 	return first, 0, nil
 }
 
-// take takes the leg's first frame as its given one.
+// take moves the leg's first frame from the queue to given.
 func (l *leg) take() {
 	l.given = l.queue[0]
 	l.queue = slices.Delete(l.queue, 0, 1)
@@ -274,13 +276,13 @@ func (l *leg) take() {
 	notify(l.room)
 }
 
-// mayLeave reports whether a leg's frame is next, seen what is known of the other.
+// mayLeave reports whether a leg's first frame is next, as far as the other is known.
 func (l *leg) mayLeave(other *leg) bool {
 	return len(other.queue) > 0 || other.ended != nil || other.known && other.tracks == 0 || other.late ||
 		l.queue[0].PTS <= other.after || l.full()
 }
 
-// release takes the buffer back that the reader had.
+// release recycles the buffer of the frame that the reader had.
 func (m *Merge) release() {
 	if m.given != nil {
 		m.given.free = append(m.given.free, m.given.given.Data)
@@ -288,7 +290,7 @@ func (m *Merge) release() {
 	}
 }
 
-// notify leaves word on a channel of one.
+// notify wakes the receiver of a channel with a buffer of one.
 func notify(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

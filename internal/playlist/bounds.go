@@ -1,6 +1,6 @@
 package playlist
 
-// Bounds say what is asked of a programme.
+// Bounds are the limits within which a variant is chosen.
 type Bounds struct {
 	Picture       bool // or else sound alone
 	Width, Height int  // bounds of the picture, which is fitted inside them

@@ -37,7 +37,7 @@ type Rendition struct {
 	Channels   int // 0 if it is not said
 }
 
-// Choice is what is to be played of a programme.
+// Choice is the picture and sound of a programme that are to be played.
 type Choice struct {
 	Main  *url.URL // a media playlist
 	Sound *url.URL // the media playlist of its sound; nil: Main has it

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// groupAttr makes the child lead a process group of its own.
+// groupAttr makes the child the leader of a new process group.
 func groupAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

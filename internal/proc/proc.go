@@ -38,7 +38,7 @@ type Config struct {
 	OnStderr func(line string) (kept string)
 }
 
-// Process is one running child process, which leads a process group of its own.
+// Process is a running child process, the leader of its process group.
 // All methods may be called from any goroutine.
 type Process struct {
 	// immutable after Start
@@ -47,7 +47,7 @@ type Process struct {
 	stderr *tail
 
 	mu    sync.Mutex // guards ended; held while a signal is sent
-	ended bool       // the group must not be signalled any more
+	ended bool       // the group must no longer be signalled
 
 	done chan struct{} // closed by the waiter once err is set
 	err  error
@@ -91,7 +91,7 @@ func Start(c Config) (*Process, error) {
 	return p, nil
 }
 
-// Pipe returns the ends of a pipe that holds so many bytes before a writer waits,
+// Pipe returns the ends of a pipe that holds buffer bytes before a writer waits,
 // where the system can be asked (Linux); 0 is what it gives. An error wraps
 // models.ErrFFmpegSpawn.
 func Pipe(buffer int) (r, w *os.File, err error) {
@@ -126,7 +126,7 @@ func (p *Process) Wait() error {
 	return p.err
 }
 
-// Done is closed when the process has ended and Wait does not block any more.
+// Done is closed when the process has ended and Wait no longer blocks.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // wait reaps the process. What the process left behind in its group is killed

@@ -15,21 +15,20 @@ import (
 )
 
 const (
-	// slowSpan is how much sound has to come too slowly before pictures are cut
-	// down: more than a moment without a processor costs.
+	// slowSpan is the length of sound that has to come too slowly before pictures
+	// are cut down: more than a short CPU stall costs.
 	slowSpan = 3 * time.Second
-	// slowBound is how long that may be waited for. At 1 the encoder is as fast as
-	// what it plays.
+	// slowBound is the longest wait for a span of a fast enough encoder, which
+	// is 2 % slower than playback.
 	slowBound = slowSpan + slowSpan/50
-	// longestWait is as much of a wait as counts: a machine or a disk that stood
-	// still for once is not slow.
+	// longestWait is the most that one wait counts: a machine or a disk that
+	// stalled once is not slow.
 	longestWait = 500 * time.Millisecond
 )
 
-// adaptive is the Stream of a file that is encoded while it is played. ffmpeg does
-// not get on with the sound before the pictures, so where the machine is too slow
-// for these the file is opened again at its place, with fewer and smaller pictures,
-// and then with none.
+// adaptive is the Stream of a file that is encoded while it is played. ffmpeg encodes
+// no sound ahead of the pictures, so on a machine that is too slow for these the file is
+// reopened at its position, with fewer and smaller pictures, and then with none.
 type adaptive struct {
 	// immutable
 	open   func(ctx context.Context, position time.Duration, effort effort) (media.Stream, error)
@@ -53,7 +52,7 @@ type adaptive struct {
 	end    error         // why it could not be opened again
 }
 
-// effort is how much is asked of an encoder.
+// effort is the share of an encoding that the machine is able to do in time.
 type effort int
 
 const (
@@ -62,7 +61,7 @@ const (
 	soundAlone
 )
 
-// of returns what an effort makes of an encoding. Raw pictures stay of one size.
+// of returns the encoding at this effort. Raw pictures keep their size.
 func (e effort) of(enc ffmpeg.Encoding) ffmpeg.Encoding {
 	o := &enc.Options
 	switch e {
@@ -78,8 +77,8 @@ func (e effort) of(enc ffmpeg.Encoding) ffmpeg.Encoding {
 	return enc
 }
 
-// newAdaptive takes over a stream that was opened at a position with full effort,
-// and what opens it again.
+// newAdaptive returns an adaptive that owns a stream opened at a position with full
+// effort, and reopens it by open.
 func newAdaptive(env media.Env, stream media.Stream, position time.Duration, open func(context.Context, time.Duration, effort) (media.Stream, error)) *adaptive {
 	a := &adaptive{open: open, logger: env.Logger, tracks: stream.Tracks(), current: stream, base: position}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
@@ -88,7 +87,7 @@ func newAdaptive(env media.Env, stream media.Stream, position time.Duration, ope
 
 func (a *adaptive) Tracks() media.Track { return a.tracks }
 
-// Restarts returns how often the file was opened again.
+// Restarts returns how often the file was reopened.
 func (a *adaptive) Restarts() uint64 { return a.restarts.Load() }
 
 func (a *adaptive) ReadFrame() (media.Frame, error) {
@@ -121,7 +120,7 @@ func (a *adaptive) tooSlow() bool {
 	return slow
 }
 
-// reduce opens the file again where its sound has come to, with less effort.
+// reduce reopens the file at the end of the last frame of sound, with less effort.
 func (a *adaptive) reduce() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// connect opens what ffmpeg speaks itself: rtmp, rtsp and srt. It is live, unless
-// the server says how long it lasts: then its end is its end.
+// connect opens a URL of a protocol that ffmpeg speaks: rtmp, rtsp or srt. It is live,
+// and reopened when it ends, unless the server announces its length.
 func (s address) connect(ctx context.Context, env media.Env, u ffmpeg.InputURL) (media.Stream, error) {
 	stream, finite, err := s.connectOnce(ctx, env, u)
 	if err != nil || finite {
@@ -31,12 +31,12 @@ func (s address) connect(ctx context.Context, env media.Env, u ffmpeg.InputURL) 
 }
 
 func (s address) connectOnce(ctx context.Context, env media.Env, u ffmpeg.InputURL) (stream media.Stream, finite bool, err error) {
-	way, err := routeTo(ctx, env, u)
+	r, err := routeTo(ctx, env, u)
 	if err != nil {
 		return nil, false, err
 	}
-	job := s.Connected(u, way.url, way.tcURL)
-	job.Release = way.release
+	job := s.Connected(u, r.url, r.tcURL)
+	job.Release = r.release
 	e, err := ffmpeg.Open(ctx, env, job)
 	if err != nil {
 		return nil, false, err
@@ -44,16 +44,16 @@ func (s address) connectOnce(ctx context.Context, env media.Env, u ffmpeg.InputU
 	return e, e.Finite(), nil
 }
 
-// route is how ffmpeg gets to a server.
+// route is the address by which ffmpeg reaches a server.
 type route struct {
 	url     string
 	tcURL   string // what an RTMP server is called, if not url
 	release func() // may be nil
 }
 
-// route finds the way to a server. What a policy has to see or TLS to protect goes
-// through a forwarder of this process, which ffmpeg takes for the server; srt, of
-// which only ffmpeg knows the protocol, to a numeric address.
+// routeTo returns the route to a server. A connection that a policy has to see, or TLS
+// to protect, goes through a forwarder of this process, which ffmpeg takes for the
+// server; srt, a protocol that only ffmpeg knows, goes to a numeric address.
 func routeTo(ctx context.Context, env media.Env, u ffmpeg.InputURL) (route, error) {
 	secure := u.Scheme == "rtmps" || u.Scheme == "rtsps"
 	if env.URLPolicy == nil && !secure {
@@ -77,14 +77,14 @@ func routeTo(ctx context.Context, env media.Env, u ffmpeg.InputURL) (route, erro
 	case err != nil:
 		return route{}, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
-	way := route{release: func() { _ = f.Close() }}
+	r := route{release: func() { _ = f.Close() }}
 	if plain == "rtmp" {
-		// What the server is called there, whatever ffmpeg takes it for.
-		way.tcURL = u.Scheme + "://" + parsed.Host + "/" + rtmpApp(parsed.Path)
+		// The server's own name: ffmpeg would send the forwarder's.
+		r.tcURL = u.Scheme + "://" + parsed.Host + "/" + rtmpApp(parsed.Path)
 	}
 	parsed.Scheme, parsed.Host = plain, f.Address
-	way.url = parsed.String()
-	return way, nil
+	r.url = parsed.String()
+	return r, nil
 }
 
 func routeSRT(ctx context.Context, env media.Env, u *url.URL, port string) (route, error) {
@@ -116,8 +116,8 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// rtmpApp is the part of a path that names an application, as ffmpeg parts it: two
-// names of three and more, one of two.
+// rtmpApp returns the part of a path that names an application, as ffmpeg splits it:
+// two segments of three or more, one of two.
 func rtmpApp(path string) string {
 	names := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	return strings.Join(names[:min(len(names), max(1, min(2, len(names)-1)))], "/")

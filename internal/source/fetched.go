@@ -12,10 +12,10 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// defaultStall is the stall timeout of an Env that has none.
+// defaultStall is the stall timeout of an Env that sets none.
 const defaultStall = 30 * time.Second
 
-// patience is how long what was lost is asked for again: less than the stall
+// patience returns how long a lost input is requested again: less than the stall
 // timeout, so that the stream ends with the reason.
 func patience(env media.Env) time.Duration {
 	stall := env.StallTimeout
@@ -29,7 +29,7 @@ func fetchConfig(env media.Env) fetch.Config {
 	return fetch.Config{Policy: fetch.Policy(env.URLPolicy), Insecure: env.InsecureTLS, Patience: patience(env)}
 }
 
-// fetch opens what is fetched by this process and reaches ffmpeg by a loopback
+// fetch opens a URL that this process fetches and serves to ffmpeg at a loopback
 // address.
 func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, position time.Duration) (media.Stream, error) {
 	cfg := fetchConfig(env)
@@ -52,7 +52,7 @@ func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, po
 	}), nil
 }
 
-// fetchOnce opens what is there now.
+// fetchOnce opens the URL without reopening it later.
 func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u ffmpeg.InputURL, position time.Duration) (media.Stream, fetch.Kind, error) {
 	client := fetch.New(cfg)
 	release := func() { _ = client.Close() }
@@ -99,17 +99,17 @@ func (s address) find(
 	return resource, programme, nil
 }
 
-// served finds the addresses at which ffmpeg is served.
+// served matches the addresses at which ffmpeg is served.
 var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+/[0-9a-f]{32}(/[^\s'":]*)?`)
 
-// unserve returns a function that puts a URL in place of the addresses at which ffmpeg
-// is served.
+// unserve returns a function that replaces the addresses at which ffmpeg is served by
+// the URL.
 func unserve(u ffmpeg.InputURL) func(line string) string {
 	return func(line string) string { return served.ReplaceAllLiteralString(line, u.Public) }
 }
 
-// reachable reports, as models.ErrSeekUnsupported, that a position cannot be
-// reached: ffmpeg would read a live stream forward to it, in real time.
+// reachable returns models.ErrSeekUnsupported if a position cannot be reached: ffmpeg
+// would read a live stream forward to it, in real time.
 func reachable(r *fetch.Resource, position time.Duration) error {
 	switch {
 	case position == 0 || r.Ranges:

@@ -47,7 +47,7 @@ func isRegular(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// playableFile finds what needs no ffmpeg to be found.
+// playableFile returns the errors that need no ffmpeg to be found.
 func playableFile(path string, position time.Duration) error {
 	info, err := os.Stat(path)
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// bounds are what is chosen by where a playlist offers a programme in several forms.
+// bounds returns the limits within which a variant of a playlist is chosen.
 func (s address) bounds() playlist.Bounds {
 	return playlist.Bounds{
 		Picture: s.Options.Tracks.Has(media.TrackVideo),
@@ -21,7 +21,7 @@ func (s address) bounds() playlist.Bounds {
 	}
 }
 
-// programme opens what a playlist names, and releases the client when it is closed
+// programme opens the programme of a playlist. It calls release when the stream is closed
 // or cannot be opened.
 func (s address) programme(
 	ctx context.Context, env media.Env, u ffmpeg.InputURL, p *fetch.Programme, position time.Duration, release func(),
@@ -55,7 +55,7 @@ func (s address) programme(
 	return openSeries(ctx, ends, open, release)
 }
 
-// part returns the job that plays a part of a programme from a position in it on.
+// part returns the job that plays a part of a programme, from a position of the programme.
 func (s address) part(p *fetch.Programme, part fetch.Part, position time.Duration) ffmpeg.Job {
 	from := max(0, position-part.Start)
 	var job ffmpeg.Job

@@ -51,7 +51,7 @@ func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, pos
 	return nil, fmt.Errorf("%w: a %T is no source of package media", models.ErrInvalidParams, src)
 }
 
-// mustEncode refuses raw frames, which a command does not write.
+// mustEncode returns an error if raw frames are asked for, which no command writes.
 func mustEncode(env media.Env) error {
 	if env.Format.Raw() {
 		return fmt.Errorf("%w: a command gives Opus and VP8, not raw frames", models.ErrInvalidParams)

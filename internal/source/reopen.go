@@ -22,15 +22,15 @@ const (
 	steadyAfter = 10 * time.Second
 )
 
-// minOpening is the least time that one try gets: RTMP and RTSP need seconds.
+// minOpening is the least time for one attempt: RTMP and RTSP need seconds.
 const minOpening = 5 * time.Second
 
 // maxSilence is how long a live stream may give nothing before its connection
 // counts as lost.
 const maxSilence = 10 * time.Second
 
-// reopening is the Stream of a live input. Where the input is lost it is opened
-// again, and its frames' times go on.
+// reopening is the Stream of a live input. A lost input is reopened, and its frames'
+// times continue.
 type reopening struct {
 	// immutable
 	open     opener
@@ -55,12 +55,11 @@ type reopening struct {
 	failure error         // what ReadFrame returned last, once it has failed
 }
 
-// opener opens an input again, of which some time has been played since it was
-// opened last. It reports, as fetch.ErrRepeats, that the input has no more than
-// that.
+// opener reopens an input. It gets the time that was played since the input was last
+// opened, and returns fetch.ErrRepeats if the input has nothing but that.
 type opener func(ctx context.Context, played time.Duration) (media.Stream, error)
 
-// newReopening takes over an open stream of a live input, and what opens it again.
+// newReopening returns a reopening that owns an open stream of a live input.
 func newReopening(env media.Env, stream media.Stream, open opener) *reopening {
 	r := &reopening{
 		open:     open,
@@ -75,7 +74,7 @@ func newReopening(env media.Env, stream media.Stream, open opener) *reopening {
 
 func (r *reopening) Tracks() media.Track { return r.tracks }
 
-// Restarts returns how often the input was opened again.
+// Restarts returns how often the input was reopened.
 func (r *reopening) Restarts() uint64 { return r.restarts.Load() }
 
 func (r *reopening) ReadFrame() (media.Frame, error) {
@@ -132,15 +131,14 @@ func (r *reopening) read() (media.Frame, error) {
 	}
 }
 
-// crashed reports whether an encoder was killed, which has nothing to do with the
-// network.
+// crashed reports whether the encoder was killed by a signal: not the network's fault.
 func crashed(err error) bool {
 	var failure *models.FFmpegError
 	return errors.As(err, &failure) && failure.Signal != ""
 }
 
-// reopen opens the input again, however often that takes until the deadline. It
-// returns why the input was lost when it stays so.
+// reopen reopens the input, with as many attempts as fit before the deadline. If all
+// fail it returns why the input was lost.
 func (r *reopening) reopen(lost error, deadline time.Time) error {
 	_ = r.current.Close()
 	since := time.Now()
@@ -175,7 +173,7 @@ func (r *reopening) reopen(lost error, deadline time.Time) error {
 	}
 }
 
-// openAgain tries once.
+// openAgain makes one attempt.
 func (r *reopening) openAgain(deadline time.Time) error {
 	r.mu.Lock()
 	if r.closed {
@@ -208,7 +206,7 @@ func refused(err error) bool {
 	return errors.As(err, &r)
 }
 
-// gone says why a live input is lost for good.
+// gone returns the error of a live input that is lost for good.
 func gone(reason error, after time.Duration) error {
 	var failure *models.FFmpegError
 	switch {

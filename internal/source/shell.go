@@ -74,8 +74,8 @@ func openShellsAt(ctx context.Context, env media.Env, s media.Shells, position t
 	})
 }
 
-// both opens the two commands with a function that returns nil for one that has
-// ended already. The other then plays alone.
+// both opens the two commands by a function that returns nil for a command that has
+// already ended. The other then plays alone.
 func both(ctx context.Context, s media.Shells, open func(context.Context, media.Shell) (*ffmpeg.Encoder, error)) (media.Stream, error) {
 	audioLeg, videoLeg := legs(s)
 	ctx, cancel := context.WithCancel(ctx)
@@ -120,8 +120,8 @@ func both(ctx context.Context, s media.Shells, open func(context.Context, media.
 	return nil, cause(err, video.err)
 }
 
-// cause picks, of two errors of which one made the other, the one that came
-// first: a cancellation is an effect.
+// cause returns the error that came first of two: a cancellation is the effect of the
+// other.
 func cause(a, b error) error {
 	if a == nil || b != nil && isCancel(a) {
 		return b

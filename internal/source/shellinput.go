@@ -11,8 +11,8 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// seekableInput reports that an input of a command cannot be seeked, as far as
-// it shows before ffmpeg has tried.
+// seekableInput returns models.ErrSeekUnsupported for an input of a command that is
+// known, without asking ffmpeg, not to be seekable.
 func seekableInput(ctx context.Context, url string) error {
 	scheme, _, network := strings.Cut(url, "://")
 	switch {
@@ -28,11 +28,11 @@ func seekableInput(ctx context.Context, url string) error {
 	return nil // what it is, ffmpeg knows
 }
 
-// askTimeout bounds the question how a server serves a command's input.
+// askTimeout bounds the request that finds out how a server serves an input.
 const askTimeout = 5 * time.Second
 
-// seekableURL reports that a URL of a command cannot be seeked. What is not known
-// for sure is left to ffmpeg.
+// seekableURL returns models.ErrSeekUnsupported for a URL that is known not to be
+// seekable. Where that is uncertain, ffmpeg decides.
 func seekableURL(ctx context.Context, scheme, url string) error {
 	if scheme != "http" && scheme != "https" {
 		return fmt.Errorf("%w: %s streams are live", models.ErrSeekUnsupported, scheme)

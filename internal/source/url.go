@@ -11,7 +11,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// address opens a URL.
+// address opens URLs by one encoding.
 type address struct{ ffmpeg.Encoding }
 
 func openURL(ctx context.Context, env media.Env, src media.URL, position time.Duration) (media.Stream, error) {
