@@ -12,6 +12,6 @@ case "$(uname -s) $(go env GOHOSTARCH)" in
 esac
 export GOARCH=386 CGO_ENABLED=0
 go vet ./...
-go test -vet=off -timeout "$1" ./instances ./jsonparams ./internal/peer ./internal/playlist ./internal/proc ./internal/serial ./internal/wire
+go test -vet=off -timeout "$1" ./instances ./jsonparams ./internal/peer ./internal/play ./internal/playlist ./internal/proc ./internal/serial ./internal/wire
 # Of sources, what reads bytes and command lines; the rest is ffmpeg's arithmetic.
 go test -vet=off -timeout "$1" -run 'Demux|Fuzz|Opus|Matroska|Times|Argument|Command|Split|Booleans|HundredHours' ./internal/container ./internal/ffmpeg ./internal/merge ./internal/source
