@@ -71,7 +71,7 @@ func (s *rawScript) ReadFrame() (media.Frame, error) {
 
 // fakeEncoder gives what it is given to one fakeServer after another.
 type fakeEncoder struct {
-	mu     *sync.Mutex // the stage's; guards what follows
+	mu     *sync.Mutex // the fixture's; guards what follows
 	base   time.Duration
 	kept   []func(*fakeServer)
 	server *fakeServer
@@ -155,7 +155,7 @@ func (e *fakeEncoder) Close(time.Duration) error {
 
 // fakeServer is a publication that keeps what it is given.
 type fakeServer struct {
-	mu      *sync.Mutex     // the stage's; guards what follows
+	mu      *sync.Mutex     // the fixture's; guards what follows
 	given   []uint32        // the pictures
 	times   []time.Duration // of the pictures
 	sound   []stretch
@@ -224,11 +224,11 @@ func (s *fakeServer) samplesAt(at time.Duration, pcm []byte) {
 		s.holes++
 	}
 	for ; len(pcm) > 0; pcm = pcm[grain*container.SampleSize:] {
-		s.hear(binary.LittleEndian.Uint32(pcm))
+		s.add(binary.LittleEndian.Uint32(pcm))
 	}
 }
 
-func (s *fakeServer) hear(sample uint32) {
+func (s *fakeServer) add(sample uint32) {
 	s.samples += grain
 	if n := len(s.sound); n == 0 || s.sound[n-1].silent != (sample == 0) {
 		s.sound = append(s.sound, stretch{silent: sample == 0})
@@ -293,8 +293,8 @@ type endOf struct {
 	err    error
 }
 
-// stage is an RTMP call, the servers it met and what it told.
-type stage struct {
+// fixture is an RTMP call, its servers and its events.
+type fixture struct {
 	*Call
 	mu      sync.Mutex    // guards what follows
 	servers []*fakeServer // those that were dialled
@@ -308,9 +308,9 @@ type stage struct {
 	gone    int
 }
 
-func newStage(t *testing.T, retry time.Duration) *stage {
+func newFixture(t *testing.T, retry time.Duration) *fixture {
 	t.Helper()
-	s := &stage{next: newFakeServer, encoder: func(*fakeEncoder) {}}
+	s := &fixture{next: newFakeServer, encoder: func(*fakeEncoder) {}}
 	env := media.Env{Logger: slog.New(slog.DiscardHandler)}
 	var err error
 	s.Call, err = NewRTMP(
@@ -357,26 +357,26 @@ func newStage(t *testing.T, retry time.Duration) *stage {
 	return s
 }
 
-// look runs what reads or changes the stage.
-func (s *stage) look(do func()) {
+// look runs what reads or changes the fixture.
+func (s *fixture) look(do func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	do()
 }
 
 // play is SetSource for a source that is raw already.
-func (s *stage) play(t *testing.T, src media.Source) {
+func (s *fixture) play(t *testing.T, src media.Source) {
 	t.Helper()
 	format := rtmp.Format{Format: media.Format{Width: 2, Height: 2, FPS: 25}, VideoKbps: 1, AudioKbps: 64}
 	require.NoError(t, s.player.SetSource(t.Context(), src))
 	require.True(t, s.line.(*publication).begin(format))
 }
 
-// onStage runs a test in virtual time.
-func onStage(t *testing.T, retry time.Duration, test func(t *testing.T, s *stage)) {
+// onServer runs a test in virtual time.
+func onServer(t *testing.T, retry time.Duration, test func(t *testing.T, s *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, retry)
+		s := newFixture(t, retry)
 		defer s.Stop(models.ErrStopped)
 		test(t, s)
 		s.Stop(models.ErrStopped)
@@ -421,14 +421,14 @@ func requireSteady(t *testing.T, s *fakeServer) {
 
 func TestAnHourIsExact(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.play(t, raw(av, time.Hour))
 		sleep(time.Hour + time.Second)
 		s.look(func() { requireExactHour(t, s) })
 	})
 }
 
-func requireExactHour(t *testing.T, s *stage) {
+func requireExactHour(t *testing.T, s *fixture) {
 	t.Helper()
 	server := s.servers[0]
 	requireSteady(t, server)

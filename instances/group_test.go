@@ -20,8 +20,8 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// told is what a call reported, in order.
-type told struct {
+// reports are the events of a call, in order.
+type reports struct {
 	mu      sync.Mutex // guards what follows
 	events  []string
 	last    error
@@ -29,20 +29,20 @@ type told struct {
 	gone    int
 }
 
-func (l *told) list() []string {
+func (l *reports) list() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.events...)
 }
 
-func (l *told) add(event string, err error) {
+func (l *reports) add(event string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, event)
 	l.last = err
 }
 
-func (l *told) recorder() *recorder {
+func (l *reports) recorder() *recorder {
 	return &recorder{
 		streamEnd:  func(t models.StreamType, _ models.Device, err error) { l.add("end of "+t.String(), err) },
 		connection: func(info models.NetworkInfo) { l.add(info.State.String(), info.Err) },
@@ -76,7 +76,7 @@ func TestCallThatIsNeverConnectedEnds(t *testing.T) {
 	answer, err := os.ReadFile("../jsonparams/testdata/answer.json")
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
-		var l told
+		var l reports
 		g, err := NewGroup(groupConfig(), l.recorder())
 		require.NoError(t, err)
 		_, err = g.Join(t.Context())
@@ -107,7 +107,7 @@ func TestCallThatIsNeverConnectedEnds(t *testing.T) {
 func TestStoppedCallLeavesNoTimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var l told
+		var l reports
 		g, err := NewGroup(groupConfig(), l.recorder())
 		require.NoError(t, err)
 		_, err = g.Join(t.Context())
@@ -155,7 +155,7 @@ func TestRestore(t *testing.T) {
 					Snapshot: play.Snapshot{Source: src, Tracks: a, Position: 30 * time.Second, Paused: true, Muted: true}, Lost: lost,
 					Stats: models.Stats{Audio: models.StreamStats{Packets: 51}},
 				}
-				var l told
+				var l reports
 				g, err := NewRestored(groupConfig(), l.recorder(), r)
 				require.NoError(t, err)
 				_, err = g.Rejoin()
@@ -197,7 +197,7 @@ func TestSourceThatPanicsCanBeRestoredAgain(t *testing.T) {
 		src := playtest.New(a, time.Minute)
 		src.Panics = true
 		r := Remains{Snapshot: play.Snapshot{Source: src, Tracks: a, Position: 30 * time.Second}}
-		var l told
+		var l reports
 		g, err := NewRestored(groupConfig(), l.recorder(), r)
 		require.NoError(t, err)
 		require.Panics(t, func() { _, _ = g.Join(t.Context()) })
@@ -213,7 +213,7 @@ func TestSourceSetWhileRestoringWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := playtest.New(a, time.Minute)
 		slow.OpenTakes = 5 * time.Second
-		var l told
+		var l reports
 		g, err := NewRestored(groupConfig(), l.recorder(), Remains{Snapshot: play.Snapshot{Source: slow, Tracks: a, Position: 30 * time.Second}})
 		require.NoError(t, err)
 		restored := make(chan error)

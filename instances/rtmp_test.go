@@ -15,7 +15,7 @@ import (
 
 func TestPauseIsAStillAndSilence(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.play(t, raw(av, 4*time.Second))
 		sleep(2 * time.Second)
 		_, err := s.SetPaused(true)
@@ -51,7 +51,7 @@ func TestPauseIsAStillAndSilence(t *testing.T) {
 
 func TestMuteIsSilence(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.play(t, raw(av, 4*time.Second))
 		sleep(time.Second)
 		_, _ = s.SetMuted(true)
@@ -72,7 +72,7 @@ func TestMuteIsSilence(t *testing.T) {
 // sample of silence, and the picture turns black.
 func TestSwitchLeavesNoHole(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.play(t, raw(av, time.Hour))
 		sleep(2 * time.Second)
 		s.play(t, raw(a, 2*time.Second))
@@ -89,7 +89,7 @@ func TestSwitchLeavesNoHole(t *testing.T) {
 			require.Len(t, server.sound, 3, "silence, sound, silence")
 			require.InDelta(t, 3, server.sound[1].length().Seconds(), 0.041)
 			require.Len(t, s.servers, 1)
-			require.Equal(t, []endOf{{v, nil}}, s.ends, "the replaced ones are not heard of")
+			require.Equal(t, []endOf{{v, nil}}, s.ends, "a replaced source reports no end")
 		})
 	})
 }
@@ -98,7 +98,7 @@ func TestSwitchLeavesNoHole(t *testing.T) {
 // times stay true and the sound whole.
 func TestASlowMomentCostsPictures(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.play(t, raw(av, 10*time.Second))
 		sleep(2 * time.Second)
 		s.look(func() { s.servers[0].slow = 600 * ms })
@@ -138,7 +138,7 @@ func refusing(reason error) func() *fakeServer {
 // TestALostServerIsTriedAgain: the source keeps its place meanwhile.
 func TestALostServerIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	onStage(t, 60*time.Second, func(t *testing.T, s *stage) {
+	onServer(t, 60*time.Second, func(t *testing.T, s *fixture) {
 		s.play(t, raw(av, 40*time.Second))
 		sleep(20 * time.Second)
 		s.look(func() {
@@ -174,7 +174,7 @@ func TestALostServerIsTriedAgain(t *testing.T) {
 
 // untilOver waits for the end of a call and returns how long it took, and why it
 // came.
-func (s *stage) untilOver() (took time.Duration, why error) {
+func (s *fixture) untilOver() (took time.Duration, why error) {
 	began := time.Now()
 	<-s.over
 	took = time.Since(began)
@@ -184,7 +184,7 @@ func (s *stage) untilOver() (took time.Duration, why error) {
 
 func TestRetryEnds(t *testing.T) {
 	t.Parallel()
-	onStage(t, 10*time.Second, func(t *testing.T, s *stage) {
+	onServer(t, 10*time.Second, func(t *testing.T, s *fixture) {
 		refusal := errors.New("no such stream")
 		s.next = refusing(refusal)
 		s.play(t, raw(a, time.Hour))
@@ -205,7 +205,7 @@ func TestRetryEnds(t *testing.T) {
 func TestARefusedKeyFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	refusal := fmt.Errorf("%w: NetStream.Publish.BadName", models.ErrPublishRefused)
-	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+	onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 		s.next = refusing(refusal)
 		s.play(t, raw(a, time.Hour))
 		took, why := s.untilOver()
@@ -217,7 +217,7 @@ func TestARefusedKeyFailsAtOnce(t *testing.T) {
 			require.Equal(t, why, s.infos[len(s.infos)-1].Err)
 		})
 	})
-	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+	onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 		s.play(t, raw(a, time.Hour))
 		sleep(30 * time.Second)
 		s.look(func() {
@@ -234,7 +234,7 @@ func TestARefusedKeyFailsAtOnce(t *testing.T) {
 // replaced.
 func TestAnEncoderThatNeverGivesAnythingFailsAtOnce(t *testing.T) {
 	t.Parallel()
-	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+	onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 		s.encoder = func(e *fakeEncoder) {
 			e.ready = make(chan struct{})
 			e.ends = &models.FFmpegError{ExitCode: 1, Stderr: "Unknown encoder 'libx264'"}
@@ -246,14 +246,14 @@ func TestAnEncoderThatNeverGivesAnythingFailsAtOnce(t *testing.T) {
 		require.ErrorContains(t, why, "Unknown encoder 'libx264'")
 		s.look(func() { require.Empty(t, s.dialed) })
 	})
-	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+	onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 		s.encoder = func(e *fakeEncoder) { e.ready = make(chan struct{}) }
 		s.play(t, raw(a, time.Hour))
 		took, why := s.untilOver()
 		require.Equal(t, 10*time.Second, took, "it hangs")
 		require.ErrorIs(t, why, models.ErrFFmpegCrashed)
 	})
-	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+	onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 		var encoder *fakeEncoder
 		s.encoder = func(e *fakeEncoder) { encoder = e }
 		s.play(t, raw(av, 20*time.Second))
@@ -272,7 +272,7 @@ func TestAnEncoderThatNeverGivesAnythingFailsAtOnce(t *testing.T) {
 // TestAnEncoderThatHangsIsReplaced: it is not taken for a slow server.
 func TestAnEncoderThatHangsIsReplaced(t *testing.T) {
 	t.Parallel()
-	onStage(t, time.Minute, func(t *testing.T, s *stage) {
+	onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 		s.encoder = func(e *fakeEncoder) { s.encoder, e.hangs = func(*fakeEncoder) {}, 5*time.Second }
 		s.play(t, raw(a, time.Hour))
 		sleep(30 * time.Second)
@@ -286,7 +286,7 @@ func TestAnEncoderThatHangsIsReplaced(t *testing.T) {
 
 func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.play(t, raw(a, time.Hour))
 		sleep(time.Minute)
 		s.look(func() { s.servers[0].slow = time.Hour })
@@ -307,7 +307,7 @@ func TestASlowServerIsGivenUp(t *testing.T) {
 		picture time.Duration
 		ends    int
 	}{{120 * ms, 1}, {66 * ms, 0}} {
-		onStage(t, 0, func(t *testing.T, s *stage) {
+		onServer(t, 0, func(t *testing.T, s *fixture) {
 			s.play(t, raw(v, time.Hour))
 			sleep(time.Minute)
 			s.look(func() { s.servers[0].slow = test.picture })
@@ -319,7 +319,7 @@ func TestASlowServerIsGivenUp(t *testing.T) {
 
 func TestAServerThatNeverComesUpTimesOut(t *testing.T) {
 	t.Parallel()
-	onStage(t, 0, func(t *testing.T, s *stage) {
+	onServer(t, 0, func(t *testing.T, s *fixture) {
 		s.next = func() *fakeServer {
 			silent := newFakeServer()
 			silent.silent = true
@@ -337,7 +337,7 @@ func TestAServerThatNeverComesUpTimesOut(t *testing.T) {
 func TestStopInterruptsAServerThatHangs(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{0, time.Second, 3 * time.Second} {
-		onStage(t, time.Minute, func(t *testing.T, s *stage) {
+		onServer(t, time.Minute, func(t *testing.T, s *fixture) {
 			s.next = func() *fakeServer {
 				server := newFakeServer()
 				server.silent = after == 0

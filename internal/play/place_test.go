@@ -39,7 +39,7 @@ func TestPlaceIsThatOfTheLastSignOfLife(t *testing.T) {
 		"source during": {
 			during: func(t *testing.T, r *rig) { require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Hour))) }, want: 0,
 		},
-		"heard again": {
+		"alive again": {
 			during: func(_ *testing.T, r *rig) { r.Audible() }, want: 23*time.Second + window + 38*time.Second,
 		},
 		"silent twice": {

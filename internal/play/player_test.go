@@ -433,7 +433,7 @@ func TestPositionCountsFromWhereTheSourceStarts(t *testing.T) {
 	})
 }
 
-func TestStateIsToldWhenItChanges(t *testing.T) {
+func TestStateIsReportedWhenItChanges(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
 		_, _ = r.SetPaused(false)
@@ -459,7 +459,7 @@ func TestStateIsToldWhenItChanges(t *testing.T) {
 }
 
 // TestContextOfASourceLivesAsLongAsItsStream: until the stream is closed, whatever
-// becomes of the context of who set it.
+// becomes of the context it was set with.
 func TestContextOfASourceLivesAsLongAsItsStream(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -539,9 +539,9 @@ func TestSourceThatPanicsLeavesThePlayerUsable(t *testing.T) {
 	})
 }
 
-// TestStateIsRepeatedToWhoHasJoined: once for each connection, and only what differs
+// TestStateIsRepeatedForAParticipantWhoJoined: once for each connection, and only what differs
 // from a participant who has just joined.
-func TestStateIsRepeatedToWhoHasJoined(t *testing.T) {
+func TestStateIsRepeatedForAParticipantWhoJoined(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
 		r.Repeat()

@@ -144,7 +144,7 @@ func TestLatePicturesDoNotDelaySound(t *testing.T) {
 		require.Len(t, got, 10*50+10*25)
 		for _, f := range got {
 			require.Equal(t, start.Add(f.PTS), f.due, "lip sync")
-			if read(f.Frame) < 10*time.Second { // then there is no more sound
+			if read(f.Frame) < 10*time.Second { // the sound has ended
 				require.WithinDuration(t, start.Add(read(f.Frame)), f.at, 20*time.Millisecond)
 			}
 			if f.Track == media.TrackAudio {

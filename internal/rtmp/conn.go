@@ -62,11 +62,11 @@ type Conn interface {
 // conn is the Conn of a server.
 type conn struct {
 	// immutable after dial
-	ingest Ingest
-	raw    net.Conn // closed at once by Close, which that of TLS is not
-	secure net.Conn // raw, or TLS over it
-	wire   *wire
-	stream uint32
+	ingest   Ingest
+	raw      net.Conn // closed at once by Close, which that of TLS is not
+	secure   net.Conn // raw, or TLS over it
+	messages *messages
+	stream   uint32
 
 	writing atomic.Bool
 	over    sync.Once
@@ -93,7 +93,7 @@ func dial(ctx context.Context, in Ingest, tlsConfig *tls.Config) (*conn, error) 
 	if in.scheme == "rtmps" {
 		c.secure = tls.Client(raw, tlsFor(in, tlsConfig))
 	}
-	c.wire = newWire(c.secure)
+	c.messages = newMessages(c.secure)
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	err = c.negotiate()
 	if !stop() {
@@ -125,13 +125,13 @@ func (c *conn) negotiate() error {
 			return err
 		}
 	}
-	if _, _, err := handshake.DoClient(c.wire.count, false, false); err != nil {
+	if _, _, err := handshake.DoClient(c.messages.count, false, false); err != nil {
 		return fmt.Errorf("rtmp handshake: %w", hungUp(err))
 	}
-	if err := c.wire.begin(); err != nil {
+	if err := c.messages.begin(); err != nil {
 		return err
 	}
-	if err := c.wire.command(0, "connect", connectID, amf0.Object{
+	if err := c.messages.command(0, "connect", connectID, amf0.Object{
 		{Key: "app", Value: c.ingest.app},
 		{Key: "type", Value: "nonprivate"},
 		{Key: "flashVer", Value: "FMLE/3.0 (compatible; gotgcall)"},
@@ -153,9 +153,9 @@ func (c *conn) negotiate() error {
 func (c *conn) publish() error {
 	key := c.ingest.key
 	err := errors.Join(
-		c.wire.command(0, "releaseStream", releaseID, nil, key),
-		c.wire.command(0, "FCPublish", announceID, nil, key),
-		c.wire.command(0, "createStream", createID, nil),
+		c.messages.command(0, "releaseStream", releaseID, nil, key),
+		c.messages.command(0, "FCPublish", announceID, nil, key),
+		c.messages.command(0, "createStream", createID, nil),
 	)
 	var created reply
 	if err == nil {
@@ -163,7 +163,7 @@ func (c *conn) publish() error {
 	}
 	if err == nil {
 		c.stream = streamOf(created)
-		if err = c.wire.command(c.stream, "publish", publishID, nil, key, "live"); err == nil {
+		if err = c.messages.command(c.stream, "publish", publishID, nil, key, "live"); err == nil {
 			_, err = c.await(publishID)
 		}
 	}
@@ -187,7 +187,7 @@ func streamOf(created reply) uint32 {
 // await waits for the answer to a command.
 func (c *conn) await(id float64) (reply, error) {
 	for {
-		m, err := c.wire.read()
+		m, err := c.messages.read()
 		if err != nil {
 			return reply{}, hungUp(err)
 		}
@@ -259,7 +259,7 @@ func hungUp(err error) error {
 func (c *conn) listen() {
 	defer close(c.read)
 	for {
-		m, err := c.wire.read()
+		m, err := c.messages.read()
 		if err != nil {
 			c.Kill(hungUp(err))
 			return
@@ -292,7 +292,7 @@ func (c *conn) Write(t Tag) error {
 		m.Body = append(name, t.Body...)
 	}
 	c.writing.Store(true)
-	err := c.wire.write(m)
+	err := c.messages.write(m)
 	c.writing.Store(false)
 	if err != nil {
 		c.Kill(hungUp(err))
@@ -303,7 +303,7 @@ func (c *conn) Write(t Tag) error {
 
 func (c *conn) Writing() bool         { return c.writing.Load() }
 func (c *conn) Done() <-chan struct{} { return c.lost }
-func (c *conn) Bytes() uint64         { return c.wire.count.Writer.Count() }
+func (c *conn) Bytes() uint64         { return c.messages.count.Writer.Count() }
 
 // Err is nil before Done.
 func (c *conn) Err() error {
@@ -327,8 +327,8 @@ func (c *conn) Close(grace time.Duration) {
 	if c.Err() == nil {
 		_ = c.raw.SetDeadline(time.Now().Add(grace))
 		// The publication has ended: an error changes nothing.
-		_ = c.wire.command(0, "FCUnpublish", 0, nil, c.ingest.key)
-		_ = c.wire.command(0, "deleteStream", 0, nil, float64(c.stream))
+		_ = c.messages.command(0, "FCUnpublish", 0, nil, c.ingest.key)
+		_ = c.messages.command(0, "deleteStream", 0, nil, float64(c.stream))
 		if w, ok := c.secure.(interface{ CloseWrite() error }); ok {
 			_ = w.CloseWrite()
 			<-c.read // until the server has read it all and closes, or grace is over

@@ -158,7 +158,7 @@ func TestServerGetsWhatIsWritten(t *testing.T) {
 // refusing answers a command, by its name, in its own way.
 func refusing(command string, code, words string) func(net.Conn) {
 	return func(c net.Conn) {
-		w := newWire(c)
+		w := newMessages(c)
 		if _, _, err := handshake.DoServer(w.count, false); err != nil {
 			return
 		}
@@ -245,7 +245,7 @@ func TestNoRTMPServerIsNoRefusal(t *testing.T) {
 		},
 		"hangs up before": refusing("connect", "", ""),
 		"says garbage": func(c net.Conn) {
-			w := newWire(c)
+			w := newMessages(c)
 			if _, _, err := handshake.DoServer(w.count, false); err == nil {
 				_, _ = c.Write(make([]byte, 100))
 				_, _ = io.Copy(io.Discard, c)
@@ -269,7 +269,7 @@ func TestDialIsInterrupted(t *testing.T) {
 	for name, server := range map[string]func(net.Conn) bool{
 		"at first": func(net.Conn) bool { return true },
 		"after the handshake": func(c net.Conn) bool {
-			_, _, err := handshake.DoServer(newWire(c).count, false)
+			_, _, err := handshake.DoServer(newMessages(c).count, false)
 			return err == nil
 		},
 	} {

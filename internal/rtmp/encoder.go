@@ -153,14 +153,14 @@ func (e *encoder) pump() {
 	for err == nil {
 		var t Tag
 		if t, err = tags.next(); err == nil && t.known() {
-			e.take(t)
+			e.accept(t)
 		}
 	}
 	e.process.Kill() // it has ended, or its output is broken
 }
 
-// take keeps or publishes a tag.
-func (e *encoder) take(t Tag) {
+// accept keeps or publishes a tag.
+func (e *encoder) accept(t Tag) {
 	if t.header() {
 		e.addHeader(t)
 		return

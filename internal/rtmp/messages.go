@@ -35,8 +35,8 @@ const (
 	videoChunks   = 6
 )
 
-// wire reads and writes messages. Reading is for one goroutine and writing for one.
-type wire struct {
+// messages reads and writes the messages of a connection. Reading is for one goroutine and writing for one.
+type messages struct {
 	r     *rawmessage.Reader
 	w     *rawmessage.Writer
 	count *bytecounter.ReadWriter
@@ -46,8 +46,8 @@ type wire struct {
 	answers chan *rawmessage.Message
 }
 
-func newWire(rw io.ReadWriter) *wire {
-	w := &wire{count: bytecounter.NewReadWriter(rw), answers: make(chan *rawmessage.Message, 8)}
+func newMessages(rw io.ReadWriter) *messages {
+	w := &messages{count: bytecounter.NewReadWriter(rw), answers: make(chan *rawmessage.Message, 8)}
 	w.w = rawmessage.NewWriter(w.count, w.count.Writer, false)
 	w.r = rawmessage.NewReader(w.count, w.count.Reader, func(n uint32) error {
 		w.answer(typeAck, binary.BigEndian.AppendUint32(nil, n))
@@ -56,15 +56,15 @@ func newWire(rw io.ReadWriter) *wire {
 	return w
 }
 
-func (w *wire) answer(kind byte, body []byte) {
+func (w *messages) answer(kind byte, body []byte) {
 	select {
 	case w.answers <- &rawmessage.Message{ChunkStreamID: controlChunks, Type: kind, Body: body}:
 	default:
 	}
 }
 
-// read returns the next message that is not about the wire itself.
-func (w *wire) read() (*rawmessage.Message, error) {
+// read returns the next message that does not control the connection itself.
+func (w *messages) read() (*rawmessage.Message, error) {
 	for {
 		m, err := w.r.Read()
 		if err != nil {
@@ -80,7 +80,7 @@ func (w *wire) read() (*rawmessage.Message, error) {
 	}
 }
 
-func (w *wire) control(m *rawmessage.Message) (bool, error) {
+func (w *messages) control(m *rawmessage.Message) (bool, error) {
 	if m.Type > typeWindow || len(m.Body) < 4 {
 		return false, nil
 	}
@@ -102,7 +102,7 @@ func (w *wire) control(m *rawmessage.Message) (bool, error) {
 }
 
 // write writes a message, and the answers that are due before it.
-func (w *wire) write(m *rawmessage.Message) error {
+func (w *messages) write(m *rawmessage.Message) error {
 	for {
 		select {
 		case answer := <-w.answers:
@@ -116,7 +116,7 @@ func (w *wire) write(m *rawmessage.Message) error {
 }
 
 // begin writes the first messages after the handshake.
-func (w *wire) begin() error {
+func (w *messages) begin() error {
 	for _, m := range []struct {
 		kind  byte
 		value uint32
@@ -131,7 +131,7 @@ func (w *wire) begin() error {
 }
 
 // command writes a command on a message stream, 0 being the connection.
-func (w *wire) command(stream uint32, name string, id float64, args ...any) error {
+func (w *messages) command(stream uint32, name string, id float64, args ...any) error {
 	body, err := append(amf0.Data{name, id}, args...).Marshal()
 	if err != nil {
 		return err
