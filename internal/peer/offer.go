@@ -11,12 +11,13 @@ import (
 const (
 	midAudio = "0"
 	midVideo = "1"
+	midData  = "2"
 )
 
 // offer writes the server's answer to our join as the SDP offer the server would
 // have made: it receives Opus and VP8 at the given candidates, and takes a data
-// channel. With lite it claims to be an ICE-lite agent (RFC 8445 section 6.1.1), which makes us the
-// controlling side.
+// channel. With lite it claims to be an ICE-lite agent, which makes us the controlling
+// side (RFC 8445 section 6.1.1).
 func offer(r *jsonparams.Response, candidates []jsonparams.Candidate, lite bool) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
@@ -25,7 +26,7 @@ func offer(r *jsonparams.Response, candidates []jsonparams.Candidate, lite bool)
 	line("o=- 1 1 IN IP4 0.0.0.0")
 	line("s=-")
 	line("t=0 0")
-	line("a=group:BUNDLE %s %s 2", midAudio, midVideo)
+	line("a=group:BUNDLE %s %s %s", midAudio, midVideo, midData)
 	if lite {
 		line("a=ice-lite")
 	}
@@ -71,7 +72,7 @@ func offer(r *jsonparams.Response, candidates []jsonparams.Candidate, lite bool)
 
 	line("m=application 9 UDP/DTLS/SCTP webrtc-datachannel")
 	transport()
-	line("a=mid:2")
+	line("a=mid:%s", midData)
 	line("a=sctp-port:5000")
 	line("a=max-message-size:262144")
 	return b.String()

@@ -57,6 +57,14 @@ func NewSocketPool(cfg Config) *SocketPool {
 // lease returns a share of a socket for each local address of the route.
 func (p *SocketPool) lease(r route) (*lease, error) {
 	l := &lease{pool: p}
+	if err := p.fill(l, r); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// fill adds the shares of a route to a lease.
+func (p *SocketPool) fill(l *lease, r route) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, local := range r.locals {
@@ -70,7 +78,7 @@ func (p *SocketPool) lease(r route) (*lease, error) {
 		if s == nil {
 			var err error
 			if s, err = p.open(local); err != nil {
-				return nil, errors.Join(err, p.leave(l.shares))
+				return err
 			}
 		}
 		for _, remote := range remotes {
@@ -78,7 +86,7 @@ func (p *SocketPool) lease(r route) (*lease, error) {
 		}
 		l.shares = append(l.shares, share{s, remotes})
 	}
-	return l, nil
+	return nil
 }
 
 // find returns an open socket on which no call uses any of the remote addresses, or
@@ -92,6 +100,7 @@ func (p *SocketPool) find(local netip.Addr, remotes []netip.AddrPort) *socket {
 	return nil
 }
 
+// hasAny reports whether a call on the socket uses any of the remote addresses.
 func (s *socket) hasAny(remotes []netip.AddrPort) bool {
 	for _, r := range remotes {
 		if s.taken[r] {
@@ -120,9 +129,11 @@ func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	return s, nil
 }
 
-// leave gives shares back and closes sockets without calls. p.mu must be held.
-func (p *SocketPool) leave(shares []share) error {
-	var errs []error
+// leave gives shares back. It returns the sockets that no call is left on, which are
+// no longer in the pool.
+func (p *SocketPool) leave(shares []share) (unused []*socket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, share := range shares {
 		for _, remote := range share.remotes {
 			delete(share.socket.taken, remote)
@@ -136,9 +147,9 @@ func (p *SocketPool) leave(shares []share) error {
 				break
 			}
 		}
-		errs = append(errs, share.socket.mux.Close())
+		unused = append(unused, share.socket)
 	}
-	return errors.Join(errs...)
+	return unused
 }
 
 // mux returns the sockets as one [ice.UDPMux].
@@ -150,16 +161,17 @@ func (l *lease) mux() ice.UDPMux {
 	return ice.NewMultiUDPMuxDefault(muxes...)
 }
 
-// Close gives the share back. It is idempotent. A nil lease holds nothing.
+// Close gives the shares back and closes the sockets without calls. It is
+// idempotent. A nil lease holds nothing.
 func (l *lease) Close() error {
 	if l == nil {
 		return nil
 	}
-	var err error
+	var errs []error
 	l.release.Do(func() {
-		l.pool.mu.Lock()
-		defer l.pool.mu.Unlock()
-		err = l.pool.leave(l.shares)
+		for _, s := range l.pool.leave(l.shares) {
+			errs = append(errs, s.mux.Close())
+		}
 	})
-	return err
+	return errors.Join(errs...)
 }
