@@ -279,8 +279,8 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 			require.ErrorIs(t, s.ConnectContext(ctx, chat, s.mutedAnswer(t)), context.DeadlineExceeded)
 		},
 	}
-	prepare := func(t *testing.T) (*stage, *opener, *sfu.Participant) {
-		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(4*time.Second), gotgcall.WithStallTimeout(5*time.Second))
+	prepare := func(t *testing.T) (*stage, *opener, *sfu.Participant, time.Duration) {
+		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(8*time.Second), gotgcall.WithStallTimeout(8*time.Second))
 		src := &opener{SeekableSource: seekable}
 		first := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, src))
@@ -289,18 +289,28 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Mute(chat)
 		require.NoError(t, err)
-		return s, src, first
+		paused, err := s.Position(chat)
+		require.NoError(t, err)
+		return s, src, first, paused
 	}
-	finish := func(t *testing.T, s *stage) {
+	finish := func(t *testing.T, s *stage, paused time.Duration) {
+		for len(s.states) > 0 {
+			<-s.states
+		}
 		params, err := s.Rejoin(chat)
 		require.NoError(t, err)
 		second := s.again(t, chat, params)
+		for <-s.states != gotgcall.Connected { // events come in order: those of the failures have come
+		}
+		for len(s.ends) > 0 {
+			require.Error(t, s.awaitEnds(t, 1)[0].err)
+		}
 		state, err := s.GetState(chat)
 		require.NoError(t, err)
 		require.True(t, state.Paused && state.Muted)
 		at, err := s.Position(chat)
 		require.NoError(t, err)
-		require.InDelta(t, 2.2, at.Seconds(), 0.5)
+		require.InDelta(t, paused.Seconds(), at.Seconds(), 0.5)
 		_, err = s.Unmute(chat)
 		require.NoError(t, err)
 		_, err = s.Resume(chat)
@@ -313,21 +323,18 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 	for name, failure := range failures {
 		t.Run("lost, then "+name, func(t *testing.T) {
 			t.Parallel()
-			s, src, first := prepare(t)
+			s, src, first, paused := prepare(t)
 			first.Kick()
 			require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
 			for range 2 {
 				failure(t, s, src)
-				for len(s.ends) > 0 { // what was opened has ended with the attempt
-					require.Error(t, s.awaitEnds(t, 1)[0].err)
-				}
 			}
-			finish(t, s)
+			finish(t, s, paused)
 		})
 	}
 	t.Run("all of them", func(t *testing.T) {
 		t.Parallel()
-		s, src, first := prepare(t)
+		s, src, first, paused := prepare(t)
 		first.Kick()
 		require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
 		for range 2 {
@@ -338,10 +345,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 				failure(t, s, src)
 			}
 		}
-		for len(s.ends) > 0 {
-			require.Error(t, s.awaitEnds(t, 1)[0].err)
-		}
-		finish(t, s)
+		finish(t, s, paused)
 	})
 	for name, answer := range map[string]func(*stage, *testing.T) (string, error){
 		"gets a bad answer": func(*stage, *testing.T) (string, error) { return "{}", gotgcall.ErrInvalidParams },
@@ -351,7 +355,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 	} {
 		t.Run("lost while a rejoin "+name, func(t *testing.T) {
 			t.Parallel()
-			s, _, first := prepare(t)
+			s, _, first, paused := prepare(t)
 			text, want := answer(s, t)
 			if errors.Is(want, gotgcall.ErrInvalidParams) {
 				_, err := s.Rejoin(chat)
@@ -365,7 +369,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 			}
 			require.ErrorIs(t, s.Connect(chat, text), want)
 			require.Error(t, s.awaitEnds(t, 1)[0].err)
-			finish(t, s)
+			finish(t, s, paused)
 		})
 	}
 }
