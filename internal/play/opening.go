@@ -16,7 +16,12 @@ import (
 type opening struct {
 	cancel context.CancelCauseFunc
 	source media.Source
-	from   time.Duration // where the source begins
+	from   time.Duration // where the stream begins
+	exact  bool          // open the source at from, not where it begins itself
+
+	// target makes the position of a seek of that of the current source; nil for
+	// a new source.
+	target func(at time.Duration) time.Duration
 
 	// seekOf is the session whose source a seek reopens; nil for a new source. An
 	// end of that session meanwhile is kept in sourceEnded and endErr.
@@ -31,14 +36,7 @@ func (p *Player) SetSource(ctx context.Context, src media.Source) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
-	o := &opening{source: src}
-	return p.open(ctx, o, func() error { return nil }, func(ctx context.Context, env media.Env) (media.Stream, error) {
-		stream, err := src.Open(ctx, env)
-		if err == nil {
-			o.from = startOf(src, stream)
-		}
-		return stream, err
-	})
+	return p.open(ctx, &opening{source: src})
 }
 
 // startOf returns where in the media a stream begins that was opened without a
@@ -58,46 +56,48 @@ func startOf(src media.Source, stream media.Stream) time.Duration {
 // position plays until the new one is ready. A position before the start is the start;
 // one past the end is the natural end.
 func (p *Player) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
-	o := &opening{}
-	var src media.SeekableSource
-	prepare := func() (err error) {
-		if o.seekOf, src, err = p.seekable(); err == nil {
-			o.source, o.from = src, max(0, target(p.at()))
-		}
-		return err
-	}
-	err := p.open(ctx, o, prepare, func(ctx context.Context, env media.Env) (media.Stream, error) {
-		return src.OpenAt(ctx, env, o.from)
-	})
+	err := p.open(ctx, &opening{target: target})
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
 }
 
-// seekable returns what a seek reopens. mu must be held.
-func (p *Player) seekable() (*session, media.SeekableSource, error) {
+// seek makes o an opening of the current source at the target. mu must be held.
+func (p *Player) seek(o *opening) error {
 	switch {
 	case p.opening != nil && p.opening.seekOf == nil:
-		return nil, nil, models.ErrSourceReplaced // the current source is being replaced
+		return models.ErrSourceReplaced // the current source is being replaced
 	case p.current == nil:
-		return nil, nil, models.ErrNoSource
+		return models.ErrNoSource
 	}
-	src, ok := p.current.source.(media.SeekableSource)
-	if !ok {
-		return nil, nil, models.ErrSeekUnsupported
+	if _, ok := p.current.source.(media.SeekableSource); !ok {
+		return models.ErrSeekUnsupported
 	}
-	return p.current, src, nil
+	o.seekOf, o.source = p.current, p.current.source
+	o.from, o.exact = max(0, o.target(p.at())), true
+	return nil
+}
+
+// start opens the source. Its stream begins at from.
+func (o *opening) start(ctx context.Context, env media.Env) (media.Stream, error) {
+	if o.exact {
+		return o.source.(media.SeekableSource).OpenAt(ctx, env, o.from)
+	}
+	stream, err := o.source.Open(ctx, env)
+	if err == nil {
+		o.from = startOf(o.source, stream)
+	}
+	return stream, err
 }
 
 // ErrPanicked is the cause of an opening whose source panics.
 var ErrPanicked = fmt.Errorf("%w: the source panicked", models.ErrInternal)
 
-// open runs an opening from beginning to end: prepare with the lock held, start
-// the source without, install the result. The context that the source gets lives as
-// long as its stream; until that is installed it ends with ctx too, and when the
-// stall timeout has passed.
-func (p *Player) open(ctx context.Context, o *opening, prepare func() error, start func(context.Context, media.Env) (media.Stream, error)) (err error) {
+// open runs an opening: it begins it with mu held, starts it without, and installs the
+// stream. The context that the source gets lives as long as its stream; until that is
+// installed it ends with ctx too, and when the stall timeout has passed.
+func (p *Player) open(ctx context.Context, o *opening) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -108,7 +108,7 @@ func (p *Player) open(ctx context.Context, o *opening, prepare func() error, sta
 	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.cfg.StallTimeout)
 	stall := time.AfterFunc(p.cfg.StallTimeout, func() { cancel(stalled) })
 	defer stall.Stop()
-	if err := p.begin(o, prepare); err != nil {
+	if err := p.begin(o); err != nil {
 		cancel(err)
 		return err
 	}
@@ -120,7 +120,7 @@ func (p *Player) open(ctx context.Context, o *opening, prepare func() error, sta
 		}
 	}()
 
-	stream, failed := start(life, p.cfg.Env)
+	stream, failed := o.start(life, p.cfg.Env)
 	if failed != nil {
 		if life.Err() != nil {
 			failed = context.Cause(life)
@@ -147,14 +147,16 @@ func (p *Player) open(ctx context.Context, o *opening, prepare func() error, sta
 }
 
 // begin makes o the latest opening.
-func (p *Player) begin(o *opening, prepare func() error) error {
+func (p *Player) begin(o *opening) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
 		return p.closed
 	}
-	if err := prepare(); err != nil {
-		return err
+	if o.target != nil {
+		if err := p.seek(o); err != nil {
+			return err
+		}
 	}
 	p.cancelOpening(models.ErrSourceReplaced, o)
 	p.opening = o

@@ -126,10 +126,7 @@ func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 	if !ok || r.Position == 0 {
 		return p.SetSource(ctx, r.Source)
 	}
-	err := p.open(ctx, &opening{source: src, from: r.Position}, func() error { return nil },
-		func(ctx context.Context, env media.Env) (media.Stream, error) {
-			return src.OpenAt(ctx, env, r.Position)
-		})
+	err := p.open(ctx, &opening{source: src, from: r.Position, exact: true})
 	switch {
 	case errors.Is(err, models.ErrSeekUnsupported):
 		return p.SetSource(ctx, r.Source)
