@@ -1,6 +1,7 @@
 package gotgcall
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"sync"
@@ -126,14 +127,10 @@ func (d *dispatcher) warn(msg string, args ...any) {
 // close waits up to drainWait for the events and warnings that are queued, then
 // starts no more.
 func (d *dispatcher) close() {
-	timer := time.NewTimer(drainWait)
-	defer timer.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), drainWait)
+	defer cancel()
 	for _, q := range []*serial.Queue{&d.queue, &d.warnings} {
-		select {
-		case <-q.Idle():
-		case <-timer.C:
-			timer.Reset(0)
-		}
+		_ = q.Wait(ctx) // what is left then is dropped
 		q.Close()
 	}
 }

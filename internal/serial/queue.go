@@ -2,7 +2,10 @@
 // posted.
 package serial
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // Queue runs posted functions in order, one at a time, on a goroutine that lives
 // only while there is work. The zero value is ready for use.
@@ -26,7 +29,7 @@ func (q *Queue) Post(f func()) int {
 	q.pending = append(q.pending, f)
 	if !q.running {
 		q.running = true
-		go q.run() // ends when the queue is dry or closed; Idle waits for it
+		go q.run() // ends when the queue is dry or closed; Wait waits for it
 	}
 	return len(q.pending)
 }
@@ -63,8 +66,18 @@ func (q *Queue) next() func() {
 	return f
 }
 
-// Idle returns a channel that closes when nothing runs and nothing waits.
-func (q *Queue) Idle() <-chan struct{} {
+// Wait returns nil when nothing runs and nothing waits, or the error of ctx.
+func (q *Queue) Wait(ctx context.Context) error {
+	select {
+	case <-q.runDry():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// runDry returns a channel that closes when the queue is idle.
+func (q *Queue) runDry() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.idle == nil {

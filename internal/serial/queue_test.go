@@ -1,6 +1,7 @@
 package serial
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"testing"
@@ -18,7 +19,7 @@ func TestFunctionsRunInOrderOneAtATime(t *testing.T) {
 	for i := range 1000 {
 		require.Positive(t, q.Post(func() { got = append(got, i) }))
 	}
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 	require.Len(t, got, 1000)
 	for i, n := range got {
 		require.Equal(t, i, n)
@@ -40,7 +41,7 @@ func TestPostFromManyGoroutinesLosesNothing(t *testing.T) {
 		}()
 	}
 	posters.Wait()
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 	require.Equal(t, 4000, n)
 }
 
@@ -54,7 +55,7 @@ func TestPostNeverBlocksAndCountsWhatWaits(t *testing.T) {
 		require.Equal(t, i+1, q.Post(func() {}))
 	}
 	close(release)
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 }
 
 func TestPostFromInsideRunsAfterwards(t *testing.T) {
@@ -65,7 +66,7 @@ func TestPostFromInsideRunsAfterwards(t *testing.T) {
 		q.Post(func() { got = append(got, "inner") })
 		got = append(got, "outer")
 	})
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 	require.Equal(t, []string{"outer", "inner"}, got)
 }
 
@@ -80,7 +81,7 @@ func TestNothingStartsAfterClose(t *testing.T) {
 	q.Close()
 	require.Zero(t, q.Post(func() { t.Error("started after Close") }))
 	close(release)
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 }
 
 func TestCloseFromInsideDoesNotBlock(t *testing.T) {
@@ -89,7 +90,7 @@ func TestCloseFromInsideDoesNotBlock(t *testing.T) {
 	done := make(chan struct{})
 	q.Post(func() { q.Close(); close(done) })
 	<-done
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 }
 
 func TestGoexitEndsNothingButItsFunction(t *testing.T) {
@@ -102,17 +103,17 @@ func TestGoexitEndsNothingButItsFunction(t *testing.T) {
 			runtime.Goexit()
 		})
 	}
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 	require.Equal(t, []int{0, 1, 2}, got)
 	require.Equal(t, 1, q.Post(func() {}), "nothing waits")
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
 }
 
-func TestIdleOfAnEmptyQueueIsClosed(t *testing.T) {
+func TestWaitForAnEmptyQueueReturns(t *testing.T) {
 	t.Parallel()
 	var q Queue
-	<-q.Idle()
-	<-q.Idle()
+	require.NoError(t, q.Wait(t.Context()))
+	require.NoError(t, q.Wait(t.Context()))
 }
 
 func BenchmarkPost(b *testing.B) {
@@ -121,5 +122,17 @@ func BenchmarkPost(b *testing.B) {
 	for b.Loop() {
 		q.Post(func() {})
 	}
-	<-q.Idle()
+	require.NoError(b, q.Wait(b.Context()))
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	var q Queue
+	release := make(chan struct{})
+	q.Post(func() { <-release })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, q.Wait(ctx), context.Canceled)
+	close(release)
+	require.NoError(t, q.Wait(t.Context()))
 }
