@@ -21,11 +21,11 @@ export CGO_ENABLED := 0
 
 banner = @printf '\n=== %s\n' '$(1)'
 
-.PHONY: test setup lint unit versions narrow cross nested bench fuzz soak demo fmt
+.PHONY: test setup lint unit strict versions narrow cross nested bench fuzz soak demo fmt
 .NOTPARALLEL:
 
 # Everything, in the order that finds mistakes soonest.
-test: setup lint unit versions narrow cross nested
+test: setup lint unit strict versions narrow cross nested
 	$(call banner,all passed)
 
 # Installs what is missing: ffmpeg, a C compiler and the pinned tools.
@@ -47,6 +47,14 @@ unit:
 	@scripts/setup.sh ffmpeg cc
 	$(call banner,unit tests)
 	@CGO_ENABLED=1 go test -race -shuffle=on $(REALTIME) -timeout $(TIMEOUT) ./...
+
+# Repeats what a server has a say in with one that is as demanding as Telegram's own
+# test server.
+STRICT := Sound|Picture|Video|Rejoin|Seek|Switch|Pause|SenderReports|Loss|Forwarded
+strict:
+	@scripts/setup.sh ffmpeg cc
+	$(call banner,the strictest server)
+	@SFU=strict CGO_ENABLED=1 go test -race $(REALTIME) -timeout $(TIMEOUT) -run '$(STRICT)' -skip RTMP ./internal/e2e
 
 # Tests what depends on ffmpeg with the versions of other Debian releases.
 versions:

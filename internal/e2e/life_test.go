@@ -30,7 +30,7 @@ type story struct {
 	listen chan string
 }
 
-func (s *stage) tell() *story {
+func (s *fixture) tell() *story {
 	st := &story{listen: make(chan string, 1<<16)}
 	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { st.add(info.State.String()) })
 	s.OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error) { st.add("end") })
@@ -44,7 +44,7 @@ func (st *story) add(word string) {
 	st.listen <- word
 }
 
-// until waits for a word and returns the story so far.
+// until waits for a word and returns the story so remote.
 func (st *story) until(t *testing.T, word string) string {
 	t.Helper()
 	for heard := ""; heard != word; {
@@ -67,7 +67,7 @@ func TestNothingOfACallReachesTheNext(t *testing.T) {
 	for _, react := range []string{"end", "failed"} {
 		t.Run("on "+react, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfu.Config{})
+			s := newFixture(t, sfu.Config{})
 			st := s.tell()
 			rejoined := make(chan error, 1)
 			once := sync.OnceFunc(func() {
@@ -108,7 +108,7 @@ func TestNothingOfACallReachesTheNext(t *testing.T) {
 // thousand times: the events of each call come together, and in order.
 func TestLivesOfAChatDoNotMix(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	st := s.tell()
 	const lives = 1000
 	done := make(chan struct{})
@@ -165,7 +165,7 @@ func TestLivesOfAChatDoNotMix(t *testing.T) {
 // and that is called off. Nobody tries again.
 func TestCalledOffRejoinEnds(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, 5*time.Second, 200*time.Millisecond))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, 5*time.Second, 200*time.Millisecond))
 	st := s.tell()
 	first := s.join(t, chat)
 	st.until(t, "connected")
@@ -193,7 +193,7 @@ func TestCalledOffRejoinEnds(t *testing.T) {
 // connection is lost later.
 func TestRejoinThatNeverCameDelaysNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(5*time.Second, 300*time.Millisecond, 200*time.Millisecond))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithICETimeouts(5*time.Second, 300*time.Millisecond, 200*time.Millisecond))
 	st := s.tell()
 	first := s.join(t, chat)
 	_, err := s.Rejoin(chat)
@@ -240,20 +240,20 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 	refuse := func(context.Context) error { return fmt.Errorf("%w: not yet", gotgcall.ErrFile) }
 
 	// Each leaves the call lost, or waiting for its Connect.
-	failures := map[string]func(t *testing.T, s *stage, src *opener){
-		"the source is not reachable": func(t *testing.T, s *stage, src *opener) {
+	failures := map[string]func(t *testing.T, s *fixture, src *opener){
+		"the source is not reachable": func(t *testing.T, s *fixture, src *opener) {
 			src.fail(refuse)
 			_, err := s.Rejoin(chat)
 			require.ErrorIs(t, err, gotgcall.ErrFile)
 			src.fail(nil)
 		},
-		"the source stalls": func(t *testing.T, s *stage, src *opener) {
+		"the source stalls": func(t *testing.T, s *fixture, src *opener) {
 			src.fail(hang)
 			_, err := s.Rejoin(chat)
 			require.ErrorIs(t, err, gotgcall.ErrStalled)
 			src.fail(nil)
 		},
-		"the rejoin is called off": func(t *testing.T, s *stage, src *opener) {
+		"the rejoin is called off": func(t *testing.T, s *fixture, src *opener) {
 			src.fail(hang)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
@@ -261,26 +261,26 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			src.fail(nil)
 		},
-		"the join is refused": func(t *testing.T, s *stage, _ *opener) {
+		"the join is refused": func(t *testing.T, s *fixture, _ *opener) {
 			_, err := s.Rejoin(chat)
 			require.NoError(t, err)
 		},
-		"the answer is bad": func(t *testing.T, s *stage, _ *opener) {
+		"the answer is bad": func(t *testing.T, s *fixture, _ *opener) {
 			_, err := s.Rejoin(chat)
 			require.NoError(t, err)
 			require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
 		},
-		"the connect times out": func(t *testing.T, s *stage, _ *opener) {
+		"the connect times out": func(t *testing.T, s *fixture, _ *opener) {
 			require.ErrorIs(t, s.Connect(chat, s.mutedAnswer(t)), gotgcall.ErrConnectionTimeout)
 		},
-		"the connect is called off": func(t *testing.T, s *stage, _ *opener) {
+		"the connect is called off": func(t *testing.T, s *fixture, _ *opener) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			require.ErrorIs(t, s.ConnectContext(ctx, chat, s.mutedAnswer(t)), context.DeadlineExceeded)
 		},
 	}
-	prepare := func(t *testing.T) (*stage, *opener, *sfu.Participant, time.Duration) {
-		s := newStage(t, sfu.Config{}, gotgcall.WithConnectTimeout(8*time.Second), gotgcall.WithStallTimeout(8*time.Second))
+	prepare := func(t *testing.T) (*fixture, *opener, *sfu.Participant, time.Duration) {
+		s := newFixture(t, sfu.Config{}, gotgcall.WithConnectTimeout(8*time.Second), gotgcall.WithStallTimeout(8*time.Second))
 		src := &opener{SeekableSource: seekable}
 		first := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, src))
@@ -293,13 +293,13 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 		require.NoError(t, err)
 		return s, src, first, paused
 	}
-	finish := func(t *testing.T, s *stage, paused time.Duration) {
+	finish := func(t *testing.T, s *fixture, paused time.Duration) {
 		for len(s.states) > 0 {
 			<-s.states
 		}
 		params, err := s.Rejoin(chat)
 		require.NoError(t, err)
-		second := s.again(t, chat, params)
+		second := s.rejoin(t, chat, params)
 		for <-s.states != gotgcall.Connected { // events come in order: those of the failures have come
 		}
 		for len(s.ends) > 0 {
@@ -347,9 +347,9 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 		}
 		finish(t, s, paused)
 	})
-	for name, answer := range map[string]func(*stage, *testing.T) (string, error){
-		"gets a bad answer": func(*stage, *testing.T) (string, error) { return "{}", gotgcall.ErrInvalidParams },
-		"times out": func(s *stage, t *testing.T) (string, error) {
+	for name, answer := range map[string]func(*fixture, *testing.T) (string, error){
+		"gets a bad answer": func(*fixture, *testing.T) (string, error) { return "{}", gotgcall.ErrInvalidParams },
+		"times out": func(s *fixture, t *testing.T) (string, error) {
 			return s.mutedAnswer(t), gotgcall.ErrConnectionTimeout
 		},
 	} {
@@ -375,7 +375,7 @@ func TestRejoinSurvivesEveryFailure(t *testing.T) {
 }
 
 // mutedAnswer asks for a rejoin and returns its answer, of a server that is silent.
-func (s *stage) mutedAnswer(t *testing.T) string {
+func (s *fixture) mutedAnswer(t *testing.T) string {
 	t.Helper()
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
@@ -394,16 +394,16 @@ func (s *stage) mutedAnswer(t *testing.T) string {
 // TestStopAndCreateCallForgetALostCall: what they end is not rejoined.
 func TestStopAndCreateCallForgetALostCall(t *testing.T) {
 	t.Parallel()
-	for name, forget := range map[string]func(*testing.T, *stage){
-		"stop": func(t *testing.T, s *stage) {
+	for name, forget := range map[string]func(*testing.T, *fixture){
+		"stop": func(t *testing.T, s *fixture) {
 			require.ErrorIs(t, s.Stop(chat), gotgcall.ErrConnectionNotFound)
 		},
-		"create": func(t *testing.T, s *stage) {
+		"create": func(t *testing.T, s *fixture) {
 			_, err := s.CreateCall(chat)
 			require.NoError(t, err)
 			require.NoError(t, s.Stop(chat))
 		},
-		"stop of the rejoined": func(t *testing.T, s *stage) {
+		"stop of the rejoined": func(t *testing.T, s *fixture) {
 			_, err := s.Rejoin(chat)
 			require.NoError(t, err)
 			require.NoError(t, s.Stop(chat))
@@ -411,9 +411,8 @@ func TestStopAndCreateCallForgetALostCall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfu.Config{})
-			far := s.join(t, chat)
-			far.Kick()
+			s, remote := connected(t, sfu.Config{})
+			remote.Kick()
 			s.requireStates(t, gotgcall.Connecting, gotgcall.Connected, gotgcall.Failed)
 			forget(t, s)
 			_, err := s.Rejoin(chat)
@@ -426,19 +425,19 @@ func TestStopAndCreateCallForgetALostCall(t *testing.T) {
 // has ended for the listeners, once.
 func TestRejoinAtTheVeryEndReportsIt(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 10})
 	short := tones(t, "b.wav", mediatest.AudioSpec{Seconds: 1})
-	far := s.join(t, chat)
+	remote := s.join(t, chat)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
 	s.awaitPosition(t, chat, 1500*time.Millisecond)
 	require.NoError(t, os.Rename(short, path))
-	far.Kick()
+	remote.Kick()
 	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
 	require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, s.awaitEnds(t, 1))
-	s.leave(t, chat, s.again(t, chat, params))
+	s.leave(t, chat, s.rejoin(t, chat, params))
 	require.Empty(t, s.ends)
 }
 
@@ -446,11 +445,9 @@ func TestRejoinAtTheVeryEndReportsIt(t *testing.T) {
 // and the end of the call is played again.
 func TestPlaceSurvivesASilentServer(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(2*time.Second, 3*time.Second, 100*time.Millisecond))
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20}), gotgcall.EncodeOptions{})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 20}), gotgcall.EncodeOptions{}), gotgcall.WithICETimeouts(2*time.Second, 3*time.Second, 100*time.Millisecond))
 	s.awaitPosition(t, chat, 3*time.Second)
-	far.Network().BlackOut(time.Hour)
+	remote.Network().BlackOut(time.Hour)
 	at, err := s.Position(chat)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
@@ -460,15 +457,13 @@ func TestPlaceSurvivesASilentServer(t *testing.T) {
 	require.NoError(t, err)
 	t.Logf("lost at %s, rejoined at %s", at, again)
 	require.InDelta(t, at.Seconds(), again.Seconds(), 1, "not 5 s later")
-	s.leave(t, chat, s.again(t, chat, params))
+	s.leave(t, chat, s.rejoin(t, chat, params))
 }
 
 // TestCountersGoOnOverARejoin: of a live call and of a lost one.
 func TestCountersGoOnOverARejoin(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	first := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
+	s, first := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{}))
 	var last gotgcall.Stats
 	check := func(step string) {
 		t.Helper()
@@ -485,7 +480,7 @@ func TestCountersGoOnOverARejoin(t *testing.T) {
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
 	check("asked to rejoin")
-	second := s.again(t, chat, params)
+	second := s.rejoin(t, chat, params)
 	check("rejoined")
 	<-first.Done()
 	check("the old connection is gone")
@@ -502,7 +497,7 @@ func TestCountersGoOnOverARejoin(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, now.Audio.Packets, last.Audio.Packets)
 	require.GreaterOrEqual(t, now.Audio.Packets, uint64(len(sent)))
-	third := s.again(t, chat, params)
+	third := s.rejoin(t, chat, params)
 	check("rejoined once lost")
 	s.leave(t, chat, third)
 }
@@ -511,7 +506,7 @@ func TestCountersGoOnOverARejoin(t *testing.T) {
 // not be told, comes again when the connection is up.
 func TestUpgradeIsRepeatedOnConnected(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	events := make(chan any, 64)
 	s.OnUpgrade(func(_ int64, state gotgcall.MediaState) { events <- state })
 	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { events <- info.State })
@@ -519,11 +514,11 @@ func TestUpgradeIsRepeatedOnConnected(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Mute(chat)
 	require.NoError(t, err)
-	far := s.again(t, chat, params)
+	remote := s.rejoin(t, chat, params)
 	params, err = s.Rejoin(chat)
 	require.NoError(t, err)
-	second := s.again(t, chat, params)
-	<-far.Done()
+	second := s.rejoin(t, chat, params)
+	<-remote.Done()
 	second.Kick()
 	muted := gotgcall.MediaState{Muted: true, VideoStopped: true, PresentationPaused: true}
 	for _, want := range []any{muted, gotgcall.Connecting, gotgcall.Connected, muted, gotgcall.Connecting, gotgcall.Connected, muted, gotgcall.Failed} {
@@ -531,7 +526,7 @@ func TestUpgradeIsRepeatedOnConnected(t *testing.T) {
 	}
 	params, err = s.Rejoin(chat)
 	require.NoError(t, err)
-	third := s.again(t, chat, params)
+	third := s.rejoin(t, chat, params)
 	for _, want := range []any{gotgcall.Connecting, gotgcall.Connected, muted} {
 		require.Equal(t, want, <-events)
 	}
@@ -548,7 +543,7 @@ func TestPlaylistGoesOn(t *testing.T) {
 	text := t.TempDir() + "/text.mp3"
 	require.NoError(t, mediatest.WriteText(text))
 	playlist := []string{both, silent, "missing", text, song, silent, both, song, text}
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	var played []string
 	over := make(chan struct{})
 	var mu sync.Mutex // guards playlist and played
@@ -578,11 +573,11 @@ func TestPlaylistGoesOn(t *testing.T) {
 			go play(chatID)
 		}
 	})
-	far := s.join(t, chat)
+	remote := s.join(t, chat)
 	go play(chat)
 	<-over
 	require.Equal(t, []string{both, silent, song, silent, both, song}, played)
-	s.leave(t, chat, far)
+	s.leave(t, chat, remote)
 }
 
 // TestJumpInAFileIsSkipped: the second half of the file is due two hours later, by its
@@ -602,13 +597,12 @@ func TestJumpInAFileIsSkipped(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
+	s, remote := connected(t, sfu.Config{})
 	require.NoError(t, s.play(t, chat, gotgcall.FromFile(dir+"/jump.mkv", gotgcall.EncodeOptions{}), 1)[0].err)
 	at, err := s.Position(chat)
 	require.NoError(t, err)
 	require.InDelta(t, 7202, at.Seconds(), 0.2)
-	sound, _ := s.leave(t, chat, far)
+	sound, _ := s.leave(t, chat, remote)
 	require.InDelta(t, 200, len(sound), 6)
 }
 
@@ -616,16 +610,16 @@ func TestJumpInAFileIsSkipped(t *testing.T) {
 // fails, and comes back.
 func TestFailedRejoinTellsTheStateOfTheOldConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Minute, 100*time.Millisecond))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Minute, 100*time.Millisecond))
 	st := s.tell()
-	far := s.join(t, chat)
+	remote := s.join(t, chat)
 	_, err := s.Rejoin(chat)
 	require.NoError(t, err)
-	far.Network().BlackOut(8 * time.Second)
+	remote.Network().BlackOut(8 * time.Second)
 	st.until(t, "disconnected")
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
 	require.Equal(t, "connecting connected disconnected connecting disconnected connected", st.until(t, "connected"))
-	s.leave(t, chat, far)
+	s.leave(t, chat, remote)
 }
 
 // TestRejoinOfARadio: it cannot go on where it was, so it plays what is on the air,
@@ -641,12 +635,10 @@ func TestRejoinOfARadio(t *testing.T) {
 		}
 		return webtest.Answer{Status: "ICY 200 OK", Header: []string{"icy-name: x"}, Framing: webtest.Closing, Body: file, Hang: true}
 	})
-	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(3*time.Second))
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{}), gotgcall.WithStallTimeout(3*time.Second))
 	s.awaitPosition(t, chat, 2*time.Second)
 	away.Store(true)
-	far.Kick()
+	remote.Kick()
 	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
 	for range 2 {
 		_, err = s.Rejoin(chat)
@@ -658,7 +650,7 @@ func TestRejoinOfARadio(t *testing.T) {
 	at, err := s.Position(chat)
 	require.NoError(t, err)
 	require.Zero(t, at)
-	far = s.again(t, chat, params)
+	remote = s.rejoin(t, chat, params)
 	s.awaitPosition(t, chat, time.Second)
-	s.leave(t, chat, far)
+	s.leave(t, chat, remote)
 }

@@ -21,7 +21,7 @@ import (
 
 func TestOneOfAHundredCreateCallsWins(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	var won atomic.Int32
 	var all sync.WaitGroup
 	for range 100 {
@@ -42,17 +42,16 @@ func TestOneOfAHundredCreateCallsWins(t *testing.T) {
 
 func TestSecondConnectHarmsNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
+	s, remote := connected(t, sfu.Config{})
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrConnectionExists)
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 1})
 	require.NoError(t, s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)[0].err)
-	s.leave(t, chat, far)
+	s.leave(t, chat, remote)
 }
 
 func TestFailedConnectFreesTheChat(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	for answer, want := range map[string]error{
 		"":                               gotgcall.ErrInvalidParams,
 		"{}":                             gotgcall.ErrInvalidParams,
@@ -76,7 +75,7 @@ func TestFailedConnectFreesTheChat(t *testing.T) {
 // the others none.
 func TestConnectionEventsSayWhy(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithICETimeouts(time.Second, time.Second, 200*time.Millisecond))
 	infos := make(chan gotgcall.NetworkInfo, 64)
 	s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { infos <- info })
 	next := func(want gotgcall.ConnState) error {
@@ -86,10 +85,10 @@ func TestConnectionEventsSayWhy(t *testing.T) {
 		return info.Err
 	}
 
-	far := s.join(t, chat)
+	remote := s.join(t, chat)
 	require.NoError(t, next(gotgcall.Connecting))
 	require.NoError(t, next(gotgcall.Connected))
-	far.Network().BlackOut(time.Hour)
+	remote.Network().BlackOut(time.Hour)
 	require.ErrorContains(t, next(gotgcall.Disconnected), "nothing heard")
 	err := next(gotgcall.Failed)
 	require.ErrorIs(t, err, gotgcall.ErrConnectionFailed)
@@ -102,16 +101,16 @@ func TestConnectionEventsSayWhy(t *testing.T) {
 	require.NoError(t, next(gotgcall.Connecting))
 	require.ErrorIs(t, next(gotgcall.Failed), gotgcall.ErrInvalidParams)
 
-	far = s.join(t, chat)
+	remote = s.join(t, chat)
 	require.NoError(t, next(gotgcall.Connecting))
 	require.NoError(t, next(gotgcall.Connected))
-	s.leave(t, chat, far)
+	s.leave(t, chat, remote)
 	require.NoError(t, next(gotgcall.Closed))
 }
 
 func TestUnknownChatIsNotFound(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	for name, err := range everyMethod(s.Client, 7) {
 		require.ErrorIs(t, err, gotgcall.ErrConnectionNotFound, name)
 	}
@@ -119,11 +118,10 @@ func TestUnknownChatIsNotFound(t *testing.T) {
 
 func TestEveryMethodFailsAfterClose(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
+	s, remote := connected(t, sfu.Config{})
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
-	<-far.Done()
+	<-remote.Done()
 	errs := everyMethod(s.Client, chat)
 	_, errs["CreateCall"] = s.CreateCall(chat)
 	errs["StartRTMP"] = s.StartRTMP(chat, "rtmp://127.0.0.1/s/key")
@@ -196,9 +194,7 @@ func TestBadSourcesLeaveTheCallAlone(t *testing.T) {
 	good := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "10", Duration: time.Second})
 	require.NoError(t, mediatest.TruncateMP4(good, at("cut.mp4")))
 
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 8}), gotgcall.EncodeOptions{})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 8}), gotgcall.EncodeOptions{}))
 	var audio gotgcall.EncodeOptions
 	for name, c := range map[string]struct {
 		src  gotgcall.Source
@@ -226,20 +222,18 @@ func TestBadSourcesLeaveTheCallAlone(t *testing.T) {
 	require.NotEmpty(t, process.Stderr, "ffmpeg's own words")
 
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
-	packets, _ := s.leave(t, chat, far)
+	packets, _ := s.leave(t, chat, remote)
 	s.checkTones(t, packets, 8*time.Second)
 }
 
 func TestVideoOfAnAudioFileIsReportedAbsent(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.mp3", mediatest.AudioSpec{Seconds: 2, CoverArt: true}), gotgcall.EncodeOptions{Tracks: both})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.mp3", mediatest.AudioSpec{Seconds: 2, CoverArt: true}), gotgcall.EncodeOptions{Tracks: both}))
 	state, err := s.GetState(chat)
 	require.NoError(t, err)
 	require.True(t, state.VideoStopped)
 	require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, s.awaitEnds(t, 1))
-	packets, _ := s.leave(t, chat, far)
+	packets, _ := s.leave(t, chat, remote)
 	s.checkTones(t, packets, 2*time.Second)
 	require.Empty(t, s.ends)
 }
@@ -247,7 +241,7 @@ func TestVideoOfAnAudioFileIsReportedAbsent(t *testing.T) {
 // TestSourceSetBeforeConnectPlaysFromItsStart: a bot arms the source, then joins.
 func TestSourceSetBeforeConnectPlaysFromItsStart(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 3}), gotgcall.EncodeOptions{})))
@@ -288,27 +282,25 @@ func TestKilledFFmpegIsACrash(t *testing.T) {
 	t.Parallel()
 	// The script plays, and ends itself as the kernel's out-of-memory killer would.
 	script := fakeFFmpeg(t, `echo last words >&2; ffmpeg "$@" & sleep 1; kill -9 $!; kill -9 $$`)
-	s := newStage(t, sfu.Config{}, gotgcall.WithFFmpegPath(script))
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{}), gotgcall.WithFFmpegPath(script))
 	end := s.awaitEnds(t, 1)[0]
 	require.ErrorIs(t, end.err, gotgcall.ErrFFmpegCrashed)
 	var process *gotgcall.FFmpegError
 	require.ErrorAs(t, end.err, &process)
 	require.Equal(t, "killed", process.Signal)
 	require.Contains(t, process.Stderr, "last words")
-	s.leave(t, chat, far)
+	s.leave(t, chat, remote)
 	require.Empty(t, s.ends, "once")
 }
 
 func TestStopEndsWhatPlaysAndFreesTheChat(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60})
 	for range 3 {
-		far := s.join(t, chat)
+		remote := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
-		s.leave(t, chat, far)
+		s.leave(t, chat, remote)
 		end := s.awaitEnds(t, 1)[0]
 		require.ErrorIs(t, end.err, gotgcall.ErrStopped)
 		require.Equal(t, gotgcall.Connecting, <-s.states)
@@ -319,8 +311,7 @@ func TestStopEndsWhatPlaysAndFreesTheChat(t *testing.T) {
 
 func TestReplacedSourceReportsNoEnd(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
+	s, remote := connected(t, sfu.Config{})
 	long := tones(t, "long.wav", mediatest.AudioSpec{Seconds: 60})
 	for range 5 {
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(long, gotgcall.EncodeOptions{})))
@@ -328,14 +319,14 @@ func TestReplacedSourceReportsNoEnd(t *testing.T) {
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "short.wav", mediatest.AudioSpec{Seconds: 1}), gotgcall.EncodeOptions{})))
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	require.Empty(t, s.ends)
-	packets, _ := s.leave(t, chat, far)
+	packets, _ := s.leave(t, chat, remote)
 	require.NoError(t, mediatest.Inspect(packets).Err(), "one stream, contiguous")
 }
 
 // TestVerbsInsideCallbacks: any method may be called from a callback, Close too.
 func TestVerbsInsideCallbacks(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 1})
 	played := make(chan struct{})
 	count := 0
@@ -364,12 +355,12 @@ func TestVerbsInsideCallbacks(t *testing.T) {
 func TestNothingIsLeftAfter200Calls(t *testing.T) {
 	// Not parallel: it counts what the process has.
 	path := tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5})
-	s := newStage(t, sfu.Config{}, gotgcall.WithSharedUDPMux())
+	s := newFixture(t, sfu.Config{}, gotgcall.WithSharedUDPMux())
 	cycle := func(chat int64) {
-		far := s.join(t, chat)
+		remote := s.join(t, chat)
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
 		require.NoError(t, s.Stop(chat))
-		<-far.Done()
+		<-remote.Done()
 	}
 	for i := range 5 { // what is made once
 		cycle(int64(i))

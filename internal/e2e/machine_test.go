@@ -35,5 +35,5 @@ func watchMachine(t *testing.T) *machine {
 	return m
 }
 
-// late is the longest delay so far.
+// late is the longest delay so remote.
 func (m *machine) late() time.Duration { return time.Duration(m.worst.Load()) }

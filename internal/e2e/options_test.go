@@ -72,7 +72,7 @@ func (l *logRecorder) has(key string) bool {
 
 func TestConnectTimeoutIsWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{SilentFor: time.Hour}, gotgcall.WithConnectTimeout(200*time.Millisecond))
+	s := newFixture(t, sfu.Config{SilentFor: time.Hour}, gotgcall.WithConnectTimeout(200*time.Millisecond))
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
@@ -87,23 +87,20 @@ func TestConnectTimeoutIsWhatWasAskedFor(t *testing.T) {
 
 func TestStallTimeoutEndsAnOpening(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(100*time.Millisecond))
-	s.join(t, chat)
+	s, _ := connected(t, sfu.Config{}, gotgcall.WithStallTimeout(100*time.Millisecond))
 	require.ErrorIs(t, s.SetStreamSources(chat, hung{make(chan struct{})}), gotgcall.ErrStalled)
 }
 
 func TestICETimeoutsEndALostConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICETimeouts(500*time.Millisecond, time.Second, 100*time.Millisecond))
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 60}), gotgcall.EncodeOptions{}), gotgcall.WithICETimeouts(500*time.Millisecond, time.Second, 100*time.Millisecond))
 	require.Equal(t, gotgcall.Connecting, <-s.states)
 	require.Equal(t, gotgcall.Connected, <-s.states)
-	far.Network().BlackOut(800 * time.Millisecond)
+	remote.Network().BlackOut(800 * time.Millisecond)
 	require.Equal(t, gotgcall.Disconnected, <-s.states)
 	require.Equal(t, gotgcall.Connected, <-s.states, "it recovers and goes on")
 	require.Empty(t, s.ends)
-	far.Network().Silence(true)
+	remote.Network().Silence(true)
 	require.Equal(t, gotgcall.Disconnected, <-s.states)
 	require.Equal(t, gotgcall.Failed, <-s.states)
 	end := s.awaitEnds(t, 1)[0]
@@ -115,14 +112,14 @@ func TestICETimeoutsEndALostConnection(t *testing.T) {
 
 func TestNetworkTypesLimitTheWay(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP6))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP6))
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := s.server.Join(t.Context(), params)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Connect(chat, answer), gotgcall.ErrConnectionFailed, "the server has IPv4 only")
 
-	s = newStage(t, sfu.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP4))
+	s = newFixture(t, sfu.Config{}, gotgcall.WithNetworkTypes(gotgcall.UDP4))
 	s.join(t, chat)
 }
 
@@ -131,8 +128,7 @@ func TestICEServersAreAsked(t *testing.T) {
 	stun, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer stun.Close()
-	s := newStage(t, sfu.Config{}, gotgcall.WithICEServers([]gotgcall.ICEServer{{URLs: []string{"stun:" + stun.LocalAddr().String()}}}))
-	s.join(t, chat)
+	connected(t, sfu.Config{}, gotgcall.WithICEServers([]gotgcall.ICEServer{{URLs: []string{"stun:" + stun.LocalAddr().String()}}}))
 	n, _, err := stun.ReadFrom(make([]byte, 1500))
 	require.NoError(t, err)
 	require.Positive(t, n)
@@ -146,9 +142,8 @@ func TestDebugLogsBringPionsLog(t *testing.T) {
 		if on {
 			opts = append(opts, gotgcall.WithDebugLogs())
 		}
-		s := newStage(t, sfu.Config{}, opts...)
-		far := s.join(t, chat)
-		s.leave(t, chat, far)
+		s, remote := connected(t, sfu.Config{}, opts...)
+		s.leave(t, chat, remote)
 		require.Equal(t, on, log.has("pion"))
 	}
 }
@@ -163,8 +158,7 @@ func TestFFmpegStderrIsLogged(t *testing.T) {
 		if on {
 			opts = append(opts, gotgcall.WithFFmpegStderrLog())
 		}
-		s := newStage(t, sfu.Config{}, opts...)
-		s.join(t, chat)
+		s, _ := connected(t, sfu.Config{}, opts...)
 		require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromFile(bad, gotgcall.EncodeOptions{})), gotgcall.ErrFile)
 		require.Equal(t, on, log.has("stderr"))
 	}

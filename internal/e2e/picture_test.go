@@ -23,20 +23,19 @@ type watched struct {
 	pictures []mediatest.Picture
 	pcm      *mediatest.PCM
 	moves    int // how often the client put playback off
-	stage    *stage
+	fixture  *fixture
 }
 
 // watch plays a source with both tracks to its end.
 func watch(t *testing.T, src gotgcall.Source) watched {
 	t.Helper()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
+	s, remote := connected(t, sfu.Config{})
 	require.Equal(t, []streamEnd{
 		{chat, gotgcall.Video, gotgcall.Camera, nil},
 		{chat, gotgcall.Audio, gotgcall.Microphone, nil},
 	}, s.play(t, chat, src, 2))
-	w := watched{stage: s}
-	w.audio, w.video = s.leave(t, chat, far)
+	w := watched{fixture: s}
+	w.audio, w.video = s.leave(t, chat, remote)
 	require.Zero(t, s.last.PicturesShed, "nothing is full here")
 	w.moves = int(s.last.ClockMoves)
 	require.NoError(t, mediatest.Inspect(w.audio).Err())
@@ -45,7 +44,7 @@ func watch(t *testing.T, src gotgcall.Source) watched {
 	var err error
 	w.frames, broken = mediatest.AssembleVP8(w.video)
 	require.Zero(t, broken)
-	atDesk(func() {
+	serially(func() {
 		w.pictures, err = mediatest.DecodeVP8(t.Context(), ffmpeg, w.frames)
 		require.NoError(t, err)
 		w.pcm, err = mediatest.DecodeOpus(w.audio)
@@ -62,8 +61,8 @@ func (w watched) requireInSync(t *testing.T, seconds int) {
 	for _, at := range w.pcm.Beeps() {
 		beeps = append(beeps, w.pcm.Timestamp(at))
 	}
-	heard := w.stage.clock(t, w.audio[0].SSRC, mediatest.SampleRate)
-	seen := w.stage.clock(t, w.video[0].SSRC, mediatest.VideoClockRate)
+	heard := w.fixture.clock(t, w.audio[0].SSRC, mediatest.SampleRate)
+	seen := w.fixture.clock(t, w.video[0].SSRC, mediatest.VideoClockRate)
 	offsets, err := mediatest.AVOffsets(beeps, mediatest.Flashes(w.pictures), heard, seen)
 	if w.moves == 0 { // else a beep may have been cut in two
 		require.NoError(t, err)

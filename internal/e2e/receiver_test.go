@@ -153,14 +153,14 @@ func (r *receiver) recordings(t *testing.T, n int) []string {
 	return files
 }
 
-// strict is an RTMP server that takes one key only.
-type strict struct{ addr string }
+// gatekeeper is an RTMP server that takes one key only.
+type gatekeeper struct{ addr string }
 
-func (s strict) url(key string) string { return "rtmp://" + s.addr + "/s/" + key }
+func (s gatekeeper) url(key string) string { return "rtmp://" + s.addr + "/s/" + key }
 
-// newStrict starts one, which gives each publication to serve and then hangs up. It
+// newGatekeeper starts one, which gives each publication to serve and then hangs up. It
 // ends with the test.
-func newStrict(t *testing.T, key string, serve func(*gortmplib.ServerConn, net.Conn)) strict {
+func newGatekeeper(t *testing.T, key string, serve func(*gortmplib.ServerConn, net.Conn)) gatekeeper {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -197,7 +197,7 @@ func newStrict(t *testing.T, key string, serve func(*gortmplib.ServerConn, net.C
 			}()
 		}
 	}()
-	return strict{l.Addr().String()}
+	return gatekeeper{l.Addr().String()}
 }
 
 // recording is what a receiver got.
@@ -222,7 +222,7 @@ type seen struct {
 func judge(t *testing.T, path string, size image.Point, movie image.Rectangle) recording {
 	t.Helper()
 	var r recording
-	atDesk(func() {
+	serially(func() {
 		r.probe = command(t, "ffprobe", "-v", "error", "-of", "compact=p=0", "-show_entries",
 			"stream=codec_name,profile,width,height,pix_fmt,sample_rate,channels", path)
 		r.readPackets(t, path)
@@ -385,7 +385,7 @@ func (r *relay) accept() {
 			return
 		}
 		_ = near.(*net.TCPConn).SetReadBuffer(16 << 10) // a small window: who is slow is felt soon
-		far, err := net.Dial("tcp", r.server)
+		remote, err := net.Dial("tcp", r.server)
 		if err != nil {
 			near.Close()
 			continue
@@ -394,11 +394,11 @@ func (r *relay) accept() {
 			near = r.wrap(near)
 		}
 		r.mu.Lock()
-		r.conns = append(r.conns, near, far)
+		r.conns = append(r.conns, near, remote)
 		r.mu.Unlock()
 		r.done.Add(2)
-		go r.pass(near, far)
-		go r.pass(far, near)
+		go r.pass(near, remote)
+		go r.pass(remote, near)
 	}
 }
 

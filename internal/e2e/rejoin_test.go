@@ -12,12 +12,12 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-// heard is the order of the tones that a stretch of packets holds, whenever they
+// tonesIn returns the order of the tones that a stretch of packets holds, whenever they
 // were sent.
-func heard(t *testing.T, packets []mediatest.Packet) []int {
+func tonesIn(t *testing.T, packets []mediatest.Packet) []int {
 	t.Helper()
 	var order []int
-	atDesk(func() {
+	serially(func() {
 		pcm, err := mediatest.DecodeOpusInOrder(packets)
 		require.NoError(t, err)
 		for _, tone := range pcm.Tones() {
@@ -27,8 +27,8 @@ func heard(t *testing.T, packets []mediatest.Packet) []int {
 	return order
 }
 
-// again joins with a payload and connects with the answer.
-func (s *stage) again(t *testing.T, chat int64, params string) *sfu.Participant {
+// rejoin joins with a payload and connects with the answer.
+func (s *fixture) rejoin(t *testing.T, chat int64, params string) *sfu.Participant {
 	t.Helper()
 	answer, err := s.server.Join(context.Background(), params)
 	require.NoError(t, err)
@@ -42,20 +42,18 @@ func (s *stage) again(t *testing.T, chat int64, params string) *sfu.Participant 
 // which goes on where it was.
 func TestRejoinOfALiveCallPlaysOn(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	first := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 6}), gotgcall.EncodeOptions{})))
+	s, first := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 6}), gotgcall.EncodeOptions{}))
 	s.awaitPosition(t, chat, 1500*time.Millisecond)
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
 	s.awaitPosition(t, chat, 3500*time.Millisecond)
-	second := s.again(t, chat, params)
+	second := s.rejoin(t, chat, params)
 	require.NotEqual(t, first.SSRC(), second.SSRC())
 	<-first.Done()
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	sound, _ := s.leave(t, chat, second)
-	require.Equal(t, []int{0, 1, 2, 3}, heard(t, s.received(first.SSRC())))
-	require.Equal(t, []int{3, 4, 5}, heard(t, sound))
+	require.Equal(t, []int{0, 1, 2, 3}, tonesIn(t, s.received(first.SSRC())))
+	require.Equal(t, []int{3, 4, 5}, tonesIn(t, sound))
 	require.Equal(t, 301, len(s.received(first.SSRC()))+len(sound), "not a frame lost between them")
 	require.Empty(t, first.Violations())
 	require.Empty(t, s.ends)
@@ -65,9 +63,7 @@ func TestRejoinOfALiveCallPlaysOn(t *testing.T) {
 // as it hears of the new join, so what plays is held until the new one is up.
 func TestRejoinWaitsForTheNewConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	first := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 4}), gotgcall.EncodeOptions{})))
+	s, first := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 4}), gotgcall.EncodeOptions{}))
 	s.awaitPosition(t, chat, 1500*time.Millisecond)
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
@@ -75,19 +71,17 @@ func TestRejoinWaitsForTheNewConnection(t *testing.T) {
 	require.Equal(t, gotgcall.Connecting, <-s.states)
 	require.Equal(t, gotgcall.Connected, <-s.states)
 	require.Equal(t, gotgcall.Disconnected, <-s.states)
-	second := s.again(t, chat, params)
+	second := s.rejoin(t, chat, params)
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	sound, _ := s.leave(t, chat, second)
-	require.Equal(t, []int{1, 2, 3}, heard(t, sound))
+	require.Equal(t, []int{1, 2, 3}, tonesIn(t, sound))
 	require.Empty(t, s.ends)
 }
 
 // TestRejoinOfALostCallGoesOnWhereItWas: position, pause and mute are kept.
 func TestRejoinOfALostCallGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	first := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{})))
+	s, first := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 5}), gotgcall.EncodeOptions{}))
 	s.awaitPosition(t, chat, 2500*time.Millisecond)
 	_, err := s.Pause(chat)
 	require.NoError(t, err)
@@ -97,7 +91,7 @@ func TestRejoinOfALostCallGoesOnWhereItWas(t *testing.T) {
 	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
 	params, err := s.Rejoin(chat)
 	require.NoError(t, err)
-	second := s.again(t, chat, params)
+	second := s.rejoin(t, chat, params)
 	state, err := s.GetState(chat)
 	require.NoError(t, err)
 	require.True(t, state.Paused)
@@ -108,7 +102,7 @@ func TestRejoinOfALostCallGoesOnWhereItWas(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
 	sound, _ := s.leave(t, chat, second)
-	require.Equal(t, []int{2, 3, 4}, heard(t, sound))
+	require.Equal(t, []int{2, 3, 4}, tonesIn(t, sound))
 
 	_, err = s.Rejoin(chat)
 	require.ErrorIs(t, err, gotgcall.ErrConnectionNotFound, "it was stopped, not lost")
@@ -116,14 +110,12 @@ func TestRejoinOfALostCallGoesOnWhereItWas(t *testing.T) {
 
 func TestFailedRejoinLeavesTheOldConnection(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
-	far := s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 2}), gotgcall.EncodeOptions{})))
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 2}), gotgcall.EncodeOptions{}))
 	_, err := s.Rejoin(chat)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrInvalidParams)
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrConnectionExists, "each rejoin has one answer")
 	require.NoError(t, s.awaitEnds(t, 1)[0].err)
-	packets, _ := s.leave(t, chat, far)
+	packets, _ := s.leave(t, chat, remote)
 	s.checkTones(t, packets, 2*time.Second)
 }

@@ -87,14 +87,14 @@ func TestRTMPBadServers(t *testing.T) {
 	}{
 		{"dead", streamKey, freeAddr, 2 * time.Second, gotgcall.Failed, failed, "connection refused"},
 		{"wrong key", wrong, func(t *testing.T) string { return newReceiver(t, streamKey).addr }, time.Hour, gotgcall.Failed, refused, "hung up when it was given the stream key"},
-		{"wrong key, says so", wrong, func(t *testing.T) string { return newStrict(t, streamKey, nil).addr }, time.Hour, gotgcall.Failed, refused, "NetStream.Publish.Unauthorized"},
+		{"wrong key, says so", wrong, func(t *testing.T) string { return newGatekeeper(t, streamKey, nil).addr }, time.Hour, gotgcall.Failed, refused, "NetStream.Publish.Unauthorized"},
 		{"silent", streamKey, func(*testing.T) string { return silent.Addr().String() }, 0, gotgcall.Timeout, []error{gotgcall.ErrConnectionFailed, gotgcall.ErrConnectionTimeout}, "has not taken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			log := &lockedBuffer{}
 			addr := test.addr(t)
-			s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(test.retry), gotgcall.WithConnectTimeout(2*time.Second),
+			s := newFixture(t, sfu.Config{}, gotgcall.WithRTMPRetry(test.retry), gotgcall.WithConnectTimeout(2*time.Second),
 				gotgcall.WithLogger(slog.New(slog.NewJSONHandler(log, nil))), gotgcall.WithFFmpegStderrLog())
 			infos := make(chan gotgcall.NetworkInfo, 16)
 			s.OnConnectionChange(func(_ int64, info gotgcall.NetworkInfo) { infos <- info })
@@ -133,7 +133,7 @@ func TestRTMPWithoutAnEncoder(t *testing.T) {
 		script := "#!/bin/sh\ncase \"$*\" in *no_duration_filesize*) exec " + real +
 			" $(echo \"$*\" | sed 's/ " + encoder + " / none_such /;s/expr:[^ ]*/1/') ;; esac\nexec " + real + " \"$@\"\n"
 		require.NoError(t, os.WriteFile(path, []byte(script), 0o700)) //nolint:gosec // it is a program
-		s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour), gotgcall.WithFFmpegPath(path))
+		s := newFixture(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour), gotgcall.WithFFmpegPath(path))
 		require.NoError(t, s.StartRTMP(chat, "rtmp://"+freeAddr(t)+"/s/"+streamKey))
 		song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 60})
 		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
@@ -150,7 +150,7 @@ func TestRTMPWithoutAnEncoder(t *testing.T) {
 func TestRTMPFormatIsThatOfTheFirstSource(t *testing.T) {
 	t.Parallel()
 	server := newReceiver(t, streamKey)
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromFile("none.mp4", gotgcall.EncodeOptions{VideoWidth: 1920, VideoHeight: 1080})), gotgcall.ErrFile)
 	require.ErrorIs(t, s.SetStreamSources(chat, gotgcall.FromShell("cat a.ogg", gotgcall.TrackAudio)), gotgcall.ErrInvalidParams)
@@ -176,7 +176,7 @@ func TestRTMPIsPublishedFromTheStartAgain(t *testing.T) {
 		times []time.Duration
 	}
 	got := make(chan publication, 64)
-	server := newStrict(t, streamKey, func(c *gortmplib.ServerConn, _ net.Conn) {
+	server := newGatekeeper(t, streamKey, func(c *gortmplib.ServerConn, _ net.Conn) {
 		var p publication
 		for len(p.kinds) < 60 {
 			m, err := c.Read()
@@ -195,7 +195,7 @@ func TestRTMPIsPublishedFromTheStartAgain(t *testing.T) {
 		got <- p
 	})
 	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 60 * time.Second})
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
 	s.requireStates(t, gotgcall.Connecting)
@@ -230,13 +230,13 @@ func TestRTMPStopsWhateverHangs(t *testing.T) {
 		}, false},
 		{"reads nothing", func(t *testing.T) string {
 			hang := make(chan struct{})
-			server := newStrict(t, streamKey, func(*gortmplib.ServerConn, net.Conn) { <-hang })
+			server := newGatekeeper(t, streamKey, func(*gortmplib.ServerConn, net.Conn) { <-hang })
 			t.Cleanup(func() { close(hang) })
 			return server.addr
 		}, true},
 		{"reads slowly", func(t *testing.T) string {
 			over := make(chan struct{})
-			server := newStrict(t, streamKey, func(_ *gortmplib.ServerConn, c net.Conn) {
+			server := newGatekeeper(t, streamKey, func(_ *gortmplib.ServerConn, c net.Conn) {
 				ticker := time.NewTicker(100 * time.Millisecond)
 				defer ticker.Stop()
 				for _, err := c.Read(make([]byte, 50)); err == nil; _, err = c.Read(make([]byte, 50)) {
@@ -251,12 +251,12 @@ func TestRTMPStopsWhateverHangs(t *testing.T) {
 			return server.addr
 		}, true},
 		{"hangs up", func(t *testing.T) string {
-			return newStrict(t, streamKey, func(*gortmplib.ServerConn, net.Conn) {}).addr
+			return newGatekeeper(t, streamKey, func(*gortmplib.ServerConn, net.Conn) {}).addr
 		}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfu.Config{})
+			s := newFixture(t, sfu.Config{})
 			require.NoError(t, s.StartRTMP(chat, "rtmp://"+test.addr(t)+"/s/"+streamKey))
 			require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 			s.requireStates(t, gotgcall.Connecting)
@@ -277,7 +277,7 @@ func TestRTMPStopsWhateverHangs(t *testing.T) {
 func TestRTMPFailsWhenCutOff(t *testing.T) {
 	t.Parallel()
 	way := newRelay(t, newReceiver(t, streamKey).addr, nil)
-	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
 	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 60 * time.Second})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
@@ -300,10 +300,10 @@ func TestRTMPGivesUpAServerThatReadsNothing(t *testing.T) {
 	server := newReceiver(t, streamKey)
 	way := newRelay(t, server.addr, nil)
 	noise := filepath.Join(t.TempDir(), "noise.mkv")
-	atDesk(func() {
+	serially(func() {
 		command(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "nullsrc=s=160x90:r=25:d=60,geq=random(1)*255:128:128", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", noise)
 	})
-	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithRTMPRetry(0))
 	options := small(both)
 	options.VideoBitrateKbps = 8000
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
@@ -323,7 +323,7 @@ func TestRTMPKeyIsSecret(t *testing.T) {
 	const key = "2099:secret-KEY_4711"
 	server := newReceiver(t, key)
 	log := &lockedBuffer{}
-	s := newStage(t, sfu.Config{}, gotgcall.WithLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))), gotgcall.WithFFmpegStderrLog())
+	s := newFixture(t, sfu.Config{}, gotgcall.WithLogger(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))), gotgcall.WithFFmpegStderrLog())
 	require.NoError(t, s.StartRTMP(chat, server.url(key)))
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 1})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
@@ -347,7 +347,7 @@ const rtmpsVariable = "GOTGCALL_RTMPS"
 func TestRTMPS(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(rtmpsVariable) != "" {
-		publishRTMPS(t, os.Getenv(rtmpsVariable), func(s *stage) {
+		publishRTMPS(t, os.Getenv(rtmpsVariable), func(s *fixture) {
 			s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
 			require.NoError(t, s.awaitEnds(t, 1)[0].err)
 			require.NoError(t, s.Stop(chat))
@@ -356,7 +356,7 @@ func TestRTMPS(t *testing.T) {
 	}
 	dir := t.TempDir()
 	selfSigned(t, dir)
-	publishRTMPS(t, dir, func(s *stage) {
+	publishRTMPS(t, dir, func(s *fixture) {
 		s.requireStates(t, gotgcall.Connecting, gotgcall.Failed)
 		reason := s.awaitEnds(t, 1)[0].err
 		require.ErrorIs(t, reason, gotgcall.ErrConnectionFailed)
@@ -371,11 +371,11 @@ func TestRTMPS(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
-func publishRTMPS(t *testing.T, dir string, judge func(*stage)) {
+func publishRTMPS(t *testing.T, dir string, judge func(*fixture)) {
 	t.Helper()
 	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	require.NoError(t, err)
-	server := newStrict(t, streamKey, func(c *gortmplib.ServerConn, _ net.Conn) {
+	server := newGatekeeper(t, streamKey, func(c *gortmplib.ServerConn, _ net.Conn) {
 		for {
 			if _, err := c.Read(); err != nil {
 				return
@@ -387,7 +387,7 @@ func publishRTMPS(t *testing.T, dir string, judge func(*stage)) {
 	})
 	_, port, err := net.SplitHostPort(way.addr())
 	require.NoError(t, err)
-	s := newStage(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour))
+	s := newFixture(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour))
 	require.NoError(t, s.StartRTMP(chat, "rtmps://localhost:"+port+"/s/"+streamKey))
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 2})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
@@ -421,7 +421,7 @@ func TestRTMPToFFmpeg(t *testing.T) {
 	cmd.Stderr = &stderr
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	s := newStage(t, sfu.Config{}) // until it listens it refuses: that is tried again
+	s := newFixture(t, sfu.Config{}) // until it listens it refuses: that is tried again
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+addr+"/s/"+streamKey))
 	clip := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 3 * time.Second})
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(clip, small(both))))
@@ -441,7 +441,7 @@ func TestRTMPToFFmpeg(t *testing.T) {
 
 func TestRTMPHasItsOwnMode(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	const url = "rtmp://127.0.0.1:9/s/" + streamKey
 	require.NoError(t, s.StartRTMP(chat, url))
 	require.ErrorIs(t, s.Connect(chat, "{}"), gotgcall.ErrWrongMode)

@@ -27,7 +27,7 @@ func small(tracks gotgcall.Track) gotgcall.EncodeOptions {
 func smallSize() (image.Point, image.Rectangle) { return image.Pt(160, 90), image.Rect(0, 0, 160, 90) }
 
 // requireStates asserts what OnConnectionChange heard.
-func (s *stage) requireStates(t *testing.T, want ...gotgcall.ConnState) {
+func (s *fixture) requireStates(t *testing.T, want ...gotgcall.ConnState) {
 	t.Helper()
 	for _, state := range want {
 		require.Equal(t, state, <-s.states)
@@ -36,7 +36,7 @@ func (s *stage) requireStates(t *testing.T, want ...gotgcall.ConnState) {
 
 // leaveRTMP stops the call and returns how many pictures a busy machine disturbed:
 // none, where nothing else runs.
-func (s *stage) leaveRTMP(t *testing.T) (disturbed int) {
+func (s *fixture) leaveRTMP(t *testing.T) (disturbed int) {
 	t.Helper()
 	stats, err := s.Stats(chat)
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestRTMPCarriesAMovie(t *testing.T) {
 	t.Parallel()
 	server := newReceiver(t, streamKey)
 	path := movie(t, "movie.mkv", mediatest.MovieSpec{Width: 120, Height: 90, FPS: "25", Duration: 6 * time.Second})
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	options := small(both)
 	options.VideoWidth, options.VideoHeight = 320, 180
@@ -106,7 +106,7 @@ func TestRTMPOutlivesWhatPlays(t *testing.T) {
 	server := newReceiver(t, streamKey)
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 20})
 	silent := movie(t, "silent.mkv", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 20 * time.Second, NoAudio: true})
-	s, machine := newStage(t, sfu.Config{}), watchMachine(t)
+	s, machine := newFixture(t, sfu.Config{}), watchMachine(t)
 	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)
@@ -224,7 +224,7 @@ func TestRTMPIsPublishedAgain(t *testing.T) {
 	server := newReceiver(t, streamKey)
 	way := newRelay(t, server.addr, nil)
 	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 5})
-	s := newStage(t, sfu.Config{})
+	s := newFixture(t, sfu.Config{})
 	require.NoError(t, s.StartRTMP(chat, "rtmp://"+way.addr()+"/s/"+streamKey))
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
 	s.requireStates(t, gotgcall.Connecting, gotgcall.Connected)

@@ -222,10 +222,10 @@ func (s *soak) makeSources(t *testing.T) {
 // soakLife is what one chat does.
 type soakLife struct {
 	*soak
-	t    *testing.T
-	chat int64
-	rand *rand.Rand
-	far  *sfu.Participant // the latest, or nil
+	t      *testing.T
+	chat   int64
+	rand   *rand.Rand
+	remote *sfu.Participant // the latest, or nil
 }
 
 // step does one thing, then waits for a moment.
@@ -287,23 +287,23 @@ func (l *soakLife) connect(params string) {
 	if l.timed("Connect", func() error { return l.ConnectContext(ctx, l.chat, answer) }) != nil {
 		return
 	}
-	l.checkFar()
+	l.checkRemote()
 	if ssrc, err := l.AudioSSRC(l.chat); err == nil {
-		l.far = server.Participant(ssrc)
+		l.remote = server.Participant(ssrc)
 	}
 }
 
-// checkFar asserts that the server had no complaint of the latest connection.
-func (l *soakLife) checkFar() {
-	if l.far != nil {
-		for _, v := range l.far.Violations() {
+// checkRemote asserts that the server had no complaint of the latest connection.
+func (l *soakLife) checkRemote() {
+	if l.remote != nil {
+		for _, v := range l.remote.Violations() {
 			// A busy machine sends late, and reads reports late.
 			if !strings.Contains(v, "abs-send-time") && !strings.Contains(v, "sender report") {
 				l.t.Errorf("chat %d: %s", l.chat, v)
 			}
 		}
 	}
-	l.far = nil
+	l.remote = nil
 }
 
 func (l *soakLife) play() {
@@ -339,12 +339,12 @@ func (l *soakLife) act() {
 	case 8:
 		_ = l.rejoin()
 	case 9:
-		if l.far != nil {
-			l.far.Kick()
+		if l.remote != nil {
+			l.remote.Kick()
 		}
 	case 10:
-		if l.far != nil {
-			l.far.Network().BlackOut(time.Duration(l.rand.Int64N(int64(5 * time.Second))))
+		if l.remote != nil {
+			l.remote.Network().BlackOut(time.Duration(l.rand.Int64N(int64(5 * time.Second))))
 		}
 	case 11: // two at once
 		var two sync.WaitGroup
@@ -362,5 +362,5 @@ func (l *soakLife) act() {
 
 func (l *soakLife) leave() {
 	_ = l.timed("Stop", func() error { return l.Stop(l.chat) })
-	l.checkFar()
+	l.checkRemote()
 }

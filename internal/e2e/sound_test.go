@@ -42,14 +42,13 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 			}
 			path := file(t, c.name, c.spec)
 			watch := watchMachine(t)
-			s := newStage(t, sfu.Config{})
-			far := s.join(t, chat)
+			s, remote := connected(t, sfu.Config{})
 			ends := s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)
 			require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, ends)
 			ms, err := s.Time(chat)
 			require.NoError(t, err)
 			require.InDelta(t, seconds*1000, float64(ms), 60)
-			audio, _ := s.leave(t, chat, far)
+			audio, _ := s.leave(t, chat, remote)
 			if s.last.ClockMoves > 0 {
 				require.Greater(t, watch.late(), 50*time.Millisecond,
 					"playback was put off %d times on a machine that keeps time", s.last.ClockMoves)
@@ -69,19 +68,19 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 
 // checkTones asserts that the audio packets of the call that left last are one stream
 // from the first frame of a tone file to its last, each once, without a pause.
-func (s *stage) checkTones(t *testing.T, audio []mediatest.Packet, length time.Duration) {
+func (s *fixture) checkTones(t *testing.T, audio []mediatest.Packet, length time.Duration) {
 	t.Helper()
 	pcm := s.inOrder(t, audio, 0)
-	atDesk(func() {
+	serially(func() {
 		require.NoError(t, mediatest.CheckTones(pcm.Tones(), 0, length, 40*time.Millisecond))
 	})
 }
 
 // checkSweep asserts the same of a sweep, exact to the packet, with a number of pauses.
-func (s *stage) checkSweep(t *testing.T, audio []mediatest.Packet, length time.Duration, pauses int) {
+func (s *fixture) checkSweep(t *testing.T, audio []mediatest.Packet, length time.Duration, pauses int) {
 	t.Helper()
 	pcm := s.inOrder(t, audio, pauses)
-	atDesk(func() {
+	serially(func() {
 		require.NoError(t, mediatest.CheckSweep(pcm.Sweep(), 0, length, 40*time.Millisecond))
 	})
 }
@@ -89,10 +88,10 @@ func (s *stage) checkSweep(t *testing.T, audio []mediatest.Packet, length time.D
 // inOrder decodes packets one after another, whenever they were sent. It asserts that
 // they are one stream whose only holes are pauses, and one more for each time that the
 // client put playback off.
-func (s *stage) inOrder(t *testing.T, audio []mediatest.Packet, pauses int) (pcm *mediatest.PCM) {
+func (s *fixture) inOrder(t *testing.T, audio []mediatest.Packet, pauses int) (pcm *mediatest.PCM) {
 	t.Helper()
 	require.NoError(t, mediatest.Inspect(audio).Err())
-	atDesk(func() {
+	serially(func() {
 		timed, err := mediatest.DecodeOpus(audio)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(timed.Gaps), pauses, "%v", timed.Gaps)

@@ -38,9 +38,7 @@ func TestRadioPlaysOnInACallAndEndsWithTheReason(t *testing.T) {
 		}
 	})
 	const stall = 2 * time.Second
-	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(stall))
-	s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
+	s, _ := playing(t, sfu.Config{}, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{}), gotgcall.WithStallTimeout(stall))
 	end := s.awaitEnds(t, 1)[0]
 	require.ErrorIs(t, end.err, gotgcall.ErrFile)
 	require.NotErrorIs(t, end.err, gotgcall.ErrStalled)
@@ -63,9 +61,7 @@ func TestFileThatIsLostInACallIsAnError(t *testing.T) {
 		a.Cut = len(file) / 2
 		return a
 	})
-	s := newStage(t, sfu.Config{}, gotgcall.WithStallTimeout(2*time.Second))
-	s.join(t, chat)
-	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
+	s, _ := playing(t, sfu.Config{}, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{}), gotgcall.WithStallTimeout(2*time.Second))
 	end := s.awaitEnds(t, 1)[0]
 	require.ErrorIs(t, end.err, gotgcall.ErrFile)
 	require.ErrorContains(t, end.err, "503 Tired")
@@ -87,7 +83,7 @@ func TestPolicyAndCertificateOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sfu.Config{}, test.options...)
+			s := newFixture(t, sfu.Config{}, test.options...)
 			_, err := s.CreateCall(chat)
 			require.NoError(t, err)
 			err = s.SetStreamSources(chat, source)
@@ -116,9 +112,7 @@ func TestRTMPSourcePlaysByAForwarderThatThePolicySaw(t *testing.T) {
 		return nil
 	}
 	for _, options := range [][]gotgcall.Option{nil, {gotgcall.WithURLPolicy(policy)}} {
-		s := newStage(t, sfu.Config{}, options...)
-		s.join(t, chat)
-		require.NoError(t, s.SetStreamSources(chat, gotgcall.FromURL("rtmp://"+server.addr+"/s/src", gotgcall.EncodeOptions{})))
+		s, _ := playing(t, sfu.Config{}, gotgcall.FromURL("rtmp://"+server.addr+"/s/src", gotgcall.EncodeOptions{}), options...)
 		require.Eventually(t, func() bool {
 			st, err := s.Stats(chat)
 			return err == nil && st.Audio.Packets > 20

@@ -208,8 +208,8 @@ const dataChannelGrace = 5 * time.Second
 func (p *Participant) Violations() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cfg.Strict && !p.data.opened && !p.oracle.ConnectedAt.IsZero() &&
-		time.Since(p.oracle.ConnectedAt) > dataChannelGrace {
+	missing := p.cfg.Strict && !p.data.opened && !p.network.WasDark() && !p.oracle.ConnectedAt.IsZero()
+	if missing && time.Since(p.oracle.ConnectedAt) > dataChannelGrace {
 		p.oracle.Violate("data channel missing", "%v after the connection", dataChannelGrace)
 	}
 	return p.oracle.Violations()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type Conn struct {
 	// by pump, zero afterwards.
 	handshakeGap time.Duration
 
+	dark      atomic.Bool // it was, at some time
 	closeOnce sync.Once
 	closed    chan struct{}
 	done      chan struct{} // the pump has returned
@@ -137,16 +139,26 @@ func (n *Conn) BlackOut(d time.Duration) {
 }
 
 // BlackOutUp loses everything that the client sends for d from now. Zero ends it.
-func (n *Conn) BlackOutUp(d time.Duration) { n.up.blackOut(time.Now().Add(d)) }
+func (n *Conn) BlackOutUp(d time.Duration) {
+	n.dark.Store(true)
+	n.up.blackOut(time.Now().Add(d))
+}
 
 // BlackOutDown loses everything that the client is sent for d from now. Zero ends it.
-func (n *Conn) BlackOutDown(d time.Duration) { n.down.blackOut(time.Now().Add(d)) }
+func (n *Conn) BlackOutDown(d time.Duration) {
+	n.dark.Store(true)
+	n.down.blackOut(time.Now().Add(d))
+}
 
 // Silence loses everything both ways until it is switched off.
 func (n *Conn) Silence(on bool) {
+	n.dark.Store(true)
 	n.up.setSilent(on)
 	n.down.setSilent(on)
 }
+
+// WasDark reports whether the network ever lost everything in one direction.
+func (n *Conn) WasDark() bool { return n.dark.Load() }
 
 // pump moves datagrams from the socket into the up direction.
 func (n *Conn) pump(sent func([]byte, time.Time)) {

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -28,13 +29,13 @@ const (
 	chat   = int64(-1001234567890)
 )
 
-// desk lets one test at a time make or judge media. That keeps a processor busy,
-// and those that play meanwhile need another at the right moment.
-var desk sync.Mutex
+// encoding serialises making and judging media, which would otherwise delay the tests
+// that are playing.
+var encoding sync.Mutex
 
-func atDesk(work func()) {
-	desk.Lock()
-	defer desk.Unlock()
+func serially(work func()) {
+	encoding.Lock()
+	defer encoding.Unlock()
 	work()
 }
 
@@ -46,8 +47,8 @@ type streamEnd struct {
 	err    error
 }
 
-// stage is a Client, the server it joins, and what both told.
-type stage struct {
+// fixture is a Client, the server it joins, and what both reported.
+type fixture struct {
 	*gotgcall.Client
 	server *sfu.SFU
 	ends   chan streamEnd
@@ -60,19 +61,26 @@ type stage struct {
 	reports map[uint32]*rtcp.SenderReport // the last of each stream
 }
 
-// newStage starts a strict server and a Client. Both end with the test.
-func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
+// strictVariable is the environment variable that, with the value strict, makes every
+// server as demanding as Telegram's own test server is.
+const strictVariable = "SFU"
+
+func strict() bool { return os.Getenv(strictVariable) == "strict" }
+
+// newFixture starts a server and a Client. Both end with the test.
+func newFixture(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *fixture {
 	t.Helper()
-	s := &stage{
+	s := &fixture{
 		ends:    make(chan streamEnd, 4096),
 		states:  make(chan gotgcall.ConnState, 4096),
 		packets: make(map[uint32][]mediatest.Packet),
 		reports: make(map[uint32]*rtcp.SenderReport),
 	}
+	cfg.Strict = cfg.Strict || strict()
 	onRTP := cfg.OnRTP
-	cfg.OnRTP = func(far *sfu.Participant, p sfu.Packet) {
+	cfg.OnRTP = func(remote *sfu.Participant, p sfu.Packet) {
 		if onRTP != nil {
-			onRTP(far, p)
+			onRTP(remote, p)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -96,7 +104,7 @@ func newStage(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) *stage {
 	return s
 }
 
-func (s *stage) onRTCP(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
+func (s *fixture) onRTCP(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range packets {
@@ -108,7 +116,7 @@ func (s *stage) onRTCP(_ *sfu.Participant, packets []rtcp.Packet, _ time.Time) {
 
 // clock is the clock of a stream by its last sender report, which is all that a
 // receiver has to put streams together.
-func (s *stage) clock(t testing.TB, ssrc, rate uint32) mediatest.Clock {
+func (s *fixture) clock(t testing.TB, ssrc, rate uint32) mediatest.Clock {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +126,7 @@ func (s *stage) clock(t testing.TB, ssrc, rate uint32) mediatest.Clock {
 }
 
 // join brings a chat's call up.
-func (s *stage) join(t testing.TB, chat int64) *sfu.Participant {
+func (s *fixture) join(t testing.TB, chat int64) *sfu.Participant {
 	t.Helper()
 	params, err := s.CreateCall(chat)
 	require.NoError(t, err)
@@ -130,15 +138,30 @@ func (s *stage) join(t testing.TB, chat int64) *sfu.Participant {
 	return s.server.Participant(ssrc)
 }
 
+// connected returns a fixture whose call of chat is up, and the server's side of it.
+func connected(t testing.TB, cfg sfu.Config, opts ...gotgcall.Option) (*fixture, *sfu.Participant) {
+	t.Helper()
+	s := newFixture(t, cfg, opts...)
+	return s, s.join(t, chat)
+}
+
+// playing is like connected, and the call plays a source.
+func playing(t testing.TB, cfg sfu.Config, src gotgcall.Source, opts ...gotgcall.Option) (*fixture, *sfu.Participant) {
+	t.Helper()
+	s, remote := connected(t, cfg, opts...)
+	require.NoError(t, s.SetStreamSources(chat, src))
+	return s, remote
+}
+
 // play plays a source to its end.
-func (s *stage) play(t testing.TB, chat int64, src gotgcall.Source, ends int) []streamEnd {
+func (s *fixture) play(t testing.TB, chat int64, src gotgcall.Source, ends int) []streamEnd {
 	t.Helper()
 	require.NoError(t, s.SetStreamSources(chat, src))
 	return s.awaitEnds(t, ends)
 }
 
 // awaitEnds waits for n stream ends.
-func (s *stage) awaitEnds(t testing.TB, n int) []streamEnd {
+func (s *fixture) awaitEnds(t testing.TB, n int) []streamEnd {
 	t.Helper()
 	var ends []streamEnd
 	for range n {
@@ -153,7 +176,7 @@ func (s *stage) awaitEnds(t testing.TB, n int) []streamEnd {
 }
 
 // received returns what has arrived of a stream, padding left out.
-func (s *stage) received(ssrc uint32) []mediatest.Packet {
+func (s *fixture) received(ssrc uint32) []mediatest.Packet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.packets[ssrc])
@@ -161,35 +184,35 @@ func (s *stage) received(ssrc uint32) []mediatest.Packet {
 
 // leave stops the call and returns what arrived of its streams, once the server
 // has seen it go and found no fault.
-func (s *stage) leave(t testing.TB, chat int64, far *sfu.Participant) (audio, video []mediatest.Packet) {
+func (s *fixture) leave(t testing.TB, chat int64, remote *sfu.Participant) (audio, video []mediatest.Packet) {
 	t.Helper()
 	var err error
 	s.last, err = s.Stats(chat)
 	require.NoError(t, err)
 	require.NoError(t, s.Stop(chat))
-	<-far.Done()
-	require.Empty(t, far.Violations())
-	return s.received(far.SSRC()), s.received(far.SSRC() + 1)
+	<-remote.Done()
+	require.Empty(t, remote.Violations())
+	return s.received(remote.SSRC()), s.received(remote.SSRC() + 1)
 }
 
 // tones, sweep and movie make a file in a directory of the test.
 func tones(t testing.TB, name string, spec mediatest.AudioSpec) string {
 	t.Helper()
 	path := t.TempDir() + "/" + name
-	atDesk(func() { require.NoError(t, mediatest.MakeTones(t.Context(), ffmpeg, path, spec)) })
+	serially(func() { require.NoError(t, mediatest.MakeTones(t.Context(), ffmpeg, path, spec)) })
 	return path
 }
 
 func sweep(t testing.TB, name string, spec mediatest.AudioSpec) string {
 	t.Helper()
 	path := t.TempDir() + "/" + name
-	atDesk(func() { require.NoError(t, mediatest.MakeSweep(t.Context(), ffmpeg, path, spec)) })
+	serially(func() { require.NoError(t, mediatest.MakeSweep(t.Context(), ffmpeg, path, spec)) })
 	return path
 }
 
 func movie(t testing.TB, name string, spec mediatest.MovieSpec) string {
 	t.Helper()
 	path := t.TempDir() + "/" + name
-	atDesk(func() { require.NoError(t, mediatest.MakeMovie(t.Context(), ffmpeg, path, spec)) })
+	serially(func() { require.NoError(t, mediatest.MakeMovie(t.Context(), ffmpeg, path, spec)) })
 	return path
 }
