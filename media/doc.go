@@ -26,7 +26,9 @@
 //     way, and goes on without a segment that is not there. One that has an end ends
 //     with an error where a segment is missing.
 //   - A body without a length that says nothing of a radio is a file: its end is
-//     the natural end if its framing was whole, and else a loss.
+//     the natural end if its framing was whole, and else a loss. One that breaks off
+//     after 10 s or more in which it came only as fast as it plays is opened again,
+//     unless it then begins as before.
 //
 // What is lost is asked for again for four fifths of the stall timeout. Then the
 // stream ends with models.ErrFile and the server's words.

@@ -44,7 +44,7 @@ type Config struct {
 	// Patience is how long a server that was lost is asked again before its
 	// resource is; 0 means 25 s.
 	Patience time.Duration
-	// Run, when not nil, is to remember a live stream, and Before is what an
+	// Run, when not nil, is to remember what has no length, and Before is what an
 	// earlier client remembered of it: nothing but a file begins as that did.
 	Run, Before *Run
 }

@@ -94,7 +94,7 @@ func (b *reader) read(p []byte) (int, error) {
 	begin := time.Now()
 	n, err := b.conn.Read(p)
 	stop()
-	if b.r.Kind == Live {
+	if b.r.Size < 0 {
 		b.r.client.cfg.Run.add(p[:n], time.Since(begin))
 	}
 	if !silent.Stop() && err != nil {

@@ -112,10 +112,12 @@ func (r *Resource) begin(ctx context.Context, conn *connection, length int64) er
 	if r.offset > 0 || length > 0 {
 		return r.cut(conn, length)
 	}
-	if r.Kind == Live {
-		if before := r.client.cfg.Before; before != nil {
-			return before.begins(ctx, conn)
+	if before := r.client.cfg.Before; before != nil && (r.Kind == Live || r.Size < 0) {
+		if err := before.begins(ctx, conn); err != nil {
+			return err
 		}
+	}
+	if r.Kind == Live {
 		return nil
 	}
 	head, err := r.sniff(ctx, conn)

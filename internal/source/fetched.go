@@ -2,7 +2,9 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"time"
 
@@ -34,32 +36,45 @@ func fetchConfig(env media.Env) fetch.Config {
 func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, position time.Duration) (media.Stream, error) {
 	cfg := fetchConfig(env)
 	cfg.Run = new(fetch.Run)
-	stream, kind, err := s.fetchOnce(ctx, env, cfg, u, position)
-	if err != nil || kind != fetch.Live {
+	stream, resource, err := s.fetchOnce(ctx, env, cfg, u, position)
+	if err != nil || resource == nil || resource.Size >= 0 {
 		return stream, err
 	}
-	return newReopening(env, stream, func(ctx context.Context, played time.Duration) (media.Stream, error) {
+	live := resource.Kind == fetch.Live
+	r := newReopening(env, stream, func(ctx context.Context, played time.Duration) (media.Stream, error) {
 		again := fetchConfig(env)
 		again.Run = new(fetch.Run)
-		if cfg.Run.Waited() < played/10 {
-			again.Before = cfg.Run // it came too fast for a radio
+		if !live || cfg.Run.Waited() < played/10 {
+			again.Before = cfg.Run // it came too fast for a radio, or nobody says that it is one
 		}
 		stream, _, err := s.fetchOnce(ctx, env, again, u, 0)
 		if err == nil {
 			cfg = again
 		}
 		return stream, err
-	}), nil
+	})
+	if !live {
+		r.silence = r.patience // as the reader has it
+		r.finite = func(end error, played time.Duration) bool {
+			return errors.Is(end, io.EOF) || played < paced || cfg.Run.Waited() < played/2
+		}
+	}
+	return r, nil
 }
 
-// fetchOnce opens the URL without reopening it later.
-func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u ffmpeg.InputURL, position time.Duration) (media.Stream, fetch.Kind, error) {
+// paced is how long something without a length has to have come as slowly as it plays
+// for a radio. A file comes as fast as it is read.
+const paced = 10 * time.Second
+
+// fetchOnce opens the URL without reopening it later. The resource is nil for what a
+// playlist names.
+func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u ffmpeg.InputURL, position time.Duration) (media.Stream, *fetch.Resource, error) {
 	client := fetch.New(cfg)
 	release := func() { _ = client.Close() }
 	resource, programme, err := s.find(ctx, client, u, position)
 	if err == nil && programme != nil {
 		stream, err := s.programme(ctx, env, u, programme, position, release)
-		return stream, fetch.Playlist, err
+		return stream, nil, err
 	}
 	var address string
 	if err == nil {
@@ -72,13 +87,13 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 	}
 	if err != nil {
 		release()
-		return nil, 0, err
+		return nil, nil, err
 	}
 	job := s.Fetched(address, position)
 	job.InputErr, job.Resumed = resource.Err, resource.Resumed
 	job.Redact, job.Release = unserve(u), release
 	stream, err := encoderStream(ffmpeg.Open(ctx, env, job))
-	return stream, resource.Kind, err
+	return stream, resource, err
 }
 
 // find finds what there is at a URL, or where a playlist there leads.

@@ -37,7 +37,8 @@ type reopening struct {
 	patience time.Duration // how long the input may be lost
 	silence  time.Duration // how long it may give nothing
 	tracks   media.Track
-	ctx      context.Context // ends with Close
+	finite   func(end error, played time.Duration) bool // what ended so is not live; nil: it is
+	ctx      context.Context                            // ends with Close
 	cancel   context.CancelFunc
 
 	restarts atomic.Uint64
@@ -91,7 +92,7 @@ func (r *reopening) ReadFrame() (media.Frame, error) {
 			f.PTS += r.offset
 			r.last = max(r.last, f.PTS+f.Duration)
 			return f, nil
-		case crashed(err):
+		case crashed(err), r.finite != nil && r.finite(err, r.last-r.begin):
 		default:
 			err = r.reopen(err, deadline)
 		}
@@ -165,6 +166,8 @@ func (r *reopening) reopen(lost error, deadline time.Time) error {
 			r.restarts.Add(1)
 			r.offset, r.begin = r.last, r.last
 			return nil
+		case errors.Is(err, fetch.ErrRepeats) && r.finite != nil:
+			return lost
 		case errors.Is(err, fetch.ErrRepeats):
 			return io.EOF
 		case !errors.Is(err, context.DeadlineExceeded):

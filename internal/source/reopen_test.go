@@ -62,6 +62,48 @@ func TestRadioPlaysOnWhenItsServerIsBack(t *testing.T) {
 	}
 }
 
+// unsaid is an answer in chunks of which nothing says that it is live.
+func unsaid(body []byte, pace, cut int) webtest.Answer {
+	return webtest.Answer{Header: []string{"Content-Type: audio/mpeg"}, Body: body, Framing: webtest.Chunked, Pace: pace, Cut: cut}
+}
+
+func TestRadioThatSaysNothingOfItselfIsKnownByItsPace(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(tones(t, "cbr.mp3", "-b:a", "128k"))
+	require.NoError(t, err)
+	const second = 128 << 10 / 8
+	half := len(file) / 2
+	for name, test := range map[string]struct {
+		pace  int // of the first answer
+		again []byte
+	}{
+		"paced":               {second / 50, file[half:]},
+		"a file at its pace":  {second / 50, file},
+		"as fast as possible": {0, file[half:]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := webtest.Start(t, func(n int, _ *http.Request) webtest.Answer {
+				if n == 0 {
+					return unsaid(file, test.pace, len(file)*11/12)
+				}
+				return unsaid(test.again, 0, 0)
+			})
+			stream := open(t, media.FromURL(server.URL, media.EncodeOptions{}))
+			frames, end := readAll(t, stream)
+			length := frames[len(frames)-1].PTS
+			if name == "paced" {
+				require.Equal(t, io.EOF, end)
+				require.InDelta(t, 17, length.Seconds(), 1)
+				return
+			}
+			require.ErrorIs(t, end, models.ErrFile)
+			require.NotErrorIs(t, end, io.EOF)
+			require.InDelta(t, 11, length.Seconds(), 1)
+		})
+	}
+}
+
 func TestRadioThatEndsIsReopenedAndNotRepeatedForEver(t *testing.T) {
 	t.Parallel()
 	file := songs(t)["mp3"]
