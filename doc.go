@@ -29,9 +29,9 @@
 //
 // An error begins with the verb that failed and wraps a sentinel of this package, to
 // be tested with errors.Is. Where ffmpeg diagnosed the failure, errors.As finds an
-// [FFmpegError] with its words. Every method fails with [ErrClosed] after Close and
-// with [ErrConnectionNotFound] for a chat without a call. Every other error leaves the
-// call as it was, except that of [Client.Connect], which ends it.
+// [FFmpegError] with its words. Methods fail with [ErrClosed] after Close and with
+// [ErrConnectionNotFound] for a chat without a call. Every other error leaves the call
+// as it was, except that of [Client.Connect], which can end it.
 //
 // # Concurrency
 //
@@ -44,9 +44,9 @@
 // # Compatibility
 //
 // The names of gotgcall 0.5 keep their meaning, and a bot that compiled goes on to
-// compile. Packages media, models and jsonparams are as stable as this one; instances
-// is for this package alone. MIGRATION.md lists what replaces the additions of
-// version 0.8.
+// compile. CHANGELOG.md names every later change of an exported symbol, and MIGRATION.md
+// the replacements for the additions of version 0.8. Package instances is for this
+// package alone and changes without notice.
 //
 // # Not supported
 //
