@@ -123,7 +123,7 @@ func (p *Participant) serveChannel(stream *sctp.Stream) {
 	}
 	p.setChannel(channel)
 	defer p.setChannel(nil)
-	p.greet()
+	p.sendConstraints()
 	buf := make([]byte, maxDataMessage)
 	for {
 		n, text, err := channel.ReadDataChannel(buf)
@@ -152,20 +152,20 @@ func (p *Participant) onData(msg DataMessage) {
 	}
 	p.data.messages = append(p.data.messages, msg)
 	p.mu.Unlock()
-	p.obey(msg)
+	p.onMessage(msg)
 	if p.cfg.OnData != nil {
 		p.cfg.OnData(p, msg)
 	}
 }
 
-// greet sends the constraints that tell a sender what its viewers want, and what it
+// sendConstraints sends the constraints that tell a sender what its viewers want, and what it
 // must ignore.
-func (p *Participant) greet() {
+func (p *Participant) sendConstraints() {
 	if p.cfg.Chatter {
 		p.chatter()
 	}
 	p.mu.Lock()
-	height := max(p.ideal, p.cfg.SenderVideoHeight)
+	height := max(p.idealHeight, p.cfg.SenderVideoHeight)
 	p.mu.Unlock()
 	if height == 0 {
 		return

@@ -159,7 +159,7 @@ func (p *Participant) onRTCP(in heldPacket) {
 		}
 	}
 	p.mu.Unlock()
-	p.relayWishes(pkts)
+	p.relayKeyFrameRequests(pkts)
 	if p.cfg.OnRTCP != nil {
 		p.cfg.OnRTCP(p, pkts, in.at)
 	}

@@ -47,33 +47,33 @@ type Participant struct {
 	transport *transport
 	profile   string
 
-	outbox  *outbox                // what others send to this one
-	wishes  atomic.Pointer[wishes] // whose video it wants; nil before it said so
-	settled atomic.Bool            // Strict: media is read from now on
+	outbox      *outbox                     // what others send to this one
+	constraints atomic.Pointer[constraints] // whose video it wants; nil before it said so
+	settled     atomic.Bool                 // Strict: media is read from now on
 
-	mu      sync.Mutex // guards what follows
-	oracle  *oracle.Oracle
-	control map[string]oracle.Sent  // RTCP that is on its way through our network
-	arrived map[packetKey]time.Time // RTP that is on its way from the network to the read loop
-	data    dataState
-	twcc    *twcc.Recorder
-	odd     Feedback      // how the feedback that twcc builds is spoiled
-	delayed []rtcp.Packet // feedback that comes after the next one
-	ideal   int           // the height others want of its video
-	dropped uint64        // RTP packets that our own network lost
-	late    uint64        // RTP packets that it let others overtake
-	doubled uint64        // RTP packets that it doubled
-	held    uint64        // RTP packets dropped because nobody read yet
+	mu          sync.Mutex // guards what follows
+	oracle      *oracle.Oracle
+	control     map[string]oracle.Sent  // RTCP that is on its way through our network
+	arrived     map[packetKey]time.Time // RTP that is on its way from the network to the read loop
+	data        dataState
+	twcc        *twcc.Recorder
+	odd         Feedback      // how the feedback that twcc builds is spoiled
+	delayed     []rtcp.Packet // feedback that comes after the next one
+	idealHeight int           // the height others want of its video
+	dropped     uint64        // RTP packets that our own network lost
+	late        uint64        // RTP packets that it let others overtake
+	doubled     uint64        // RTP packets that it doubled
+	held        uint64        // RTP packets dropped because nobody read yet
 }
 
 // call is what a participant needs of everyone else.
 type call interface {
 	distribute(from *Participant, packet []byte, video bool)
 	gone(p *Participant)
-	// wished is told of new wishes, keyFrameWanted of a receiver of an SSRC that cannot
+	// constraintsChanged is told of new wishes, requestKeyFrameOf of a receiver of an SSRC that cannot
 	// decode.
-	wished()
-	keyFrameWanted(from *Participant, ssrc uint32)
+	constraintsChanged()
+	requestKeyFrameOf(from *Participant, ssrc uint32)
 }
 
 // newParticipant opens the socket and the agent, and starts run.

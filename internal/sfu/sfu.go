@@ -34,8 +34,8 @@ type SFU struct {
 	featured     *Participant            // nil: no choice was made
 	listeners    map[*listen.Listener]struct{}
 
-	audience  atomic.Pointer[audience] // written under mu
-	listening sync.WaitGroup           // listeners' goroutines; Add under mu, and not once closed
+	fanout    atomic.Pointer[fanout] // written under mu
+	listening sync.WaitGroup         // listeners' goroutines; Add under mu, and not once closed
 }
 
 // New makes an SFU. The caller must Close it.
@@ -156,7 +156,7 @@ func (s *SFU) Participant(audioSSRC uint32) *Participant {
 // Participants lists who is in the call, as they joined.
 func (s *SFU) Participants() []*Participant {
 	var list []*Participant
-	for _, p := range s.audience.Load().participants {
+	for _, p := range s.fanout.Load().participants {
 		if p.alive() {
 			list = append(list, p)
 		}
@@ -170,7 +170,7 @@ func (s *SFU) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	all := append([]*Participant(nil), s.order...)
-	listeners := s.audience.Load().listeners
+	listeners := s.fanout.Load().listeners
 	s.mu.Unlock()
 	for _, l := range listeners {
 		l.Leave()

@@ -12,8 +12,8 @@ import (
 // maxListeners bounds what a page may open.
 const maxListeners = 64
 
-// audience is an immutable picture of who gets what, so that packets need no lock.
-type audience struct {
+// fanout is an immutable picture of who gets what, so that packets need no lock.
+type fanout struct {
 	participants []*Participant
 	listeners    []*listen.Listener
 	featured     *Participant // nil: nobody is in the call
@@ -21,7 +21,7 @@ type audience struct {
 
 // rebuild draws the picture anew. The caller holds s.mu.
 func (s *SFU) rebuild() {
-	next := &audience{}
+	next := &fanout{}
 	for _, p := range s.order {
 		if p.alive() {
 			next.participants = append(next.participants, p)
@@ -34,7 +34,7 @@ func (s *SFU) rebuild() {
 	for l := range s.listeners {
 		next.listeners = append(next.listeners, l)
 	}
-	s.audience.Store(next)
+	s.fanout.Store(next)
 }
 
 // Feature chooses whom the listeners hear and see. Without a choice, or when the chosen
@@ -52,12 +52,12 @@ func (s *SFU) Feature(audioSSRC uint32) error {
 }
 
 // Listeners is how many listeners there are.
-func (s *SFU) Listeners() int { return len(s.audience.Load().listeners) }
+func (s *SFU) Listeners() int { return len(s.fanout.Load().listeners) }
 
 // distribute hands one participant's decrypted RTP to everyone who wants it. It never
 // blocks. Nobody may change the packet any more.
 func (s *SFU) distribute(from *Participant, packet []byte, video bool) {
-	a := s.audience.Load()
+	a := s.fanout.Load()
 	if s.cfg.Forward {
 		for _, p := range a.participants {
 			if p != from && (!video || p.wants(from)) {
@@ -77,11 +77,11 @@ func (s *SFU) gone(*Participant) {
 	s.mu.Lock()
 	s.rebuild()
 	s.mu.Unlock()
-	s.wished()
+	s.constraintsChanged()
 }
 
 func (s *SFU) requestKeyFrame() {
-	p := s.audience.Load().featured
+	p := s.fanout.Load().featured
 	if p == nil || len(p.req.Layers) == 0 {
 		return
 	}
