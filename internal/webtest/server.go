@@ -135,7 +135,12 @@ func (s *Server) accept() {
 			return
 		}
 		s.mu.Lock()
-		s.conns[conn] = struct{}{}
+		select {
+		case <-s.stop: // close has passed, and will not see it
+			conn.Close()
+		default:
+			s.conns[conn] = struct{}{}
+		}
 		s.mu.Unlock()
 		s.running.Add(1)
 		go s.serve(conn) // ends with its connection, which close closes
