@@ -13,7 +13,7 @@ type Format struct {
 	VideoKbps, AudioKbps int
 }
 
-// KeyInterval is the time between two key frames, in seconds: what Telegram asks for.
+// KeyInterval is the time between two key frames in seconds, as Telegram asks for it.
 const KeyInterval = 2
 
 // maxPicture is the largest raw picture in bytes, of 5760x3840: package container
