@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -18,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
-	"github.com/gotgcall/gotgcall/internal/playlist"
 	"github.com/gotgcall/gotgcall/internal/webtest"
 )
 
@@ -295,33 +293,4 @@ func TestUserCookiesAndRefusalsStayWhereTheyBelong(t *testing.T) {
 	_, err = c.Open(t.Context(), first.URL)
 	require.ErrorIs(t, err, refusal)
 	require.ErrorIs(t, c.Retry(t.Context(), func(ctx context.Context) error { _, err := c.Open(ctx, first.URL); return err }), refusal)
-}
-
-// After a loss nothing is left to do for ffmpeg, which would ask for each segment
-// that follows.
-func TestLossEndsAListOfTenThousandSegmentsAtOnce(t *testing.T) {
-	t.Parallel()
-	list := "#EXTM3U\n#EXT-X-TARGETDURATION:1\n" + strings.Repeat("#EXTINF:1,\nlost.ts\n", 10_000) + "#EXT-X-ENDLIST\n"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, ".m3u8") {
-			fmt.Fprint(w, list)
-			return
-		}
-		http.Error(w, "x", http.StatusForbidden)
-	}))
-	t.Cleanup(server.Close)
-	client := newClient(t, fetch.Config{})
-	r, err := client.Open(t.Context(), server.URL+"/list.m3u8")
-	require.NoError(t, err)
-	_, p, err := client.OpenList(t.Context(), r, playlist.Bounds{}, 0)
-	require.NoError(t, err)
-	folder := strings.TrimSuffix(p.Parts[0].Address, "list0.m3u8")
-	asked := 0
-	for ; p.Lost().Err() == nil; asked++ {
-		status, _, _ := get(t, folder+fmt.Sprint(asked)+".ts", "")
-		require.Equal(t, http.StatusNotFound, status)
-	}
-	require.Less(t, asked, 100)
-	require.ErrorContains(t, p.Err(), "segment 0")
-	require.ErrorContains(t, p.Err(), "403")
 }

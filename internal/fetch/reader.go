@@ -28,6 +28,10 @@ type reader struct {
 	tries tries
 }
 
+// NewReader returns a reader of the resource from its beginning. It requests again what
+// is lost on the way. The caller must Close it.
+func (r *Resource) NewReader(ctx context.Context) io.ReadCloser { return r.newReader(ctx, 0) }
+
 // newReader begins at a byte. With the first the connection that Open made is
 // used, if it still is there.
 func (r *Resource) newReader(ctx context.Context, at int64) *reader {
@@ -38,11 +42,12 @@ func (r *Resource) newReader(ctx context.Context, at int64) *reader {
 	return b
 }
 
-func (b *reader) Close() {
+func (b *reader) Close() error {
 	if b.conn != nil {
 		b.conn.Close()
 		b.conn = nil
 	}
+	return nil
 }
 
 // Read returns io.EOF at the resource's end only. A connection that is lost is
@@ -79,7 +84,7 @@ func (b *reader) Read(p []byte) (int, error) {
 			// whether it was whole: many servers do not say goodbye.
 			return 0, io.EOF
 		}
-		err = fmt.Errorf("the connection was lost at byte %d: %w", b.at, unexpected(err))
+		err = fmt.Errorf("the connection was lost at byte %d: %w", b.at, Unexpected(err))
 		if !b.r.Ranges {
 			return 0, err
 		}
@@ -172,8 +177,8 @@ func (c *Client) again(ctx context.Context, t *tries, try func(context.Context) 
 	}
 }
 
-// unexpected words an end that came too early.
-func unexpected(err error) error {
+// Unexpected words an end that came too early.
+func Unexpected(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the server hung up")
 	}

@@ -31,6 +31,7 @@ type Resource struct {
 	Ranges bool   // it is given out from any byte; then Size is known
 	Size   int64  // in bytes, -1 when the server does not say
 	Type   string // the Content-Type
+	Whole  int64  // the length of what the server has, of which this may be a part; or -1
 
 	client    *Client
 	asked     *url.URL // where it was asked for
@@ -39,7 +40,6 @@ type Resource struct {
 	etag      string   // as given
 
 	offset int64 // where in what the server has it begins
-	whole  int64 // how long that is, when this is a part
 
 	mu    sync.Mutex // guards the rest
 	first *connection
@@ -137,7 +137,7 @@ func (r *Resource) unpack(conn *connection) error {
 	}
 	unpacked, err := gzip.NewReader(conn.Reader)
 	if err != nil {
-		return fmt.Errorf("packed by gzip: %w", unexpected(err))
+		return fmt.Errorf("packed by gzip: %w", Unexpected(err))
 	}
 	conn.Reader, r.Size, r.Ranges = unpacked, -1, false
 	return nil
@@ -147,7 +147,7 @@ func (r *Resource) unpack(conn *connection) error {
 func (r *Resource) cut(conn *connection, length int64) error {
 	if conn.response.StatusCode != http.StatusPartialContent {
 		if _, err := io.CopyN(io.Discard, conn, r.offset); err != nil {
-			return fmt.Errorf("skip to byte %d: %w", r.offset, unexpected(err))
+			return fmt.Errorf("skip to byte %d: %w", r.offset, Unexpected(err))
 		}
 	} else if start(conn.response) != r.offset {
 		return errNoRest
@@ -177,7 +177,7 @@ func (r *Resource) request(ctx context.Context, u *url.URL, header http.Header) 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, unexpected(err) // no io.EOF, which would be a natural end
+		return nil, Unexpected(err) // no io.EOF, which would be a natural end
 	}
 	return &connection{Reader: response.Body, response: response, cancel: cancel}, nil
 }
@@ -212,7 +212,7 @@ func (r *Resource) describe(response *http.Response) {
 	r.found = response.Request.URL
 	r.Type = h.Get("Content-Type")
 	r.Size = length(response)
-	r.whole = r.Size
+	r.Whole = r.Size
 	r.Ranges = r.Size >= 0 && (response.StatusCode == http.StatusPartialContent || strings.EqualFold(h.Get("Accept-Ranges"), "bytes"))
 	if r.etag = h.Get("ETag"); r.etag != "" && !strings.HasPrefix(r.etag, "W/") {
 		r.validator = r.etag
@@ -291,7 +291,7 @@ func (r *Resource) resume(ctx context.Context, at int64) (*connection, error) {
 
 func (r *Resource) resumeAt(ctx context.Context, u *url.URL, at int64) (*connection, error) {
 	length := r.Size - at
-	if r.offset+r.Size == r.whole {
+	if r.offset+r.Size == r.Whole {
 		length = 0
 	}
 	header := rangeHeader(r.offset+at, length)
@@ -315,7 +315,7 @@ func (r *Resource) same(response *http.Response, at int64) error {
 	size := length(response)
 	partial := response.StatusCode == http.StatusPartialContent
 	switch {
-	case r.etag != "" && etag != "" && etag != r.etag, size >= 0 && size != r.whole:
+	case r.etag != "" && etag != "" && etag != r.etag, size >= 0 && size != r.Whole:
 		return errChanged
 	case !partial && (at > 0 || size < 0), partial && start(response) != at:
 		return errNoRest

@@ -60,7 +60,7 @@ func (r *Run) begins(ctx context.Context, conn *connection) error {
 	}
 	rest := conn.Reader
 	if err != nil {
-		rest = failed{unexpected(err)}
+		rest = failed{Unexpected(err)}
 	}
 	conn.Reader = io.MultiReader(bytes.NewReader(got[:n]), rest)
 	if n > 0 && bytes.Equal(got[:n], head) {

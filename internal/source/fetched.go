@@ -10,6 +10,7 @@ import (
 
 	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
+	"github.com/gotgcall/gotgcall/internal/programme"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -71,9 +72,9 @@ const paced = 10 * time.Second
 func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config, u ffmpeg.InputURL, position time.Duration) (media.Stream, *fetch.Resource, error) {
 	client := fetch.New(cfg)
 	release := func() { _ = client.Close() }
-	resource, programme, err := s.find(ctx, client, u, position)
-	if err == nil && programme != nil {
-		stream, err := s.programme(ctx, env, u, programme, position, release)
+	resource, p, err := s.find(ctx, client, u, position)
+	if err == nil && p != nil {
+		stream, err := s.programme(ctx, env, u, p, position, release)
 		return stream, nil, err
 	}
 	var address string
@@ -99,11 +100,11 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 // find finds what there is at a URL, or where a playlist there leads.
 func (s address) find(
 	ctx context.Context, client *fetch.Client, u ffmpeg.InputURL, position time.Duration,
-) (*fetch.Resource, *fetch.Programme, error) {
+) (*fetch.Resource, *programme.Programme, error) {
 	resource, err := client.Open(ctx, u.URL)
-	var programme *fetch.Programme
+	var p *programme.Programme
 	if err == nil && resource.Kind == fetch.Playlist {
-		resource, programme, err = client.OpenList(ctx, resource, s.bounds(), position)
+		resource, p, err = programme.Open(ctx, client, resource, s.bounds(), position)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -111,7 +112,7 @@ func (s address) find(
 	case err != nil:
 		return nil, nil, fmt.Errorf("%w: %w", models.ErrFile, err)
 	}
-	return resource, programme, nil
+	return resource, p, nil
 }
 
 // served matches the addresses at which ffmpeg is served.

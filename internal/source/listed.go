@@ -6,9 +6,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/playlist"
+	"github.com/gotgcall/gotgcall/internal/programme"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -24,7 +24,7 @@ func (s address) bounds() playlist.Bounds {
 // programme opens the programme of a playlist. It calls release when the stream is closed
 // or cannot be opened.
 func (s address) programme(
-	ctx context.Context, env media.Env, u ffmpeg.InputURL, p *fetch.Programme, position time.Duration, release func(),
+	ctx context.Context, env media.Env, u ffmpeg.InputURL, p *programme.Programme, position time.Duration, release func(),
 ) (media.Stream, error) {
 	err := error(nil)
 	switch {
@@ -56,7 +56,7 @@ func (s address) programme(
 }
 
 // part returns the job that plays a part of a programme, from a position of the programme.
-func (s address) part(p *fetch.Programme, part fetch.Part, position time.Duration) ffmpeg.Job {
+func (s address) part(p *programme.Programme, part programme.Part, position time.Duration) ffmpeg.Job {
 	from := max(0, position-part.Start)
 	var job ffmpeg.Job
 	switch {

@@ -1,4 +1,4 @@
-package fetch
+package programme
 
 import (
 	"context"
@@ -13,13 +13,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
 // hls serves the media playlists of a programme, one or a second for its sound,
 // and the resources they name. It records what of it is lost.
 type hls struct {
-	client *Client
+	client *fetch.Client
 	lists  []*hlsList
 	first  int // the part that holds the position
 	lost   *loss
@@ -45,8 +46,10 @@ type hlsList struct {
 const leastPoll = 500 * time.Millisecond
 
 // openHLS opens an HLS list, which may be a list of lists.
-func (c *Client) openHLS(ctx context.Context, base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
-	h := &hls{client: c, lost: newLoss(c.ctx)}
+func openHLS(
+	ctx context.Context, c *fetch.Client, base *url.URL, text []byte, b playlist.Bounds, position time.Duration,
+) (*Programme, error) {
+	h := &hls{client: c, lost: newLoss()}
 	list, err := playlist.ParseHLS(text, base, nil)
 	switch {
 	case err != nil:
@@ -185,7 +188,7 @@ func (h *hls) choose(ctx context.Context, base *url.URL, m *playlist.Master, b p
 		if u == nil {
 			continue
 		}
-		media, found, err := h.client.load(ctx, u, m.Variables)
+		media, found, err := load(ctx, h.client, u, m.Variables)
 		if err == nil {
 			err = h.add(ctx, found, media, position)
 		}
@@ -200,14 +203,14 @@ func (h *hls) choose(ctx context.Context, base *url.URL, m *playlist.Master, b p
 func (h *hls) add(ctx context.Context, address *url.URL, m *playlist.Media, position time.Duration) error {
 	l := &hlsList{address: address, media: m, loaded: time.Now(), kind: ".ts"}
 	if m.Ended {
-		l.place = h.client.locate(ctx, m, position)
+		l.place = locate(ctx, h.client, m, position)
 	}
 	if i := m.Unnamed(); i >= 0 && m.Segments[i].Key == nil {
 		r, err := m.Find(strconv.FormatInt(m.Sequence+int64(i), 10))
 		if err != nil {
 			return err
 		}
-		if kind := h.client.segmentKind(ctx, r); kind != "" {
+		if kind := segmentKind(ctx, h.client, r); kind != "" {
 			l.kind = kind
 		}
 	}
@@ -217,7 +220,7 @@ func (h *hls) add(ctx context.Context, address *url.URL, m *playlist.Media, posi
 
 // segmentKind looks at the beginning of a segment. Should that fail, so will the
 // segment, and better words are found then.
-func (c *Client) segmentKind(ctx context.Context, r playlist.Resource) string {
+func segmentKind(ctx context.Context, c *fetch.Client, r playlist.Resource) string {
 	length := int64(playlist.SegmentHead)
 	if r.Length > 0 {
 		length = min(length, r.Length)
@@ -227,17 +230,17 @@ func (c *Client) segmentKind(ctx context.Context, r playlist.Resource) string {
 		return ""
 	}
 	defer segment.Close()
-	b := segment.newReader(ctx, 0)
+	b := segment.NewReader(ctx)
 	defer b.Close()
 	head, _ := io.ReadAll(io.LimitReader(b, length)) // what came is as good
 	return playlist.SegmentKind(head)
 }
 
 // load gets a media playlist.
-func (c *Client) load(ctx context.Context, u *url.URL, handed playlist.Variables) (*playlist.Media, *url.URL, error) {
+func load(ctx context.Context, c *fetch.Client, u *url.URL, handed playlist.Variables) (*playlist.Media, *url.URL, error) {
 	r, err := c.Open(ctx, u.String())
 	if err != nil {
-		return nil, nil, unexpected(err)
+		return nil, nil, fetch.Unexpected(err)
 	}
 	defer r.Close()
 	text, err := r.List(ctx)
@@ -331,8 +334,8 @@ func (h *hls) reload(ctx context.Context, l *hlsList, wait time.Duration) (*play
 	}
 	var media *playlist.Media
 	err := h.client.Retry(ctx, func(ctx context.Context) (err error) {
-		media, _, err = h.client.load(ctx, l.address, h.handed)
-		var status *StatusError
+		media, _, err = load(ctx, h.client, l.address, h.handed)
+		var status *fetch.StatusError
 		if errors.As(err, &status) && status.Code != http.StatusGone || errors.Is(err, playlist.ErrMalformed) {
 			return transient{err}
 		}
@@ -366,7 +369,7 @@ func (h *hls) serveResource(w http.ResponseWriter, q *http.Request, l *hlsList, 
 	}
 	begun := false
 	if err == nil {
-		err = h.client.pass(w, q, r.URL, r.Offset, r.Length, func(part *Resource) {
+		err = h.client.Pass(w, q, r.URL, r.Offset, r.Length, func(part *fetch.Resource) {
 			begun = true
 			w.Header()["Content-Type"] = nil
 			if part.Size >= 0 {
@@ -377,7 +380,7 @@ func (h *hls) serveResource(w http.ResponseWriter, q *http.Request, l *hlsList, 
 	switch {
 	case err == nil:
 		return
-	case !errors.Is(err, errGone) && q.Context().Err() == nil:
+	case !errors.Is(err, fetch.ErrGone) && q.Context().Err() == nil:
 		h.failed(media, r, err)
 	}
 	if begun {

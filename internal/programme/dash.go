@@ -1,4 +1,4 @@
-package fetch
+package programme
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
 // dash serves a description and what the servers that it names have.
 type dash struct {
 	// immutable
-	client  *Client
+	client  *fetch.Client
 	bounds  playlist.Bounds
 	address *url.URL // of the description
 
@@ -38,8 +39,8 @@ type dash struct {
 const maxMissing = 4
 
 // openDASH serves what a description names.
-func (c *Client) openDASH(base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
-	d := &dash{client: c, bounds: b, address: base, lost: newLoss(c.ctx)}
+func openDASH(c *fetch.Client, base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
+	d := &dash{client: c, bounds: b, address: base, lost: newLoss()}
 	p, err := playlist.ParseDASH(text, base, b)
 	if err != nil {
 		return nil, err
@@ -176,11 +177,11 @@ func (d *dash) reload(ctx context.Context) ([]byte, error) {
 	err := d.client.Retry(ctx, func(ctx context.Context) error {
 		r, err := d.client.Open(ctx, d.address.String())
 		if err != nil {
-			var status *StatusError
+			var status *fetch.StatusError
 			if errors.As(err, &status) && status.Code != http.StatusGone {
 				return transient{err}
 			}
-			return unexpected(err)
+			return fetch.Unexpected(err)
 		}
 		defer r.Close()
 		text, err := r.List(ctx)
@@ -204,9 +205,9 @@ func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL)
 		d.lost.refuse(w, q)
 		return
 	}
-	offset, length, ranged := rangeOf(q.Header.Get("Range"))
+	offset, length, ranged := fetch.RangeOf(q.Header.Get("Range"))
 	begun := false
-	err := d.client.pass(w, q, u, offset, length, func(part *Resource) {
+	err := d.client.Pass(w, q, u, offset, length, func(part *fetch.Resource) {
 		begun = true
 		w.Header()["Content-Type"] = nil
 		if part.Size >= 0 {
@@ -218,7 +219,7 @@ func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL)
 		}
 	})
 	switch {
-	case errors.Is(err, errGone), q.Context().Err() != nil:
+	case errors.Is(err, fetch.ErrGone), q.Context().Err() != nil:
 	default:
 		d.note(err)
 	}
@@ -233,7 +234,7 @@ func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL)
 
 // note notes how a fragment was got. One that does not exist may be beyond the end.
 func (d *dash) note(err error) {
-	var status *StatusError
+	var status *fetch.StatusError
 	missing := errors.As(err, &status) && status.Code == http.StatusNotFound
 	d.mu.Lock()
 	if d.missing++; !missing {
@@ -247,22 +248,9 @@ func (d *dash) note(err error) {
 }
 
 // total is the length of the whole of which a resource is a part.
-func total(part *Resource) string {
-	if part.whole < 0 {
+func total(part *fetch.Resource) string {
+	if part.Whole < 0 {
 		return "*"
 	}
-	return strconv.FormatInt(part.whole, 10)
-}
-
-// rangeOf reads a range as ffmpeg writes it. From the first byte on is no range.
-func rangeOf(header string) (offset, length int64, ok bool) {
-	offset, ok = rangeStart(header)
-	if !ok {
-		return 0, 0, false
-	}
-	_, last, _ := strings.Cut(header, "-")
-	if end, err := strconv.ParseInt(last, 10, 64); err == nil && end >= offset && end < maxLength {
-		return offset, end - offset + 1, true
-	}
-	return offset, 0, offset > 0
+	return strconv.FormatInt(part.Whole, 10)
 }

@@ -1,4 +1,4 @@
-package fetch
+package programme
 
 import (
 	"context"
@@ -28,10 +28,10 @@ type loss struct {
 	refused int
 }
 
-// newLoss begins with nothing lost. The context ends with it.
-func newLoss(ctx context.Context) *loss {
+// newLoss returns a loss of nothing so far.
+func newLoss() *loss {
 	l := &loss{}
-	l.over, l.end = context.WithCancel(ctx)
+	l.over, l.end = context.WithCancel(context.Background())
 	return l
 }
 
@@ -60,4 +60,16 @@ func (l *loss) refuse(w http.ResponseWriter, q *http.Request) {
 		l.end()
 	}
 	http.NotFound(w, q)
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -1,4 +1,4 @@
-package fetch
+package programme
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/fetch"
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
@@ -41,7 +42,7 @@ type place struct {
 // locate finds the segment that holds a position. A list rounds its durations, and
 // sound and picture of a segment do not begin together: what the segments
 // themselves say counts, since the last discontinuity.
-func (c *Client) locate(ctx context.Context, m *playlist.Media, position time.Duration) place {
+func locate(ctx context.Context, c *fetch.Client, m *playlist.Media, position time.Duration) place {
 	index, start := m.At(position)
 	p := place{index: index, start: start}
 	if position == 0 || !m.Ended || index == len(m.Segments) {
@@ -55,10 +56,10 @@ func (c *Client) locate(ctx context.Context, m *playlist.Media, position time.Du
 	if begin == index {
 		return p
 	}
-	first := c.segmentTimes(ctx, m, begin)
+	first := segmentTimes(ctx, c, m, begin)
 	for range maxProbes {
 		estimate := start - origin
-		times := c.segmentTimes(ctx, m, index)
+		times := segmentTimes(ctx, c, m, index)
 		since, ok := times.Since(first, estimate)
 		if index == begin {
 			since, ok = 0, true
@@ -90,7 +91,7 @@ func (c *Client) locate(ctx context.Context, m *playlist.Media, position time.Du
 }
 
 // segmentTimes reads when a segment begins. What fails is not known.
-func (c *Client) segmentTimes(ctx context.Context, m *playlist.Media, i int) playlist.Times {
+func segmentTimes(ctx context.Context, c *fetch.Client, m *playlist.Media, i int) playlist.Times {
 	s := m.Segments[i]
 	if s.Gap || s.Key != nil && s.Key.Method != "AES-128" {
 		return playlist.Times{}
@@ -99,7 +100,7 @@ func (c *Client) segmentTimes(ctx context.Context, m *playlist.Media, i int) pla
 	if s.Map != nil {
 		r, err := m.Initial(i)
 		if err == nil {
-			initial, err = c.head(ctx, m, r, s.Map.Key, func([]byte) bool { return false })
+			initial, err = head(ctx, c, m, r, s.Map.Key, func([]byte) bool { return false })
 		}
 		if err != nil {
 			return playlist.Times{}
@@ -110,7 +111,7 @@ func (c *Client) segmentTimes(ctx context.Context, m *playlist.Media, i int) pla
 		return playlist.Times{}
 	}
 	var times playlist.Times
-	_, _ = c.head(ctx, m, r, s.Key, func(head []byte) bool {
+	_, _ = head(ctx, c, m, r, s.Key, func(head []byte) bool {
 		times = playlist.SegmentTimes(head, initial)
 		return times.Complete
 	})
@@ -118,8 +119,8 @@ func (c *Client) segmentTimes(ctx context.Context, m *playlist.Media, i int) pla
 }
 
 // head reads the beginning of something, decrypted, until it is enough.
-func (c *Client) head(ctx context.Context, m *playlist.Media, r playlist.Resource, key *playlist.Key, enough func([]byte) bool) ([]byte, error) {
-	decrypt, err := c.decrypter(ctx, m, r, key)
+func head(ctx context.Context, c *fetch.Client, m *playlist.Media, r playlist.Resource, key *playlist.Key, enough func([]byte) bool) ([]byte, error) {
+	decrypt, err := decrypter(ctx, c, m, r, key)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (c *Client) head(ctx context.Context, m *playlist.Media, r playlist.Resourc
 		return nil, err
 	}
 	defer part.Close()
-	b := part.newReader(ctx, 0)
+	b := part.NewReader(ctx)
 	defer b.Close()
 	var data []byte
 	for len(data) < maxTimes {
@@ -152,7 +153,7 @@ func (c *Client) head(ctx context.Context, m *playlist.Media, r playlist.Resourc
 }
 
 // decrypter returns what decrypts a segment, nil in the clear.
-func (c *Client) decrypter(ctx context.Context, m *playlist.Media, r playlist.Resource, key *playlist.Key) (cipher.BlockMode, error) {
+func decrypter(ctx context.Context, c *fetch.Client, m *playlist.Media, r playlist.Resource, key *playlist.Key) (cipher.BlockMode, error) {
 	if key == nil {
 		return nil, nil
 	}
@@ -167,7 +168,7 @@ func (c *Client) decrypter(ctx context.Context, m *playlist.Media, r playlist.Re
 			return nil, err
 		}
 		defer part.Close()
-		b := part.newReader(ctx, 0)
+		b := part.NewReader(ctx)
 		defer b.Close()
 		secret = make([]byte, aes.BlockSize)
 		if _, err := io.ReadFull(b, secret); err != nil {
