@@ -75,7 +75,6 @@ func listen() error {
 			failed <- info.State
 		}
 	})
-
 	if err := (bot{calls, server.Join}).play(ctx, -1001234567890, song); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-// Why a participant is gone, beside [ErrClosed] and transport errors.
+// Why a participant is gone, besides [ErrClosed] and transport errors.
 var (
 	ErrLeft   = sfu.ErrLeft   // the client left
 	ErrKicked = sfu.ErrKicked // by Kick
@@ -86,7 +86,7 @@ func (p *Participant) Tones(ctx context.Context, n int) ([]Tone, error) {
 	return tones, err
 }
 
-// Heard waits until so much sound has arrived, silence included, and returns how much
+// Heard waits until length of sound has arrived, silence included, and returns how much
 // has. It fails as [Participant.Tones] does. A paused client sends no sound.
 func (p *Participant) Heard(ctx context.Context, length time.Duration) (time.Duration, error) {
 	var heard time.Duration

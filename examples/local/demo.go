@@ -25,13 +25,11 @@ func run(ctx context.Context, args []string, stdout io.Writer, cfg sfu.Config, l
 	if flags.NArg() > 1 {
 		return fmt.Errorf("%d names, want one file or URL", flags.NArg())
 	}
-
 	client, err := gotgcall.New()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-
 	name, sample := flags.Arg(0), (*sample)(nil)
 	if name == "" {
 		fmt.Fprintf(stdout, "making a sample of %v: each second a tone, in each picture its number\n", length)
@@ -46,7 +44,6 @@ func run(ctx context.Context, args []string, stdout io.Writer, cfg sfu.Config, l
 	if strings.Contains(name, "://") {
 		src = gotgcall.FromURL(name, opts)
 	}
-
 	far, err := newReceiver(cfg, sample)
 	if err != nil {
 		return err
@@ -57,7 +54,6 @@ func run(ctx context.Context, args []string, stdout io.Writer, cfg sfu.Config, l
 		return err
 	}
 	defer page.close()
-
 	bar := newProgress(stdout, far, page.invitation())
 	p, err := play(ctx, client, far.server.Join, src, bar.show)
 	bar.end()

@@ -57,7 +57,6 @@ func play(ctx context.Context, client *gotgcall.Client, join joinFunc, src gotgc
 	client.OnStreamEnd(func(_ int64, t gotgcall.StreamType, _ gotgcall.Device, err error) {
 		ends <- streamEnd{t, err}
 	})
-
 	params, err := client.CreateCall(chat)
 	if err != nil {
 		return played{}, err
@@ -72,7 +71,6 @@ func play(ctx context.Context, client *gotgcall.Client, join joinFunc, src gotgc
 	if err := client.SetStreamSourcesContext(ctx, chat, src); err != nil {
 		return played{}, err
 	}
-
 	p := played{ends: make(map[gotgcall.StreamType]error)}
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()

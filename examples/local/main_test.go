@@ -142,7 +142,6 @@ func TestPageLetsABrowserListen(t *testing.T) {
 		_, err := call.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		require.NoError(t, err)
 	}
-
 	err = watch(t, t.Context(), []string{movie(t, mediatest.MovieSpec{})}, func(line string) {
 		if url, ok := strings.CutPrefix(line, "hear it at "); ok {
 			require.Contains(t, request(t, http.MethodGet, url, ""), "RTCPeerConnection")

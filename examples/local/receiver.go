@@ -250,7 +250,6 @@ func (r *receiver) summary(p played) string {
 func (r *receiver) check(ctx context.Context, p played) error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-
 	if from := r.from.Load(); from != nil {
 		for _, v := range from.Violations() {
 			fail("a server would object: %s", v)
@@ -271,7 +270,6 @@ func (r *receiver) check(ctx context.Context, p played) error {
 	if ctx.Err() != nil { // it ended wherever it was
 		return errors.Join(errs...)
 	}
-
 	for kind, err := range p.ends {
 		switch {
 		case err != nil:

@@ -25,7 +25,8 @@ type browser struct {
 	close func()
 }
 
-// newBrowser starts the Chromium at path without a window, with a script. The caller must close it.
+// newBrowser starts the Chromium at path without a window, with a script. The caller
+// must close it.
 func newBrowser(path, script string) (*browser, error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path),
@@ -41,19 +42,14 @@ func newBrowser(path, script string) (*browser, error) {
 		leave()
 		stop() // waits for the process
 	}}
-
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		b.close()
-
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
-
 	if _, err := evaluate[any](b, script+";null"); err != nil {
 		b.close()
-
 		return nil, err
 	}
-
 	return b, nil
 }
 
@@ -63,7 +59,6 @@ func evaluate[T any](b *browser, script string) (T, error) {
 	if err != nil {
 		return value, fmt.Errorf("in the page: %w", err)
 	}
-
 	return value, nil
 }
 
@@ -72,10 +67,8 @@ func call[T any](b *browser, function string, args ...any) (T, error) {
 	quoted, err := json.Marshal(args)
 	if err != nil {
 		var none T
-
 		return none, err
 	}
-
 	return evaluate[T](b, fmt.Sprintf("%s(...%s)", function, quoted))
 }
 
@@ -85,7 +78,6 @@ func (b *browser) offer() (string, error) { return evaluate[string](b, "offer()"
 // answer connects a listener. It returns when the connection is up.
 func (b *browser) answer(sdp string) error {
 	_, err := call[bool](b, "answer", sdp)
-
 	return err
 }
 
@@ -113,15 +105,12 @@ type heardByBrowser struct {
 func (b *browser) settle() (heardByBrowser, error) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-
 	for before := uint64(1<<63 - 1); ; {
 		got, err := evaluate[heardByBrowser](b, "report()")
 		if err != nil || got.Video.FramesDecoded == before {
 			return got, err
 		}
-
 		before = got.Video.FramesDecoded
-
 		<-ticker.C
 	}
 }

@@ -20,86 +20,69 @@ import (
 // openBrowser starts Chromium with a script. It ends with the test.
 func openBrowser(t *testing.T, script string) *browser {
 	t.Helper()
-
 	b, err := newBrowser(program(t, "chromium", "chromium-browser", "google-chrome"), script)
 	require.NoError(t, err)
 	t.Cleanup(b.close)
-
 	return b
 }
 
 // during are the moments between which sound came.
 func (h heardByBrowser) during(t *testing.T) []moment {
 	t.Helper()
-
 	var playing []moment
 	for i := 1; i < len(h.Moments); i++ {
 		if m := h.Moments[i]; m.Packets > h.Moments[i-1].Packets && h.Moments[i-1].Packets > 0 {
 			playing = append(playing, m)
 		}
 	}
-
 	require.Greater(t, len(playing), 20, "a movie of 10 s has 40")
-
 	return playing[:len(playing)-1] // the sound ended within the last one
 }
 
 // concealed is the share of the sound that was made up.
 func (h heardByBrowser) concealed(t *testing.T) float64 {
 	t.Helper()
-
 	playing := h.during(t)
 	first, last := playing[0], playing[len(playing)-1]
-
 	return float64(last.Concealed-first.Concealed) / float64(last.Samples-first.Samples)
 }
 
 // skew is the median distance of picture and sound.
 func (h heardByBrowser) skew(t *testing.T) float64 {
 	t.Helper()
-
 	var all []float64
 	for _, m := range h.during(t) {
 		if m.Skew != 0 { // 0 before there is a sender report of both
 			all = append(all, m.Skew)
 		}
 	}
-
 	require.NotEmpty(t, all)
 	slices.Sort(all)
-
 	return all[len(all)/2]
 }
 
-// play plays a movie through a server into a browser, and says what that heard, and what reached the server.
+// play plays a movie through a server into a browser, and says what that heard, and
+// what reached the server.
 func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowser, oracle.PlayoutReport) {
 	t.Helper()
-
 	const chat = int64(-1001234567890)
-
 	path := t.TempDir() + "/movie.mp4"
 	require.NoError(t, mediatest.MakeMovie(t.Context(), "ffmpeg", path, spec))
-
 	var arrived oracle.Playout
-
 	cfg.OnRTP = func(_ *sfu.Participant, pkt sfu.Packet) { arrived.Add(pkt) }
 	server, err := sfu.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
-
 	client, err := gotgcall.New()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-
 	ends := make(chan error, 2)
 	client.OnStreamEnd(func(_ int64, _ gotgcall.StreamType, _ gotgcall.Device, err error) { ends <- err })
-
 	params, err := client.CreateCall(chat)
 	require.NoError(t, err)
 	answer, err := server.Join(t.Context(), params)
 	require.NoError(t, err)
 	require.NoError(t, client.Connect(chat, answer))
-
 	b := openBrowser(t, listenerScript)
 	offer, err := b.offer()
 	require.NoError(t, err)
@@ -109,7 +92,6 @@ func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowse
 	require.NoError(t, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{
 		Tracks: gotgcall.TrackAudio | gotgcall.TrackVideo,
 	})))
-
 	for range 2 {
 		select {
 		case err := <-ends:
@@ -118,13 +100,10 @@ func play(t *testing.T, cfg sfu.Config, spec mediatest.MovieSpec) (heardByBrowse
 			require.FailNow(t, "the movie did not end")
 		}
 	}
-
 	got, err := b.settle()
 	require.NoError(t, err)
-
 	p := server.Participants()[0]
 	require.Empty(t, p.Violations())
-
 	return got, arrived.Video(p.SSRC()+1, p.SSRC()+2, 500*time.Millisecond)
 }
 
@@ -138,10 +117,8 @@ type demands struct {
 
 func (d demands) check(t *testing.T, got heardByBrowser, arrived oracle.PlayoutReport, frames int) error {
 	t.Helper()
-
 	concealed, skew := got.concealed(t), got.skew(t)
 	t.Logf("%+v, concealed %.4f, skew %.0f ms; %+v", got.Video, concealed, skew, arrived)
-
 	for _, demand := range []struct {
 		what string
 		met  bool
@@ -159,20 +136,17 @@ func (d demands) check(t *testing.T, got heardByBrowser, arrived oracle.PlayoutR
 			return errors.New("not so: " + demand.what)
 		}
 	}
-
 	return nil
 }
 
-// TestChromiumHearsAndSeesWhatIsPlayed plays again what did not go well: a machine with much else to do conceals
-// sound and drops pictures by itself.
+// TestChromiumHearsAndSeesWhatIsPlayed plays again what did not go well: a machine with
+// much else to do conceals sound and drops pictures by itself.
 func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 	const (
 		frames = 300
 		tries  = 3
 	)
-
 	spec := mediatest.MovieSpec{Width: 640, Height: 360, Duration: 10 * time.Second, Tones: true}
-
 	for name, test := range map[string]struct {
 		cfg sfu.Config
 		demands
@@ -185,7 +159,6 @@ func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var failed error
-
 			for try := range tries {
 				played := t.Run(fmt.Sprint("play ", try+1), func(t *testing.T) {
 					got, arrived := play(t, test.cfg, spec)
@@ -195,41 +168,36 @@ func TestChromiumHearsAndSeesWhatIsPlayed(t *testing.T) {
 				if !played || failed == nil {
 					return
 				}
-
 				t.Log(failed)
 			}
-
 			require.NoError(t, failed)
 		})
 	}
 }
 
-// TestChromiumPassesTheStrictestServer: it joins as Telegram's web clients do. What that server demands is then
-// not only what our own client happens to do.
+// TestChromiumPassesTheStrictestServer: it joins as Telegram's web clients do. What
+// that server demands is then not only what our own client happens to do.
 func TestChromiumPassesTheStrictestServer(t *testing.T) {
 	cfg := sfu.Config{Strict: true, ICE: sfu.Controlled, NACK: true}
 	ear := newEar(&cfg)
 	server, err := sfu.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
-
 	b := openBrowser(t, memberScript)
 	join, err := call[string](b, "join", tones(4), 640, 360)
 	require.NoError(t, err)
 	answer, err := server.Join(t.Context(), join)
 	require.NoError(t, err)
-
 	p := server.Participants()[0]
 	_, err = call[bool](b, "accept", answer)
 	require.NoError(t, err)
-
 	ear.checkTones(t, p.SSRC(), 4)
 	ear.checkVideo(t, join)
 	require.Equal(t, "AEAD_AES_256_GCM", p.Stats().SRTPProfile)
 	t.Log(p.Violations())
-
 	for _, violation := range p.Violations() {
-		// A browser numbers its channels by its side of DTLS (RFC 8832 §6); Telegram's clients always say 0.
+		// A browser numbers its channels by its side of DTLS (RFC 8832 §6); Telegram's
+		// clients always say 0.
 		require.Contains(t, violation, `data channel: "data" on stream 1`)
 	}
 }

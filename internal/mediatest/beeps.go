@@ -58,7 +58,7 @@ func (p *PCM) beepAmplitudes() []float64 {
 	return amplitudes
 }
 
-// Clock tells when the moment of an RTP timestamp was, or is to be played.
+// Clock returns when the moment of an RTP timestamp was, or is to be played.
 type Clock func(timestamp uint32) time.Time
 
 // NewClock is a clock of rate ticks a second that shows timestamp at the given

@@ -39,7 +39,7 @@ func stream(ctx context.Context, ffmpeg string, stdin io.Reader, args []string, 
 	}
 	readErr := read(stdout)
 	if readErr != nil {
-		cancel() // ffmpeg may be blocked on a pipe that nobody reads any more
+		cancel() // ffmpeg may be blocked on a pipe that nobody reads
 	}
 	waitErr := cmd.Wait()
 	if complaint := strings.TrimSpace(stderr.String()); waitErr != nil && complaint != "" {

@@ -52,7 +52,6 @@ func MakeMovie(ctx context.Context, ffmpeg, path string, spec MovieSpec) (err er
 		return errors.New("no size, no length or too long")
 	}
 	flashes := rate.flashes(frames)
-
 	args := []string{
 		"-y", "-f", "rawvideo", "-pix_fmt", "gray", "-video_size", fmt.Sprintf("%dx%d", gridColumns, gridRows),
 		"-framerate", rate.String(), "-i", "pipe:0",

@@ -29,7 +29,6 @@ func sendVP8(t *testing.T, src string, options ...string) []Packet {
 	require.NoError(t, err)
 	le := binary.LittleEndian
 	rate, scale := uint64(le.Uint32(data[16:])), uint64(le.Uint32(data[20:]))
-
 	var packets []Packet
 	payloader := codecs.VP8Payloader{EnablePictureID: true}
 	for data = data[32:]; len(data) > 0; {
@@ -94,14 +93,12 @@ func TestMovieIsReadBack(t *testing.T) {
 			path := filepath.Join(t.TempDir(), test.file)
 			test.spec.Duration = 3 * time.Second
 			require.NoError(t, MakeMovie(t.Context(), "ffmpeg", path, test.spec))
-
 			video := sendVP8(t, path, test.send...)
 			require.NoError(t, Inspect(video).Err())
 			pictures := watch(t, video)
 			require.NoError(t, CheckCounters(pictures, 0, test.frames-1))
 			require.NoError(t, CheckCounterTimes(pictures, test.spec.FPS, 2*ms))
 			require.Equal(t, []image.Point{test.size}, Sizes(pictures))
-
 			audio := sendOpus(t, path)
 			offsets, err := AVOffsets(beepTimestamps(t, audio), Flashes(pictures),
 				NewClock(start(), audio[0].Timestamp, SampleRate), NewClock(start(), video[0].Timestamp, VideoClockRate))
@@ -123,17 +120,14 @@ func TestMovieVariants(t *testing.T) {
 	out, _ := exec.CommandContext(t.Context(), "ffmpeg", "-hide_banner", "-i", silent).CombinedOutput()
 	require.Contains(t, string(out), "Video:")
 	require.NotContains(t, string(out), "Audio:")
-
 	song := filepath.Join(dir, "song.mp4")
 	require.NoError(t, MakeMovie(t.Context(), "ffmpeg", song, MovieSpec{Width: 64, Height: 64, Duration: 2 * time.Second, Tones: true}))
 	pcm, err := DecodeOpus(sendOpus(t, song))
 	require.NoError(t, err)
 	require.NoError(t, CheckTones(pcm.Tones(), 0, 2*time.Second, 40*ms))
-
 	left, err := filepath.Glob(filepath.Join(dir, "*.pcm"))
 	require.NoError(t, err)
 	require.Empty(t, left)
-
 	for name, spec := range map[string]MovieSpec{
 		"no size":   {Duration: time.Second},
 		"no length": {Width: 64, Height: 64},
@@ -155,13 +149,11 @@ func TestVideoJudgesFailOnWrongVideo(t *testing.T) {
 	audio := sendOpus(t, path)
 	pictures := watch(t, video)
 	require.NoError(t, CheckCounters(pictures, 0, 89))
-
 	frames, _ := AssembleVP8(video)
 	for _, interval := range KeyIntervals(frames) {
 		require.LessOrEqual(t, interval, 20*time.Second/30+ms)
 	}
 	require.GreaterOrEqual(t, len(KeyIntervals(frames)), 4)
-
 	t.Run("wrong range", func(t *testing.T) {
 		t.Parallel()
 		require.Error(t, CheckCounters(pictures, 0, 88))
@@ -323,7 +315,6 @@ func TestBadFiles(t *testing.T) {
 	empty, text := filepath.Join(dir, "empty.mp3"), filepath.Join(dir, "text.mp3")
 	require.NoError(t, WriteEmpty(empty))
 	require.NoError(t, WriteText(text))
-
 	require.NoError(t, run(t.Context(), "ffmpeg", nil, "-i", whole, "-f", "null", "-"))
 	for _, path := range []string{cut, empty, text} {
 		require.Error(t, run(t.Context(), "ffmpeg", nil, "-i", path, "-f", "null", "-"), path)

@@ -73,7 +73,6 @@ func Inspect(packets []Packet) Report {
 		first, highest = min(first, last), max(highest, last)
 	}
 	report.Lost = int(highest-first) + 1 - len(seen)
-
 	var timestamps []int64
 	for _, p := range unwrapTimestamps(packets) {
 		timestamps = append(timestamps, p.time)

@@ -71,7 +71,6 @@ func TestSweepShowsEachPacketThatIsOutOfPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.wav")
 	require.NoError(t, MakeSweep(t.Context(), "ffmpeg", path, AudioSpec{Seconds: 3}))
 	sent := sendOpus(t, path, "-b:a", "64k")
-
 	for name, test := range map[string]struct {
 		change func(p []Packet, n int) []Packet
 		moved  time.Duration // what comes afterwards
@@ -128,7 +127,6 @@ func TestSweepIsFoundAnywhereAndNowhereElse(t *testing.T) {
 	require.Len(t, got, 2)
 	require.InDelta(t, 20, got[0].Position.Seconds(), 0.002)
 	require.InDelta(t, 3, (got[1].Position - got[1].Start + time.Second).Seconds(), 0.002)
-
 	require.Empty(t, (&PCM{}).Sweep())
 	require.Empty(t, (&PCM{Samples: make([]float32, SampleRate)}).Sweep())
 	for _, s := range tonePCM(3).Sweep() {

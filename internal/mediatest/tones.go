@@ -138,7 +138,6 @@ func (p *PCM) Tones() []Tone {
 		}
 	}
 	threshold := max(peak/2, minAmplitude)
-
 	var tones []Tone
 	for i, a := range amplitudes {
 		if !pure[i] || a.amplitude < threshold {

@@ -39,7 +39,6 @@ func sendOpus(t *testing.T, src string, options ...string) []Packet {
 	require.NoError(t, err)
 	reader, _, err := oggreader.NewWith(bytes.NewReader(data))
 	require.NoError(t, err)
-
 	var packets []Packet
 	var at uint32
 	for {
@@ -216,7 +215,6 @@ func TestDecodeOpusKeepsTheTimeline(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.wav")
 	require.NoError(t, MakeTones(t.Context(), "ffmpeg", path, AudioSpec{Seconds: 2}))
 	packets := sendOpus(t, path)
-
 	t.Run("in any order and twice", func(t *testing.T) {
 		t.Parallel()
 		shuffled := slices.Clone(packets)

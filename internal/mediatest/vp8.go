@@ -103,7 +103,7 @@ type Picture struct {
 	Size      image.Point
 	// Counter is the frame number in the picture, -1 when it is not readable.
 	Counter int
-	// Flash tells that the picture is lit.
+	// Flash is true of a picture that is lit.
 	Flash bool
 }
 

@@ -25,7 +25,7 @@ const (
 	Controlled
 	// Lite only answers checks: it never sends one, never nominates, and answers a
 	// client of any role with success, so that a client which waits for a nomination
-	// waits for ever.
+	// never connects.
 	Lite
 )
 
@@ -89,7 +89,7 @@ type Config struct {
 	// second after DTLS is up and not before the client's SCTP association is; 256
 	// packets wait for that. Its transport-wide feedback is malformed: the header is
 	// zeros. With Forward, video goes only to who asked for it by
-	// ReceiverVideoConstraints, and the sender is told by SenderVideoConstraints and a
+	// ReceiverVideoConstraints, and the sender is sent SenderVideoConstraints and a
 	// PLI.
 	Strict bool
 	// OmitAudio leaves the audio section out of the answer, as answers for
@@ -112,8 +112,8 @@ type Config struct {
 	Chatter bool
 	// NACK asks for RTP packets that are missing on video SSRCs.
 	NACK bool
-	// REMB tells video senders once a second to send no more than so many bits per
-	// second. Zero tells nothing.
+	// REMB is the bit rate in bits per second that is announced to video senders once a
+	// second. Zero announces none.
 	REMB uint64
 	// IdleVideoGC drops a declared video SSRC for good once it carried nothing for so
 	// long. Zero never does.

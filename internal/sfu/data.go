@@ -158,8 +158,8 @@ func (p *Participant) onData(msg DataMessage) {
 	}
 }
 
-// sendConstraints sends the constraints that tell a sender what its viewers want, and what it
-// must ignore.
+// sendConstraints sends what the viewers want, and with Chatter what a client must
+// ignore.
 func (p *Participant) sendConstraints() {
 	if p.cfg.Chatter {
 		p.chatter()
@@ -192,7 +192,7 @@ func (p *Participant) chatter() {
 	}
 }
 
-// SendVideoConstraints tells the client the largest height any viewer wants. Zero:
+// SendVideoConstraints sends the client the largest height any viewer wants. Zero:
 // nobody watches.
 func (p *Participant) SendVideoConstraints(idealHeight int) error {
 	type constraints struct {
@@ -222,7 +222,7 @@ func (w *watchedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// cause tells a client that left from a failure. pion's clients abort the association
+// cause distinguishes a client that left from a failure. pion's clients abort the association
 // before they close DTLS, which SCTP reports as EOF too.
 func (w *watchedConn) cause(err error) error {
 	if w.left.Load() || errors.Is(err, io.EOF) {

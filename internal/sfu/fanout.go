@@ -12,14 +12,14 @@ import (
 // maxListeners bounds what a page may open.
 const maxListeners = 64
 
-// fanout is an immutable picture of who gets what, so that packets need no lock.
+// fanout is who gets what. It is immutable, so that packets need no lock.
 type fanout struct {
 	participants []*Participant
 	listeners    []*listen.Listener
 	featured     *Participant // nil: nobody is in the call
 }
 
-// rebuild draws the picture anew. The caller holds s.mu.
+// rebuild replaces the fanout. s.mu must be held.
 func (s *SFU) rebuild() {
 	next := &fanout{}
 	for _, p := range s.order {
@@ -55,7 +55,7 @@ func (s *SFU) Feature(audioSSRC uint32) error {
 func (s *SFU) Listeners() int { return len(s.fanout.Load().listeners) }
 
 // distribute hands one participant's decrypted RTP to everyone who wants it. It never
-// blocks. Nobody may change the packet any more.
+// blocks. Nobody may change the packet afterwards.
 func (s *SFU) distribute(from *Participant, packet []byte, video bool) {
 	a := s.fanout.Load()
 	if s.cfg.Forward {

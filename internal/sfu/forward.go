@@ -16,7 +16,7 @@ type outbox struct {
 
 func newOutbox() *outbox { return &outbox{queue: make(chan []byte, outboxSize)} }
 
-// put takes a packet that nobody changes any more.
+// put queues a packet. Nobody may change it afterwards.
 func (o *outbox) put(packet []byte) {
 	select {
 	case o.queue <- packet:

@@ -70,8 +70,8 @@ type Participant struct {
 type call interface {
 	distribute(from *Participant, packet []byte, video bool)
 	gone(p *Participant)
-	// constraintsChanged is told of new wishes, requestKeyFrameOf of a receiver of an SSRC that cannot
-	// decode.
+	// constraintsChanged is called when a receiver wants other heights,
+	// requestKeyFrameOf when one cannot decode an SSRC.
 	constraintsChanged()
 	requestKeyFrameOf(from *Participant, ssrc uint32)
 }
@@ -184,7 +184,8 @@ func (p *Participant) Err() error {
 	}
 }
 
-// Kick sends close_notify and drops the participant. It does not wait; Done tells.
+// Kick sends close_notify and drops the participant. It does not wait;
+// Done is closed at the end.
 func (p *Participant) Kick() { p.stop(ErrKicked) }
 
 // Network is the network between the client and the SFU.

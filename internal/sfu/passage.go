@@ -8,7 +8,7 @@ import (
 	"github.com/pion/rtp"
 )
 
-// What follows is told of a client's datagrams on their way from our socket through the
+// The functions below follow a client's datagrams from our socket through the
 // weather to the read loop.
 
 const (
@@ -19,13 +19,13 @@ const (
 	maxArrived = 4096
 )
 
-// packetKey tells packets apart as long as both may be under way.
+// packetKey identifies a packet while it may be under way.
 type packetKey struct {
 	ssrc   uint32
 	number uint16
 }
 
-// noteSent is told of datagrams when they reach our socket, before the network.
+// noteSent records a datagram that reaches our socket, before the network.
 func (p *Participant) noteSent(b []byte, at time.Time) {
 	if netem.IsRTP(b) {
 		p.note(b, func(h *rtp.Header) { p.oracle.OnSent(h, len(b), at) })
@@ -50,7 +50,7 @@ func (p *Participant) takeSent(datagram []byte) oracle.Sent {
 	return sent
 }
 
-// noteArrived is told of RTP packets that came through the network, with the time that
+// noteArrived records an RTP packet that came through the network, and the time that
 // was due.
 func (p *Participant) noteArrived(b []byte, at time.Time) {
 	p.note(b, func(h *rtp.Header) {
@@ -73,7 +73,7 @@ func (p *Participant) takeArrived(h *rtp.Header, read time.Time) time.Time {
 	return at
 }
 
-// noteLost is told of RTP packets that never reach the oracle through our own doing.
+// noteLost records an RTP packet that our network or our queue lost.
 func (p *Participant) noteLost(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.dropped++
@@ -81,8 +81,8 @@ func (p *Participant) noteLost(b []byte) {
 	})
 }
 
-// noteLate is told of RTP packets that our network lets others overtake: for the oracle
-// they are lost until they come.
+// noteLate records an RTP packet that our network lets others overtake: for the oracle
+// it is lost until it comes.
 func (p *Participant) noteLate(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.late++
@@ -90,7 +90,7 @@ func (p *Participant) noteLate(b []byte) {
 	})
 }
 
-// noteDoubled is told of RTP packets that our network doubles.
+// noteDoubled records an RTP packet that our network doubles.
 func (p *Participant) noteDoubled(b []byte) {
 	p.note(b, func(h *rtp.Header) {
 		p.doubled++

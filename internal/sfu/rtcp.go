@@ -54,7 +54,7 @@ func (p *Participant) sendControl(raw []byte, spoil func([]byte)) error {
 	return nil
 }
 
-// sendTransportFeedback tells when which transport-wide numbers came.
+// sendTransportFeedback reports when which transport-wide numbers arrived.
 func (p *Participant) sendTransportFeedback(blank bool) error {
 	for _, pkt := range p.buildFeedback() {
 		send := p.SendRTCP

@@ -171,7 +171,7 @@ func TestTelegramTestWantsClassesInMessages(t *testing.T) {
 	assert.Contains(t, p.Violations()[0], "data message: ")
 }
 
-// TestThreeHearEachOther: everybody gets what the two others send, and a wish for a key
+// TestThreeHearEachOther: everybody gets what the two others send, and a request for a key
 // frame reaches the one it is meant for.
 func TestThreeHearEachOther(t *testing.T) {
 	t.Parallel()

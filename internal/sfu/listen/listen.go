@@ -157,7 +157,7 @@ func (l *Listener) Answer(ctx context.Context, offerSDP string) (string, error) 
 }
 
 // readRTCP must drain the sender's RTCP: interceptors see only what is read. It passes
-// on wishes for key frames.
+// on requests for key frames.
 func (l *Listener) readRTCP(sender *webrtc.RTPSender) {
 	for {
 		pkts, _, err := sender.ReadRTCP()

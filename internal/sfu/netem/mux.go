@@ -1,7 +1,7 @@
 package netem
 
-// The first byte tells the protocols of one 5-tuple apart (RFC 7983 §7), the second RTCP
-// from RTP (RFC 5761 §4).
+// The first byte distinguishes the protocols of one 5-tuple (RFC 7983 §7), the second
+// RTCP from RTP (RFC 5761 §4).
 
 // IsDTLS reports whether a datagram is a DTLS record.
 func IsDTLS(b []byte) bool { return len(b) > 0 && b[0] >= 20 && b[0] <= 63 }

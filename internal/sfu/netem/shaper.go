@@ -22,7 +22,8 @@ type Shape struct {
 	Reorder float64
 	// ReorderBy is zero for 20 ms, the time between two packets of audio.
 	ReorderBy time.Duration
-	// Delay holds every datagram back; Jitter adds up to so much more. The order is kept.
+	// Delay holds every datagram back; a random part of Jitter is added. The order is
+	// kept.
 	Delay, Jitter time.Duration
 	// Rate is what the line carries, in bits per second with UDP and IP headers. Zero
 	// is no limit.
@@ -93,7 +94,7 @@ const maxDelayed = 4096
 // fate is where a shaper's datagrams go. Its functions are called with no lock held.
 type fate struct {
 	deliver, lost func(datagram)
-	// late is told of a datagram that will be overtaken, again of one that will arrive
+	// late gets a datagram that will be overtaken, doubled one that will arrive
 	// twice; before either.
 	late, doubled func(datagram)
 }
@@ -285,7 +286,7 @@ func (s *shaper) release(now time.Time) time.Duration {
 	}
 }
 
-// delivered lets what comes next pass at once only when nothing is before it any more.
+// delivered counts down the datagrams that the next one must wait for.
 func (s *shaper) delivered(d delayed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

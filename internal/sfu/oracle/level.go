@@ -27,7 +27,7 @@ type levels struct {
 func (o *Oracle) checkLevel(s *stream, h *rtp.Header, payload []byte) {
 	ext := h.GetExtension(extAudioLevel)
 	if len(ext) != 1 {
-		return // the checks of the extension ids tell
+		return // checkExtensions reports it
 	}
 	voice, level := ext[0]&voiceBit != 0, ext[0]&levelMax
 	heard := voice && level <= faintest

@@ -32,7 +32,8 @@ const (
 type Config struct {
 	Audio  uint32  // SSRC
 	Layers []Layer // of video, lowest resolution first
-	// IdleVideoGC drops a video SSRC that carried nothing for so long; 0 never does.
+	// IdleVideoGC is how long a video SSRC may be idle before it is dropped; 0 is no
+	// limit.
 	IdleVideoGC time.Duration
 	// Repair follows which packets are missing, for [Oracle.NACKs].
 	Repair bool
@@ -154,7 +155,7 @@ func (o *Oracle) checkNumber(s *stream, a arrival, h *rtp.Header) {
 func (o *Oracle) checkTransport(h *rtp.Header) {
 	ext := h.GetExtension(TransportCC)
 	if len(ext) != 2 {
-		return // the checks of the extension ids tell
+		return // checkExtensions reports it
 	}
 	number := uint16(ext[0])<<8 | uint16(ext[1])
 	a := o.transport.observe(number)

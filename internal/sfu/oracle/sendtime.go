@@ -34,7 +34,7 @@ type sendTimes struct {
 func (o *Oracle) checkSendTime(h *rtp.Header, at time.Time) {
 	ext := h.GetExtension(extAbsSendTime)
 	if len(ext) != 3 {
-		return // the checks of the extension ids tell
+		return // checkExtensions reports it
 	}
 	stamp := time.Duration(uint32(ext[0])<<16|uint32(ext[1])<<8|uint32(ext[2])) * time.Second >> 18
 	transit := time.Duration(at.UnixNano())%sendTimeCycle - stamp

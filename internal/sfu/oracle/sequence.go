@@ -17,11 +17,11 @@ type sequence struct {
 }
 
 const (
-	// recentNumbers is how far back a duplicate is told from a late arrival.
+	// recentNumbers is how far back a duplicate is distinguished from a late arrival.
 	recentNumbers = 4096
-	// maxSwallowed bounds what a black-out leaves behind.
-	maxSwallowed = 1 << 14
-	maxEarly     = 1 << 10
+	// maxDropped bounds what a black-out leaves behind.
+	maxDropped = 1 << 14
+	maxEarly   = 1 << 10
 	// maxDoubled bounds how many doubled packets may be under way.
 	maxDoubled = 1 << 12
 )
@@ -79,7 +79,7 @@ func (s *sequence) observe(seq uint16) arrival {
 	return a
 }
 
-// explain counts the jumped numbers that we did not dropped ourselves.
+// explain counts the jumped numbers that we did not drop ourselves.
 func (s *sequence) explain(a *arrival) {
 	for n := s.highest + 1; n < a.number; n++ {
 		if _, ok := s.dropped[n]; ok {
@@ -101,7 +101,7 @@ func (s *sequence) drop(seq uint16) {
 		}
 		return
 	}
-	if s.dropped == nil || len(s.dropped) == maxSwallowed {
+	if s.dropped == nil || len(s.dropped) == maxDropped {
 		s.dropped = map[int64]struct{}{}
 	}
 	if n := s.extend(seq); n > s.highest {
