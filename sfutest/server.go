@@ -77,10 +77,8 @@ func (s *Server) Close() error {
 // [gotgcall.Client.Connect]. It does not wait for the connection. A payload that
 // Telegram would refuse is a *[JoinError].
 //
-// [gotgcall.Client.CreateCall]:
-// https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.CreateCall
-// [gotgcall.Client.Connect]:
-// https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.Connect
+// [gotgcall.Client.CreateCall]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.CreateCall
+// [gotgcall.Client.Connect]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.Connect
 func (s *Server) Join(ctx context.Context, params string) (answer string, err error) {
 	far, answer, err := s.sfu.Admit(ctx, params)
 	var refused *sfu.JoinError
@@ -165,8 +163,7 @@ func (s *Server) signal() {
 // Participant returns the newest participant with an audio SSRC, connected or gone,
 // or nil if there has been none. [gotgcall.Client.AudioSSRC] has a chat's.
 //
-// [gotgcall.Client.AudioSSRC]:
-// https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.AudioSSRC
+// [gotgcall.Client.AudioSSRC]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.AudioSSRC
 func (s *Server) Participant(audioSSRC uint32) *Participant {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,7 +2,6 @@ package sfutest_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -160,7 +159,7 @@ func TestNetworkIsMadeWorse(t *testing.T) {
 	require.Error(t, p.SetNetwork(sfutest.Network{Loss: 2}, sfutest.Network{}))
 	require.NoError(t, p.SetNetwork(sfutest.Network{}, sfutest.Network{}))
 	p.BlackOut(time.Minute)
-	require.True(t, errors.Is(<-ended, gotgcall.ErrConnectionFailed))
+	require.ErrorIs(t, <-ended, gotgcall.ErrConnectionFailed)
 	require.Empty(t, p.Violations(), "its own losses are not the client's")
 }
 
