@@ -101,15 +101,15 @@ type Shell struct {
 // FromShell cannot fail; Open reports a malformed command, an output that goes
 // elsewhere, and one that is not Opus or VP8, as models.ErrInvalidParams.
 //
-// The result is a [SeekableSource]. A command with an initial -ss begins there.
-// OpenAt sets the -ss of an ffmpeg command's
-// inputs, and -t and -to so that the excerpt ends where the command ends it. It
-// is models.ErrSeekUnsupported for any other program, and for a command whose
-// position in the media cannot be told or set: a device, a pipe or a live input,
-// inputs that begin at different times, an end counted in frames, and options or
-// filters that move or change time or show it (-stream_loop, -itsoffset, trim, atempo,
-// subtitles, …). Another filter that counts time, such as afade, counts from the new
-// position. While it looks at what becomes of a seek, ffmpeg's log level is not the command's.
+// The result is a [SeekableSource]. Open begins at the command's own -ss, if it has one.
+// OpenAt replaces the -ss of an ffmpeg command's inputs, and its -t and -to so that the
+// excerpt ends where the command ends it. It fails with models.ErrSeekUnsupported for any
+// other program, and for a command whose position in the media is not known or cannot be
+// set: a device, a pipe or a live input, inputs that begin at different times, an end
+// counted in frames, and options or filters that move, change or show time (-stream_loop,
+// -itsoffset, trim, atempo, subtitles, …). Other filters that count time, such as afade,
+// count from the new position. While the seek is verified, ffmpeg's log level is not the
+// command's.
 func FromShell(cmd string, tracks Track) Source { return Shell{Command: cmd, Want: tracks} }
 
 // Tracks returns the tracks that are asked for.

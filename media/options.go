@@ -63,7 +63,7 @@ func (o EncodeOptions) Resolve() (EncodeOptions, error) {
 	return o, o.validate()
 }
 
-// withDefaults fills in what is zero.
+// withDefaults returns the options with the defaults in place of zeros.
 func (o EncodeOptions) withDefaults() EncodeOptions {
 	audioKbps, channels := defaultAudioKbps, defaultChannels
 	if o.Voice {

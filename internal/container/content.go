@@ -22,7 +22,7 @@ func (c Content) codecs() (audio, video string) {
 	return "A_OPUS", "V_VP8"
 }
 
-// audioHead checks what a container says of the sound.
+// audioHead checks the codec's private data of a sound track.
 func (c Content) audioHead(private []byte) error {
 	if c == Raw {
 		return nil
@@ -33,7 +33,7 @@ func (c Content) audioHead(private []byte) error {
 // key reports whether a picture can be decoded without others.
 func (c Content) key(picture []byte) bool { return c == Raw || vp8Key(picture) }
 
-// duration is how long a frame of sound lasts.
+// duration returns how long a frame of sound lasts.
 func (c Content) duration(sound []byte) (time.Duration, error) {
 	if c == Encoded {
 		return opusDuration(sound)

@@ -45,7 +45,7 @@ func newIVF(r io.Reader) (*ivf, error) {
 	if v.num == 0 || v.den == 0 {
 		return nil, errors.New("ivf: no time base")
 	}
-	// The header may be longer than what is known of it.
+	// The header may be longer than the part that is defined.
 	extra := int64(binary.LittleEndian.Uint16(h[6:])) - int64(len(h))
 	if _, err := io.CopyN(io.Discard, r, max(0, extra)); err != nil {
 		return nil, fmt.Errorf("ivf: header: %w", truncated(err))
@@ -127,7 +127,7 @@ func readInto(r io.Reader, buf []byte, n int) ([]byte, error) {
 	return buf, nil
 }
 
-// truncated makes an end where there may be none an error.
+// truncated returns io.ErrUnexpectedEOF for io.EOF, and any other error as it is.
 func truncated(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -187,7 +187,7 @@ func (o *ogg) pageHeader() error {
 	return nil
 }
 
-// capture skips what is in front of the next page: nothing, but after damage. The
+// capture skips to the next page: no bytes, except after damage. The
 // packet that was under way is lost with it.
 func (o *ogg) capture() error {
 	for skipped := 0; ; skipped++ {

@@ -20,12 +20,12 @@ const (
 	maxHeader    = 256 << 10 // bytes of an answer's header
 	dialTimeout  = 10 * time.Second
 
-	// defaultPatience is how long a server that was lost is asked again, and
-	// maxIdle how long one may be silent before it counts as lost.
+	// defaultPatience is how long requests to a lost server are repeated;
+	// maxIdle is how long a server may be silent before it counts as lost.
 	defaultPatience = 25 * time.Second
 	maxIdle         = 10 * time.Second
 
-	// userAgent is ffmpeg's: servers tell clients apart.
+	// userAgent is that of ffmpeg 5.1: some servers treat unknown clients differently.
 	userAgent = "Lavf/59.27.100"
 )
 
@@ -41,8 +41,8 @@ type Config struct {
 	Policy Policy
 	// Insecure accepts any certificate.
 	Insecure bool
-	// Patience is how long a server that was lost is asked again before its
-	// resource is; 0 means 25 s.
+	// Patience is how long requests to a lost server are repeated before its
+	// resource counts as lost; 0 means 25 s.
 	Patience time.Duration
 	// Run, when not nil, is to remember what has no length, and Before is what an
 	// earlier client remembered of it: nothing but a file begins as that did.
@@ -91,7 +91,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// errScheme is what a redirect or a playlist that leaves http and https gets.
+// errScheme is the error of a redirect or a playlist that leaves http and https.
 var errScheme = errors.New("an address that is neither http nor https is refused")
 
 // do sends a request and follows redirects. The answer's status is below 300, and
@@ -132,9 +132,9 @@ func (c *Client) do(ctx context.Context, u *url.URL, header http.Header) (*http.
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
 }
 
-// redirect returns where an answer leads, or nil and what it means when it leads
-// nowhere. It closes an answer that is of no use. Its errors do not repeat the
-// address.
+// redirect returns the address that an answer redirects to; nil for any other answer, with
+// an error if it is no success. It closes an answer that it does not accept. Its errors do
+// not contain the address.
 func redirect(response *http.Response) (*url.URL, error) {
 	if response.StatusCode < 300 {
 		return nil, nil
@@ -166,8 +166,8 @@ type StatusError struct {
 // Error returns the server's words.
 func (e *StatusError) Error() string { return "the server answered " + e.Status }
 
-// words are a status line's, or the standard ones where the server's may repeat
-// what it was asked.
+// words returns the text of a status line, or the standard one where the server's may
+// contain a part of the request.
 func words(response *http.Response) string {
 	const longest = 80
 	if s := response.Status; len(s) <= longest && !strings.ContainsAny(s, "?=&@") {

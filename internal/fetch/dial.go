@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// RefusedError is what a [Policy] said of an address.
+// RefusedError is the error of an address that a [Policy] refused.
 type RefusedError struct {
 	Address netip.AddrPort
 	Reason  error
@@ -91,8 +91,8 @@ var (
 // icyHeader marks an answer whose status line was SHOUTcast's.
 const icyHeader = "Icy-Status-Line"
 
-// icyConn turns a status line of SHOUTcast into one of HTTP/1.0 and a header that
-// says so. Read is for one goroutine.
+// icyConn replaces a status line of SHOUTcast by one of HTTP/1.0 and the header
+// icyHeader. Read is for one goroutine.
 type icyConn struct {
 	net.Conn
 	begun   bool
@@ -113,7 +113,7 @@ func (c *icyConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// begin reads as much as tells the two apart, and in SHOUTcast's case the line.
+// begin reads enough to distinguish the two; in SHOUTcast's case, the line.
 func (c *icyConn) begin() error {
 	head := make([]byte, 0, 4096)
 	for {

@@ -28,10 +28,9 @@ type Forwarder struct {
 	running  sync.WaitGroup
 }
 
-// Forward connects to a server, by TLS if that is asked for, and returns a
-// forwarder to it. In what the server says the last letter of each occurrence of
-// the word hide is spoiled, in whatever case: the one by which it would send the
-// client elsewhere. The caller must Close the forwarder.
+// Forward connects to a server, by TLS if secure is set, and returns a forwarder to it.
+// hide is the word by which the server would redirect the client: the last letter of each
+// of its occurrences, in any case, is spoiled. The caller must Close the forwarder.
 func Forward(ctx context.Context, cfg Config, address string, secure bool, hide string) (*Forwarder, error) {
 	f := &Forwarder{dial: dialTo(cfg, address, secure), hide: []byte(hide)}
 	first, err := f.dial(ctx)

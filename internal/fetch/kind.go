@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Kind is what a resource is.
+// Kind distinguishes resources.
 type Kind int
 
 // The kinds.
@@ -22,8 +22,8 @@ const (
 // length that is larger.
 const maxLength = 1 << 40
 
-// length is a whole resource's, by an answer about it from its first byte on, or
-// -1.
+// length returns the length of the whole resource in bytes, by an answer that begins with
+// its first byte, or -1 if it is unknown.
 func length(response *http.Response) int64 {
 	size := response.ContentLength
 	if response.StatusCode == http.StatusPartialContent {

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// ErrGone is an ffmpeg that no longer reads.
+// ErrGone is the error of an ffmpeg that no longer reads.
 var ErrGone = errors.New("ffmpeg went away")
 
-// Pass gives a part of a resource to ffmpeg as it comes: from a byte on, a length
-// of 0 is all from there. header is called once, before the first byte. A
-// connection that breaks is replaced, and bytes that come again are skipped.
+// Pass sends length bytes of a resource from offset to ffmpeg, as they arrive; a length of 0
+// is all of the rest. header is called once, before the first byte. A broken connection is
+// replaced, and bytes that arrive again are skipped.
 func (c *Client) Pass(w http.ResponseWriter, q *http.Request, u *url.URL, offset, length int64, header func(*Resource)) error {
 	ctx := q.Context()
 	at, fruitless := int64(0), 0

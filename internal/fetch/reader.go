@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// The waits before a server that was lost is asked again, which double.
+// The waits before a request to a lost server is repeated. They double.
 const (
 	firstWait = 100 * time.Millisecond
 	lastWait  = 4 * time.Second
 )
 
-// errSilent is a server that says nothing.
+// errSilent is the error of a server that sends nothing.
 var errSilent = errors.New("the server is silent")
 
 // reader reads a resource from a byte to its end, by as many connections as it
@@ -92,7 +92,7 @@ func (b *reader) Read(p []byte) (int, error) {
 	}
 }
 
-// read reads from the connection, which is given up when it is silent.
+// read reads from the connection, and gives up one that is silent.
 func (b *reader) read(p []byte) (int, error) {
 	stop := context.AfterFunc(b.ctx, b.conn.cancel)
 	silent := time.AfterFunc(b.silence(), b.conn.cancel)
@@ -108,8 +108,8 @@ func (b *reader) read(p []byte) (int, error) {
 	return n, err
 }
 
-// silence is how long the server may be silent. One that cannot be asked for the
-// rest is given all the time there is.
+// silence returns how long the server may be silent: the whole patience if the rest cannot
+// be requested again.
 func (b *reader) silence() time.Duration {
 	if b.r.Kind == Finite && !b.r.Ranges {
 		return b.r.client.cfg.Patience
@@ -129,7 +129,7 @@ func (b *reader) connect() error {
 	})
 }
 
-// tries are those to reach a server that was lost.
+// tries is the state of the attempts to reach a lost server.
 type tries struct {
 	last  error     // why the last one failed; nil before one has
 	since time.Time // since when there has been nothing

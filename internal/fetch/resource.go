@@ -65,9 +65,9 @@ func (c *connection) endless() bool {
 	return c.response.ContentLength < 0 && len(c.response.TransferEncoding) == 0
 }
 
-// Open asks a server for a resource, an absolute URL of http or https, and
-// decides what it is. It does not try twice. The caller must Close the resource
-// unless it is served; Close of the client does so, too.
+// Open requests a resource, an absolute URL of http or https, and determines its Kind. It
+// makes one attempt. The caller must Close the resource unless it is served;
+// [Client.Close] does so, too.
 func (c *Client) Open(ctx context.Context, address string) (*Resource, error) {
 	return c.OpenPart(ctx, address, 0, 0)
 }
@@ -102,7 +102,7 @@ func rangeHeader(offset, length int64) http.Header {
 	return http.Header{"Range": {fmt.Sprintf("bytes=%d-", offset)}}
 }
 
-// begin decides what a resource is by its first answer, which it keeps.
+// begin determines the kind of a resource by its first answer, which it keeps.
 func (r *Resource) begin(ctx context.Context, conn *connection, length int64) error {
 	r.describe(conn.response)
 	if err := r.unpack(conn); err != nil {
@@ -127,8 +127,8 @@ func (r *Resource) begin(ctx context.Context, conn *connection, length int64) er
 	return err
 }
 
-// unpack unpacks what a server packs without being asked to. A position in it is
-// none in what it sends.
+// unpack decompresses a body that the server compressed unasked. Such a resource has no
+// ranges: a position in it is none in the body.
 func (r *Resource) unpack(conn *connection) error {
 	switch strings.ToLower(conn.response.Header.Get("Content-Encoding")) {
 	case "gzip", "x-gzip":
@@ -254,8 +254,8 @@ func (r *Resource) Close() {
 	}
 }
 
-// Err returns why the resource was lost, or nil. What was lost on the way to one
-// place and then found at another is not lost.
+// Err returns why the resource was lost, or nil. A resource that ffmpeg then read from
+// another position is not lost.
 func (r *Resource) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,18 +268,17 @@ func (r *Resource) setLost(err error) {
 	r.lost = err
 }
 
-// Resumed returns how often the resource was asked for again where a connection
-// was cut.
+// Resumed returns how often the resource was requested again where a connection was cut.
 func (r *Resource) Resumed() uint64 { return r.resumed.Load() }
 
-// What an answer is that does not go on where it was asked to.
+// The errors of an answer that does not continue where it should.
 var (
 	errChanged = errors.New("the file has changed on the server")
 	errNoRest  = errors.New("the server does not give out the rest of the file")
 )
 
-// resume asks for a resource from a byte on. The address that redirects led to is
-// tried first: another may lead to another server.
+// resume requests a resource from a byte on. The address that redirects led to is tried
+// first: the original may now lead to another server.
 func (r *Resource) resume(ctx context.Context, at int64) (*connection, error) {
 	conn, err := r.resumeAt(ctx, r.found, at)
 	var status *StatusError
@@ -333,7 +332,7 @@ func start(response *http.Response) int64 {
 	return n
 }
 
-// permanent reports whether an error stays when the resource is asked for again.
+// permanent reports whether a repeated request would fail with the same error.
 func permanent(err error) bool {
 	var status *StatusError
 	var refused *RefusedError

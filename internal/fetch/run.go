@@ -13,8 +13,8 @@ import (
 // Ogg, which are alike in each connection to a radio.
 const runHead = 16 << 10
 
-// ErrRepeats is a live stream that begins as an earlier connection to it did. It
-// is no radio but a file.
+// ErrRepeats is the error of a live stream that begins as an earlier connection to it did:
+// it is a file, not a radio.
 var ErrRepeats = errors.New("the server sends the same again")
 
 // Run is the record of a connection to a live stream. A server that calls
@@ -26,7 +26,7 @@ type Run struct {
 	waited time.Duration
 }
 
-// Waited returns how long the server was waited for. A radio sends as fast as it
+// Waited returns the time spent waiting for the server. A radio sends as fast as it
 // plays, and a file as fast as it is read.
 func (r *Run) Waited() time.Duration {
 	r.mu.Lock()
@@ -34,7 +34,7 @@ func (r *Run) Waited() time.Duration {
 	return r.waited
 }
 
-// add notes what was read and how long that took. A nil Run notes nothing.
+// add records bytes read and the time that took. A nil Run records nothing.
 func (r *Run) add(p []byte, waited time.Duration) {
 	if r == nil {
 		return

@@ -18,8 +18,8 @@ import (
 	"sync"
 )
 
-// server hands resources to ffmpeg, on an address of the loopback interface that
-// only who was told it knows.
+// server serves resources to ffmpeg, on the loopback interface at addresses that cannot be
+// guessed.
 type server struct {
 	// immutable
 	base   string // http://127.0.0.1:PORT
@@ -92,7 +92,7 @@ func extension(name string) string {
 	return ""
 }
 
-// handler returns what a path names, and what follows that in it.
+// handler returns the handler that a path names, and the rest of the path.
 func (s *server) handler(name string) (http.Handler, string) {
 	secret, rest, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	if subtle.ConstantTimeCompare([]byte(secret), []byte(s.secret)) != 1 {

@@ -15,7 +15,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
-// dash serves a description and what the servers that it names have.
+// dash serves a description, and the fragments on the servers that it names.
 type dash struct {
 	// immutable
 	client  *fetch.Client
@@ -38,7 +38,7 @@ type dash struct {
 // many there are, of the picture and of the sound.
 const maxMissing = 4
 
-// openDASH serves what a description names.
+// openDASH serves the programme of a description.
 func openDASH(c *fetch.Client, base *url.URL, text []byte, b playlist.Bounds, position time.Duration) (*Programme, error) {
 	d := &dash{client: c, bounds: b, address: base, lost: newLoss()}
 	p, err := playlist.ParseDASH(text, base, b)
@@ -63,7 +63,7 @@ func openDASH(c *fetch.Client, base *url.URL, text []byte, b playlist.Bounds, po
 	return &Programme{Parts: d.addresses(address, p.Lengths, position), Live: p.Live, Duration: p.Duration, loss: d.lost}, nil
 }
 
-// local is our address for a server.
+// local returns the loopback address that stands for a server.
 func (d *dash) local(origin *url.URL) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,7 +76,7 @@ func (d *dash) local(origin *url.URL) string {
 	return d.base + "/" + strconv.Itoa(len(d.origins)-1)
 }
 
-// keep makes a description the one that is served.
+// keep replaces the description that is served.
 func (d *dash) keep(p *playlist.Presentation) error {
 	d.mu.Lock()
 	if d.live {
@@ -90,7 +90,7 @@ func (d *dash) keep(p *playlist.Presentation) error {
 	return err
 }
 
-// addresses are those of the periods, in the programme from a position on.
+// addresses returns the parts of the programme from a position on, one for each period.
 func (d *dash) addresses(address string, lengths []time.Duration, position time.Duration) []Part {
 	var parts []Part
 	start := time.Duration(0)
@@ -143,7 +143,8 @@ func (d *dash) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	d.serveFragment(w, q, u)
 }
 
-// period is the one that an address is about, if it is the description's.
+// period returns the number of the period that an address asks for, if it is the
+// description's.
 func (d *dash) period(name, description string) (int, bool) {
 	if name == description {
 		return 0, true
@@ -199,7 +200,7 @@ func (d *dash) reload(ctx context.Context) ([]byte, error) {
 	return d.texts[0], err
 }
 
-// serveFragment gives ffmpeg what it asks for, or the range of it.
+// serveFragment sends a fragment, or a range of one, to ffmpeg.
 func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL) {
 	if d.lost.get() != nil {
 		d.lost.refuse(w, q)
@@ -232,7 +233,7 @@ func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL)
 	}
 }
 
-// note notes how a fragment was got. One that does not exist may be beyond the end.
+// note records the result of a fragment. One that does not exist may be beyond the end.
 func (d *dash) note(err error) {
 	var status *fetch.StatusError
 	missing := errors.As(err, &status) && status.Code == http.StatusNotFound
@@ -247,7 +248,7 @@ func (d *dash) note(err error) {
 	}
 }
 
-// total is the length of the whole of which a resource is a part.
+// total returns the length of the whole of which a resource is a part, for a header.
 func total(part *fetch.Resource) string {
 	if part.Whole < 0 {
 		return "*"

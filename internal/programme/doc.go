@@ -1,7 +1,7 @@
-// Package programme serves the programme that a playlist names, of HLS or DASH, to ffmpeg:
-// the playlist is written anew with loopback addresses, and each segment, key and
-// fragment is fetched when ffmpeg asks for it. Nothing is stored, and ffmpeg sees no
-// address but ours. The lists of radio stations are followed to a resource.
+// Package programme serves the programme of an HLS or DASH playlist to ffmpeg: it rewrites
+// the playlist with loopback addresses, and fetches each segment, key and fragment when
+// ffmpeg requests it. It stores none of them. It follows the lists of radio stations to a
+// resource.
 //
 // Its handlers run on the goroutines of the fetch.Client that serves them, and end with
 // it.

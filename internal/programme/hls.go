@@ -18,7 +18,7 @@ import (
 )
 
 // hls serves the media playlists of a programme, one or a second for its sound,
-// and the resources they name. It records what of it is lost.
+// and the resources they name.
 type hls struct {
 	client *fetch.Client
 	lists  []*hlsList
@@ -113,7 +113,7 @@ func (h *hls) split() {
 	}
 }
 
-// part is the part that a list begins in.
+// part returns the number of the part in which a list begins.
 func (l *hlsList) part() int {
 	i, found := slices.BinarySearch(l.parts, l.place.index)
 	if !found {
@@ -122,10 +122,10 @@ func (l *hlsList) part() int {
 	return i
 }
 
-// begin makes a list begin with another segment.
+// begin sets the segment with which a list begins.
 func (l *hlsList) begin(index int) { l.place = place{index: index, start: l.media.Start(index)} }
 
-// addresses are those of the parts.
+// addresses returns the parts.
 func (h *hls) addresses(base string) []Part {
 	main := h.lists[0]
 	var parts []Part
@@ -150,8 +150,7 @@ func (h *hls) addresses(base string) []Part {
 // apart is how long after the picture sound begins at most, in the media's times.
 const apart = time.Second
 
-// start is the position that ffmpeg counts from: that of the list which begins
-// first.
+// start returns the position that ffmpeg counts from: that of the list which begins first.
 func (h *hls) start() time.Duration {
 	start := h.lists[0].place.start
 	if len(h.lists) == 1 {
@@ -165,8 +164,8 @@ func (h *hls) start() time.Duration {
 	return min(start-min(late, 0), sound.start+max(late, 0))
 }
 
-// offset is what the media's own times are ahead of positions, if that is known: the
-// programme begins with the list that begins first.
+// offset returns how far the media's own times are ahead of positions, if that is known.
+// The programme begins with the list that begins first.
 func (h *hls) offset() (offset time.Duration, ok bool) {
 	main := h.lists[0].place
 	if len(h.lists) == 1 {
@@ -177,7 +176,7 @@ func (h *hls) offset() (offset time.Duration, ok bool) {
 	return main.offset + min(apartBy, 0), main.exact && sound.exact && apartBy.Abs() < apart
 }
 
-// choose opens what is to be played of a programme in several forms.
+// choose opens the variant of a list of lists that is to be played.
 func (h *hls) choose(ctx context.Context, base *url.URL, m *playlist.Master, b playlist.Bounds, position time.Duration) error {
 	h.handed = m.Variables
 	choice, err := m.Choose(b, base)
@@ -218,8 +217,8 @@ func (h *hls) add(ctx context.Context, address *url.URL, m *playlist.Media, posi
 	return ctx.Err()
 }
 
-// segmentKind looks at the beginning of a segment. Should that fail, so will the
-// segment, and better words are found then.
+// segmentKind returns the kind of a segment by its beginning, or "" if it cannot be read:
+// serving the segment will then fail with a better error.
 func segmentKind(ctx context.Context, c *fetch.Client, r playlist.Resource) string {
 	length := int64(playlist.SegmentHead)
 	if r.Length > 0 {
@@ -236,7 +235,7 @@ func segmentKind(ctx context.Context, c *fetch.Client, r playlist.Resource) stri
 	return playlist.SegmentKind(head)
 }
 
-// load gets a media playlist.
+// load fetches a media playlist, and returns the address where it was found.
 func load(ctx context.Context, c *fetch.Client, u *url.URL, handed playlist.Variables) (*playlist.Media, *url.URL, error) {
 	r, err := c.Open(ctx, u.String())
 	if err != nil {
@@ -280,7 +279,7 @@ func (h *hls) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	h.serveResource(w, q, h.lists[i], name)
 }
 
-// partOf is the part that a list's name is about.
+// partOf returns the number of the part that the name of a list asks for.
 func partOf(name string) (int, bool) {
 	number, ok := strings.CutPrefix(name, "list")
 	part, err := strconv.Atoi(strings.TrimSuffix(number, ".m3u8"))
@@ -293,8 +292,7 @@ func writeList(w http.ResponseWriter, text []byte) {
 	_, _ = w.Write(text)
 }
 
-// serveList gives ffmpeg a part of a list, of a live one the newest that the server
-// has.
+// serveList sends a part of a list to ffmpeg; of a live list, the server's newest.
 func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList, part int) {
 	if q.Method == http.MethodHead {
 		writeList(w, nil)
@@ -323,11 +321,11 @@ func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList, part
 	writeList(w, media.Write(from, to, l.kind))
 }
 
-// transient is an error that may pass although it does not look so: of a live list
-// a server says 404 while it is restarted.
+// transient makes an error that looks permanent worth a repetition: a server answers 404
+// for a live list while it restarts.
 type transient struct{ error }
 
-// reload gets a live list again, for as long as the client's patience lasts.
+// reload fetches a live list again, for as long as the client's patience lasts.
 func (h *hls) reload(ctx context.Context, l *hlsList, wait time.Duration) (*playlist.Media, error) {
 	if err := pause(ctx, wait); err != nil {
 		return nil, err
@@ -350,7 +348,7 @@ func (h *hls) reload(ctx context.Context, l *hlsList, wait time.Duration) (*play
 	return media, nil
 }
 
-// serveResource gives ffmpeg a segment, a key or a map.
+// serveResource sends a segment, a key or a map to ffmpeg.
 func (h *hls) serveResource(w http.ResponseWriter, q *http.Request, l *hlsList, name string) {
 	l.mu.Lock()
 	media := l.media
@@ -389,7 +387,8 @@ func (h *hls) serveResource(w http.ResponseWriter, q *http.Request, l *hlsList, 
 	http.NotFound(w, q)
 }
 
-// failed notes what could not be had. A live programme goes on without a segment.
+// failed records a resource that could not be fetched. A live programme continues without
+// a segment.
 func (h *hls) failed(m *playlist.Media, r playlist.Resource, err error) {
 	switch {
 	case r.Segment < 0:

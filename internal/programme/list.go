@@ -9,10 +9,11 @@ import (
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
-// Programme is what a playlist of HLS or DASH names.
+// Programme is the content of an HLS or DASH playlist. Its methods may be called from any
+// goroutine.
 type Programme struct {
-	// Parts are what is to be played one after another, from the position on
-	// that was asked for: at least one.
+	// Parts are played one after another, from the position on that was asked
+	// for. There is at least one.
 	Parts []Part
 	// Segmented reports that it is HLS, whose list begins near the position
 	// that was asked for; DASH is left whole.
@@ -33,7 +34,7 @@ type Part struct {
 	// Start is the position of the first thing that Address gives out, and End
 	// that where the next part begins; of the last one it means nothing.
 	Start, End time.Duration
-	// Offset is what the media's own times are ahead of positions, where Timed
+	// Offset is how far the media's own times are ahead of positions. Timed
 	// reports that it is known.
 	Offset time.Duration
 	Timed  bool
@@ -51,9 +52,9 @@ const (
 	maxLinks   = 10 // requests for all of them
 )
 
-// Open opens what a playlist names. For one of links, as radio stations have
-// them, that is a resource: the first that answers. For HLS and DASH it is a
-// programme inside the bounds, from a position on.
+// Open opens the content of a playlist. For HLS and DASH that is a programme within the
+// bounds, from a position on. For a list of links, as of radio stations, it is a resource:
+// the first that answers.
 func Open(ctx context.Context, c *fetch.Client, r *fetch.Resource, b playlist.Bounds, position time.Duration) (*fetch.Resource, *Programme, error) {
 	requests := maxLinks
 	return openList(ctx, c, r, b, position, maxNesting, &requests)

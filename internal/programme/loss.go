@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// What ffmpeg does of something that was lost: it asks for all that follows, one
-// after another, before it ends.
+// After a loss ffmpeg requests all the resources that follow, one after another, before it
+// ends.
 const (
-	// maxRefused is how often it is refused at once: it may ask for some things
-	// before it has read others.
+	// maxRefused is the number of requests that are refused at once: some may
+	// precede the reading of earlier resources.
 	maxRefused = 16
-	// drain is how long it then has to encode what it read.
+	// drain is the time it then has to encode the rest.
 	drain = 300 * time.Millisecond
 )
 
-// loss is the first reason for which something was lost.
+// loss is the first reason why a part of a programme was lost.
 type loss struct {
 	// immutable
 	over context.Context // ends when ffmpeg has no further use
@@ -49,7 +49,7 @@ func (l *loss) set(err error) {
 	}
 }
 
-// refuse answers what ffmpeg asks for after the loss.
+// refuse answers a request of ffmpeg after the loss.
 func (l *loss) refuse(w http.ResponseWriter, q *http.Request) {
 	l.mu.Lock()
 	l.refused++

@@ -16,17 +16,16 @@ import (
 	"github.com/gotgcall/gotgcall/internal/playlist"
 )
 
-// The most that is read of a segment to find its times: sound may lie behind a
-// large picture.
+// The bounds of the search for times in a segment: sound may lie behind a large picture.
 const (
 	timesStep = 64 << 10
 	maxTimes  = 1 << 20
 )
 
-// maxProbes is how many segments are looked at for one position.
+// maxProbes is how many segments are read to locate one position.
 const maxProbes = 4
 
-// place is where in a list a position is.
+// place is a position in a list.
 type place struct {
 	index int           // the segment to begin with
 	start time.Duration // where that begins
@@ -39,9 +38,9 @@ type place struct {
 	exact  bool
 }
 
-// locate finds the segment that holds a position. A list rounds its durations, and
-// sound and picture of a segment do not begin together: what the segments
-// themselves say counts, since the last discontinuity.
+// locate finds the segment that holds a position. As a list rounds its durations, and
+// sound and picture of a segment do not begin together, it goes by the segments' own
+// times since the last discontinuity.
 func locate(ctx context.Context, c *fetch.Client, m *playlist.Media, position time.Duration) place {
 	index, start := m.At(position)
 	p := place{index: index, start: start}
@@ -90,7 +89,7 @@ func locate(ctx context.Context, c *fetch.Client, m *playlist.Media, position ti
 	return p
 }
 
-// segmentTimes reads when a segment begins. What fails is not known.
+// segmentTimes returns when a segment begins; nothing is known of one that cannot be read.
 func segmentTimes(ctx context.Context, c *fetch.Client, m *playlist.Media, i int) playlist.Times {
 	s := m.Segments[i]
 	if s.Gap || s.Key != nil && s.Key.Method != "AES-128" {
@@ -118,7 +117,8 @@ func segmentTimes(ctx context.Context, c *fetch.Client, m *playlist.Media, i int
 	return times
 }
 
-// head reads the beginning of something, decrypted, until it is enough.
+// head returns the beginning of a resource, decrypted: as much as enough asks for, or
+// maxTimes bytes.
 func head(ctx context.Context, c *fetch.Client, m *playlist.Media, r playlist.Resource, key *playlist.Key, enough func([]byte) bool) ([]byte, error) {
 	decrypt, err := decrypter(ctx, c, m, r, key)
 	if err != nil {
@@ -152,7 +152,7 @@ func head(ctx context.Context, c *fetch.Client, m *playlist.Media, r playlist.Re
 	return data, nil
 }
 
-// decrypter returns what decrypts a segment, nil in the clear.
+// decrypter returns the decryption of a segment; nil if it is not encrypted.
 func decrypter(ctx context.Context, c *fetch.Client, m *playlist.Media, r playlist.Resource, key *playlist.Key) (cipher.BlockMode, error) {
 	if key == nil {
 		return nil, nil
