@@ -90,6 +90,7 @@ func listen() error {
 		fmt.Println("heard", 10*math.Round(tone.Frequency/10), "Hz")
 	}
 	p.Kick()
+	<-p.Done()
 	state := <-failed
 	fmt.Printf("kicked: %t, bot: %s\n", errors.Is(p.Err(), sfutest.ErrKicked), state)
 	return nil

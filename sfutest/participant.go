@@ -87,7 +87,7 @@ func (p *Participant) Tones(ctx context.Context, n int) ([]Tone, error) {
 }
 
 // Heard waits until length of sound has arrived, silence included, and returns how much
-// has. It fails as [Participant.Tones] does. A paused client sends no sound.
+// has. It fails as [Participant.Tones] does. A paused client sends none.
 func (p *Participant) Heard(ctx context.Context, length time.Duration) (time.Duration, error) {
 	var heard time.Duration
 	err := p.await(ctx, func() (bool, error) {
@@ -145,7 +145,7 @@ func (p *Participant) listen() ([]Tone, time.Duration, error) {
 	p.sound = nil
 	p.mu.Unlock()
 	for _, packet := range packets {
-		if err := p.ear.hear(packet.Header.Timestamp, packet.Payload); err != nil {
+		if err := p.ear.hear(packet.Header.SequenceNumber, packet.Payload); err != nil {
 			return p.ear.tones(), p.ear.length(), err
 		}
 	}
@@ -158,9 +158,6 @@ func (p *Participant) listen() ([]Tone, time.Duration, error) {
 // receive keeps a packet. It is called on the connection's read goroutine and does
 // not decode.
 func (p *Participant) receive(packet sfu.Packet) {
-	if len(packet.Payload) == 0 {
-		return // padding
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {

@@ -44,8 +44,9 @@ func (a *assembler) add(packet sfu.Packet) {
 	var vp8 codecs.VP8Packet
 	data, err := vp8.Unmarshal(packet.Payload)
 	switch {
-	case err != nil:
+	case err != nil: // padding, for one
 		a.data = nil
+		return
 	case vp8.S == 1 && vp8.PID == 0:
 		a.data = append([]byte(nil), data...)
 	case a.data == nil:

@@ -16,8 +16,9 @@ const MinTone = 100 * time.Millisecond
 type Tone struct {
 	// Frequency is in Hz, exact to 5 Hz from 150 to 8000 Hz.
 	Frequency float64
-	// Start and End count from the first packet of sound, exact to 40 ms. A pause of
-	// the client is part of that time line; a packet that was lost is silence.
+	// Start and End count the sound that arrived, from its first packet on, exact to
+	// 40 ms. A pause of the client sends no sound and takes no time; a packet that was
+	// lost is silence.
 	Start, End time.Duration
 }
 
@@ -41,7 +42,8 @@ type ear struct {
 	stereo  []float32
 
 	begun bool
-	next  uint32    // the timestamp of the next packet
+	next  uint16    // the sequence number of the next packet
+	last  int       // samples of the packet before it
 	at    int64     // samples from the start to the end of wave
 	wave  []float64 // the end of what was decoded, mono; less than window + hop
 	found []Tone
@@ -51,29 +53,34 @@ type ear struct {
 
 func newEar() *ear { return &ear{stereo: make([]float32, 2*maxOpus)} }
 
-// hear decodes the next packet. One that comes too late is left out.
-func (e *ear) hear(timestamp uint32, packet []byte) error {
+// hear decodes the next packet. One that is overtaken by another is left out.
+func (e *ear) hear(number uint16, packet []byte) error {
 	if !e.begun {
 		decoder, err := opus.NewDecoderWithOutput(sampleRate, 2)
 		if err != nil {
 			return fmt.Errorf("opus decoder: %w", err)
 		}
-		e.decoder, e.begun, e.next = decoder, true, timestamp
+		e.decoder, e.begun, e.next = decoder, true, number
 	}
-	gap := int32(timestamp - e.next)
-	if gap < 0 {
+	lost := int16(number - e.next)
+	if lost < 0 {
+		return nil
+	}
+	if len(packet) == 0 { // padding
+		e.silence(int64(lost) * int64(e.last))
+		e.next = number + 1
 		return nil
 	}
 	n, err := e.decoder.DecodeToFloat32(packet, e.stereo)
 	if err != nil {
 		return fmt.Errorf("decode opus packet at %v: %w", e.length(), err)
 	}
-	e.silence(int64(gap))
+	e.silence(int64(lost) * int64(e.last))
 	for i := range n {
 		e.wave = append(e.wave, float64(e.stereo[2*i]+e.stereo[2*i+1])/2)
 	}
 	e.at += int64(n)
-	e.next = timestamp + uint32(n)
+	e.next, e.last = number+1, n
 	e.analyse()
 	return nil
 }
