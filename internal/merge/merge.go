@@ -264,12 +264,12 @@ func (m *Merge) pick(overdue bool) (l *leg, wait time.Duration, err error) {
 		notify(first.room)
 		return nil, wait, nil
 	}
-	first.take()
+	first.accept()
 	return first, 0, nil
 }
 
-// take moves the leg's first frame from the queue to given.
-func (l *leg) take() {
+// accept moves the leg's first frame from the queue to given.
+func (l *leg) accept() {
 	l.given = l.queue[0]
 	l.queue = slices.Delete(l.queue, 0, 1)
 	l.bytes -= len(l.given.Data)
