@@ -44,7 +44,7 @@ func TestRadioPlaysOnWhenItsServerIsBack(t *testing.T) {
 						return webtest.Answer{Status: "HTTP/1.1 404 Not On Air"}
 					}
 				})
-				stream := open(t, media.FromURL(server.URL+"/live", media.EncodeOptions{}))
+				stream := briefly(t, media.FromURL(server.URL+"/live", media.EncodeOptions{}))
 				frames, end := readAll(t, stream)
 				require.ErrorIs(t, end, models.ErrFile)
 				require.NotErrorIs(t, end, io.EOF)
