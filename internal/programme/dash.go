@@ -160,6 +160,10 @@ func (d *dash) serveDescription(w http.ResponseWriter, q *http.Request, period i
 	d.mu.Lock()
 	text, live, wait := d.texts[period], d.live, leastPoll-time.Since(d.loaded)
 	d.mu.Unlock()
+	if live && d.lost.get() != nil {
+		d.lost.refuse(w, q)
+		return
+	}
 	if live && wait < 0 {
 		var err error
 		if text, err = d.reload(q.Context()); err != nil {
@@ -208,16 +212,11 @@ func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL)
 	}
 	offset, length, ranged := fetch.RangeOf(q.Header.Get("Range"))
 	begun := false
-	err := d.client.Pass(w, q, u, offset, length, func(part *fetch.Resource) {
-		begun = true
-		w.Header()["Content-Type"] = nil
-		if part.Size >= 0 {
-			w.Header().Set("Content-Length", strconv.FormatInt(part.Size, 10))
-		}
-		if ranged && part.Size >= 0 {
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%s", offset, offset+part.Size-1, total(part)))
-			w.WriteHeader(http.StatusPartialContent)
-		}
+	err := d.await(q.Context(), &begun, func() error {
+		return d.client.Pass(w, q, u, offset, length, func(part *fetch.Resource) {
+			begun = true
+			fragmentHeader(w, part, offset, ranged)
+		})
 	})
 	switch {
 	case errors.Is(err, fetch.ErrGone), q.Context().Err() != nil:
@@ -233,15 +232,53 @@ func (d *dash) serveFragment(w http.ResponseWriter, q *http.Request, u *url.URL)
 	}
 }
 
+// fragmentHeader writes the header of an answer with a fragment.
+func fragmentHeader(w http.ResponseWriter, part *fetch.Resource, offset int64, ranged bool) {
+	w.Header()["Content-Type"] = nil
+	if part.Size < 0 {
+		return
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(part.Size, 10))
+	if ranged {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%s", offset, offset+part.Size-1, total(part)))
+		w.WriteHeader(http.StatusPartialContent)
+	}
+}
+
+// maxAhead is how long before its time a fragment may be asked for: live ones last 2
+// to 6 s.
+const maxAhead = 8 * time.Second
+
+// await passes a fragment. One of a live programme may be asked for before there is
+// one: ffmpeg does not wait for the description to announce it, and passes over what
+// does not exist.
+func (d *dash) await(ctx context.Context, begun *bool, pass func() error) error {
+	d.mu.Lock()
+	live := d.live
+	d.mu.Unlock()
+	deadline := time.Now().Add(maxAhead)
+	for {
+		err := pass()
+		if !live || *begun || !missing(err) || time.Now().After(deadline) || pause(ctx, leastPoll) != nil {
+			return err
+		}
+	}
+}
+
+// missing reports whether something does not exist.
+func missing(err error) bool {
+	var status *fetch.StatusError
+	return errors.As(err, &status) && status.Code == http.StatusNotFound
+}
+
 // note records the result of a fragment. One that does not exist may be beyond the end.
 func (d *dash) note(err error) {
-	var status *fetch.StatusError
-	missing := errors.As(err, &status) && status.Code == http.StatusNotFound
+	absent := missing(err)
 	d.mu.Lock()
-	if d.missing++; !missing {
+	if d.missing++; !absent {
 		d.missing = 0
 	}
-	passable := err == nil || missing && d.missing <= maxMissing || d.live
+	passable := err == nil || absent && d.missing <= maxMissing || d.live
 	d.mu.Unlock()
 	if !passable {
 		d.lost.set(fmt.Errorf("a fragment of the playlist: %w", err))

@@ -302,6 +302,10 @@ func (h *hls) serveList(w http.ResponseWriter, q *http.Request, l *hlsList, part
 	media, fresh, wait := l.media, !l.served || l.media.Ended, leastPoll-time.Since(l.loaded)
 	l.served = true
 	l.mu.Unlock()
+	if !fresh && h.lost.get() != nil {
+		h.lost.refuse(w, q)
+		return
+	}
 	if !fresh {
 		var err error
 		if media, err = h.reload(q.Context(), l, wait); err != nil {
