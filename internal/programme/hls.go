@@ -62,19 +62,23 @@ func openHLS(
 	if err != nil {
 		return nil, err
 	}
-	address, err := c.Handle(h)
-	if err != nil {
-		return nil, err
-	}
 	h.split()
 	p := &Programme{Segmented: true, loss: h.lost}
 	for _, l := range h.lists {
 		p.Live = p.Live || !l.media.Ended
 		p.Duration = max(p.Duration, l.media.Duration())
 	}
-	p.Parts = h.addresses(address)
+	p.Parts = h.parts()
 	if p.Live {
 		p.Parts[0].Start, p.Duration = 0, 0 // nothing is located in it
+	}
+	// From here on whoever asks for a list may replace it.
+	address, err := c.Handle(h)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.Parts {
+		p.Parts[i].Address = address + p.Parts[i].Address
 	}
 	return p, nil
 }
@@ -125,8 +129,8 @@ func (l *hlsList) part() int {
 // begin sets the segment with which a list begins.
 func (l *hlsList) begin(index int) { l.place = place{index: index, start: l.media.Start(index)} }
 
-// addresses returns the parts.
-func (h *hls) addresses(base string) []Part {
+// parts returns the parts, with the paths at which the lists are served for addresses.
+func (h *hls) parts() []Part {
 	main := h.lists[0]
 	var parts []Part
 	for i := h.first; i < len(main.parts); i++ {
@@ -138,9 +142,9 @@ func (h *hls) addresses(base string) []Part {
 		if i+1 < len(main.parts) {
 			p.End = main.media.Start(main.parts[i+1])
 		}
-		p.Address = fmt.Sprintf("%s/0/list%d.m3u8", base, i)
+		p.Address = fmt.Sprintf("/0/list%d.m3u8", i)
 		if len(h.lists) > 1 {
-			p.Address = fmt.Sprintf("%s/list%d.m3u8", base, i)
+			p.Address = fmt.Sprintf("/list%d.m3u8", i)
 		}
 		parts = append(parts, p)
 	}
