@@ -110,3 +110,32 @@ func TestBadDASHIsRefusedInWords(t *testing.T) {
 		require.NotContains(t, err.Error(), "passwd")
 	}
 }
+
+func TestPeriodsAreDescribedOneByOne(t *testing.T) {
+	t.Parallel()
+	period := func(attributes, content string) string {
+		return `<Period ` + attributes + `><AdaptationSet mimeType="` + content + `"><Representation id="r"><SegmentList startNumber="1"><SegmentURL media="a.m4s"/></SegmentList></Representation></AdaptationSet></Period>`
+	}
+	doc := func(kind, periods string) []byte {
+		return []byte(`<MPD type="` + kind + `" mediaPresentationDuration="PT60S">` + periods + `</MPD>`)
+	}
+	three := period(`start="PT0S"`, "audio/mp4") + period(`start="PT10S" duration="PT5S"`, "text/vtt") + period("", "audio/mp4")
+	p, err := playlist.ParseDASH(doc("static", three), base(t), playlist.Bounds{})
+	require.NoError(t, err)
+	require.Equal(t, []time.Duration{10 * time.Second, 45 * time.Second}, p.Lengths, "without the one that has nothing to play")
+	out, err := p.Write(func(*url.URL) string { return "http://me" })
+	require.NoError(t, err)
+	require.Len(t, out, 2)
+	require.Equal(t, `<?xml version="1.0" encoding="utf-8"?>`+"\n"+`<MPD type="static" mediaPresentationDuration="PT45S">`+
+		`<Period duration="PT45S"><AdaptationSet mimeType="audio/mp4"><Representation id="r"><SegmentList><SegmentURL media="a.m4s"/></SegmentList></Representation></AdaptationSet></Period></MPD>`,
+		string(out[1]))
+
+	// A live one is left whole, and so is one of unknown lengths.
+	for _, text := range [][]byte{
+		doc("dynamic", three), []byte(`<MPD type="static">` + period("", "audio/mp4") + period("", "audio/mp4") + `</MPD>`),
+	} {
+		p, err = playlist.ParseDASH(text, base(t), playlist.Bounds{})
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{0}, p.Lengths)
+	}
+}

@@ -380,3 +380,15 @@ func TestHundredHoursAreRead(t *testing.T) {
 	_, err = l.Media.Find("179999.ts")
 	require.NoError(t, err)
 }
+
+func TestPartsAreWrittenAsListsThatEnd(t *testing.T) {
+	t.Parallel()
+	m := media(t, "#EXT-X-TARGETDURATION:4", "#EXTINF:4,", "0.ts", "#EXT-X-DISCONTINUITY", "#EXTINF:3,", "1.ts", "#EXTINF:2,", "2.ts")
+	require.Equal(t, []int{0, 1}, m.Parts())
+	require.Equal(t, 7*time.Second, m.Start(2))
+	require.Contains(t, string(m.Write(0, 1, ".ts")), "0.ts\n#EXT-X-ENDLIST\n")
+	rest := string(m.Write(1, 3, ".ts"))
+	require.NotContains(t, rest, "#EXT-X-DISCONTINUITY")
+	require.NotContains(t, rest, "#EXT-X-ENDLIST")
+	require.Contains(t, rest, "#EXT-X-MEDIA-SEQUENCE:1\n")
+}

@@ -107,3 +107,14 @@ func FuzzSegmentTimes(f *testing.F) {
 		}
 	})
 }
+
+func TestOffsetOfAClockThatBeginsAgain(t *testing.T) {
+	t.Parallel()
+	const wrap = time.Duration(1<<33) * time.Second / 90_000
+	of := playlist.SegmentTimes(transport(90_000, 90_000), nil)
+	offset, ok := of.Offset(wrap+time.Second, time.Minute)
+	require.True(t, ok)
+	require.Equal(t, time.Second-time.Minute, offset)
+	_, ok = of.Offset(wrap-time.Second, time.Minute)
+	require.False(t, ok, "ffmpeg takes it for a negative time")
+}
