@@ -86,12 +86,23 @@ func TestPicturesAreSeen(t *testing.T) {
 	require.NoError(t, client.SetStreamSources(chat, gotgcall.FromShell(command, gotgcall.TrackVideo)))
 	pictures, err := p.Pictures(t.Context(), 20)
 	require.NoError(t, err)
+	stats, err := client.Stats(chat)
+	require.NoError(t, err)
 	require.True(t, pictures[0].Key)
+	require.Zero(t, pictures[0].At)
+	off := uint64(0)
 	for i, picture := range pictures {
 		require.Equal(t, "(320,180)", picture.Size.String())
-		require.InDelta(t, 0.04*float64(i), picture.At.Seconds(), 0.001)
 		require.NotEmpty(t, picture.Data)
+		if i > 0 {
+			step := (picture.At - pictures[i-1].At).Seconds()
+			require.Greater(t, step, 0.039)
+			if step > 0.041 {
+				off++
+			}
+		}
 	}
+	require.LessOrEqual(t, off, stats.FramesLate+stats.PicturesShed, "what a busy machine puts off or leaves out")
 	require.NoError(t, client.Stop(chat))
 	_, err = p.Pictures(t.Context(), 1_000_000)
 	require.ErrorIs(t, err, sfutest.ErrLeft)
