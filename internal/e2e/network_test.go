@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -186,7 +187,9 @@ func requireInPlace(t *testing.T, sound []mediatest.Packet) {
 	serially(func() {
 		pcm, err := mediatest.DecodeOpus(sound)
 		require.NoError(t, err)
-		heard := pcm.Sweep()
+		heard := slices.DeleteFunc(pcm.Sweep(), func(h mediatest.Stretch) bool {
+			return h.End-h.Start < 20*time.Millisecond // less than a packet: too short to be placed exactly
+		})
 		require.Greater(t, len(heard), 1, "the line loses some")
 		for _, h := range heard {
 			require.InDelta(t, heard[0].Offset().Seconds(), h.Offset().Seconds(), 0.004, "%v", heard)

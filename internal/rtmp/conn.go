@@ -68,7 +68,8 @@ type conn struct {
 	messages *messages
 	stream   uint32
 
-	writing atomic.Bool
+	opened  time.Time    // immutable
+	writing atomic.Int64 // nanoseconds from opened to the start of the write in progress; 0: none
 	over    sync.Once
 	lost    chan struct{} // closed once err is set
 	err     error
@@ -89,7 +90,7 @@ func dial(ctx context.Context, in Ingest, tlsConfig *tls.Config) (*conn, error) 
 	if t, ok := raw.(*net.TCPConn); ok {
 		_ = t.SetWriteBuffer(sendBuffer) // a bound that is not granted is the system's
 	}
-	c := &conn{ingest: in, raw: raw, secure: raw, lost: make(chan struct{}), read: make(chan struct{})}
+	c := &conn{opened: time.Now(), ingest: in, raw: raw, secure: raw, lost: make(chan struct{}), read: make(chan struct{})}
 	if in.scheme == "rtmps" {
 		c.secure = tls.Client(raw, tlsFor(in, tlsConfig))
 	}
@@ -261,7 +262,7 @@ func (c *conn) listen() {
 	for {
 		m, err := c.messages.read()
 		if err != nil {
-			c.Kill(hungUp(err))
+			c.Kill(c.readError(err))
 			return
 		}
 		if r, ok := parseReply(m); ok {
@@ -291,9 +292,9 @@ func (c *conn) Write(t Tag) error {
 		name, _ := amf0.Data{"@setDataFrame"}.Marshal() // a string: it cannot fail
 		m.Body = append(name, t.Body...)
 	}
-	c.writing.Store(true)
+	c.writing.Store(max(1, int64(time.Since(c.opened))))
 	err := c.messages.write(m)
-	c.writing.Store(false)
+	c.writing.Store(0)
 	if err != nil {
 		c.Kill(hungUp(err))
 		return c.err
@@ -301,7 +302,17 @@ func (c *conn) Write(t Tag) error {
 	return nil
 }
 
-func (c *conn) Writing() bool         { return c.writing.Load() }
+// readError names the end of reading. Of a connection that the system gave up because
+// the server took nothing, only one of reader and writer gets the reason; the other
+// sees an end of file. So a write that has been blocked for half of the time tells.
+func (c *conn) readError(err error) error {
+	if began := c.writing.Load(); began != 0 && time.Since(c.opened)-time.Duration(began) > unacknowledged/2 {
+		return fmt.Errorf("%w: %w", errTookNothing, err)
+	}
+	return hungUp(err)
+}
+
+func (c *conn) Writing() bool         { return c.writing.Load() != 0 }
 func (c *conn) Done() <-chan struct{} { return c.lost }
 func (c *conn) Bytes() uint64         { return c.messages.count.Writer.Count() }
 
