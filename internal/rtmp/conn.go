@@ -262,7 +262,7 @@ func (c *conn) listen() {
 	for {
 		m, err := c.messages.read()
 		if err != nil {
-			c.Kill(c.readError(err))
+			c.Kill(c.ending(err))
 			return
 		}
 		if r, ok := parseReply(m); ok {
@@ -293,19 +293,19 @@ func (c *conn) Write(t Tag) error {
 		m.Body = append(name, t.Body...)
 	}
 	c.writing.Store(max(1, int64(time.Since(c.opened))))
-	err := c.messages.write(m)
-	c.writing.Store(0)
-	if err != nil {
-		c.Kill(hungUp(err))
+	defer c.writing.Store(0) // after Kill: the reader may not take a write that has failed for none
+	if err := c.messages.write(m); err != nil {
+		c.Kill(c.ending(err))
 		return c.err
 	}
 	return nil
 }
 
-// readError names the end of reading. Of a connection that the system gave up because
-// the server took nothing, only one of reader and writer gets the reason; the other
-// sees an end of file. So a write that has been blocked for half of the time tells.
-func (c *conn) readError(err error) error {
+// ending names the end of the connection, by the error of its reader or its writer.
+// When the system gives up a server that takes nothing, only one of them gets the
+// reason. The other sees a hang-up, which a write that has been blocked for half of
+// that time contradicts.
+func (c *conn) ending(err error) error {
 	if began := c.writing.Load(); began != 0 && time.Since(c.opened)-time.Duration(began) > unacknowledged/2 {
 		return fmt.Errorf("%w: %w", errTookNothing, err)
 	}
