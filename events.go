@@ -124,8 +124,7 @@ func (d *dispatcher) warn(msg string, args ...any) {
 	d.warnings.Post(func() { d.logger.Warn(msg, args...) })
 }
 
-// close waits up to drainWait for the events and warnings that are queued, then
-// starts no more.
+// close waits up to drainWait for the queued events and warnings, and drops the rest.
 func (d *dispatcher) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWait)
 	defer cancel()

@@ -158,7 +158,7 @@ func (c *Client) again(ctx context.Context, t *tries, try func(context.Context) 
 			if waited := time.Since(t.since); waited+t.wait > c.cfg.Patience {
 				return fmt.Errorf("not back within %s: %w", waited.Round(time.Second), t.last)
 			}
-			if err := pause(ctx, t.wait); err != nil {
+			if err := Pause(ctx, t.wait); err != nil {
 				return err
 			}
 		}
@@ -192,8 +192,8 @@ func lostLive(err error) error {
 	return fmt.Errorf("the live stream was lost: %w", err)
 }
 
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for d, or until ctx ends, whose cause it returns.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -259,7 +259,7 @@ func (d *dash) await(ctx context.Context, begun *bool, pass func() error) error 
 	deadline := time.Now().Add(maxAhead)
 	for {
 		err := pass()
-		if !live || *begun || !missing(err) || time.Now().After(deadline) || pause(ctx, leastPoll) != nil {
+		if !live || *begun || !missing(err) || time.Now().After(deadline) || fetch.Pause(ctx, leastPoll) != nil {
 			return err
 		}
 	}

@@ -237,7 +237,7 @@ type transient struct{ error }
 
 // reload fetches a live list again, for as long as the client's patience lasts.
 func (h *hls) reload(ctx context.Context, l *hlsList, wait time.Duration) (*playlist.Media, error) {
-	if err := pause(ctx, wait); err != nil {
+	if err := fetch.Pause(ctx, wait); err != nil {
 		return nil, err
 	}
 	var media *playlist.Media

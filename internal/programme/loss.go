@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gotgcall/gotgcall/internal/fetch"
 )
 
 // After a loss ffmpeg requests all the resources that follow, one after another, before it
@@ -56,20 +58,8 @@ func (l *loss) refuse(w http.ResponseWriter, q *http.Request) {
 	spent := l.refused > maxRefused
 	l.mu.Unlock()
 	if spent {
-		_ = pause(q.Context(), drain)
+		_ = fetch.Pause(q.Context(), drain)
 		l.end()
 	}
 	http.NotFound(w, q)
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
