@@ -1,0 +1,5 @@
+module github.com/gotgcall/gotgcall/adapters/gogram
+
+go 1.25.0
+
+replace github.com/gotgcall/gotgcall => ../..
