@@ -36,12 +36,8 @@ setup: $(GOLANGCI) $(GOFUMPT)
 lint: $(GOLANGCI) $(GOFUMPT)
 	$(call banner,gofumpt)
 	@scripts/format.sh $(GOFUMPT)
-	$(call banner,golangci-lint)
-	@$(GOLANGCI) run --allow-parallel-runners ./...
-	$(call banner,go vet)
-	@go vet ./...
-	$(call banner,go mod tidy)
-	@go mod tidy -diff
+	$(call banner,lint of every module)
+	@scripts/lint.sh $(GOLANGCI)
 
 unit:
 	@scripts/setup.sh ffmpeg cc

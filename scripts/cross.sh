@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds every package for every supported platform, without cgo.
+# Builds every package for every supported platform, without cgo. The modules below the
+# root one are built for one platform of each kind: Windows, Unix, 32 bits.
 set -euo pipefail
 
 export CGO_ENABLED=0
@@ -10,4 +11,11 @@ for platform in \
 	freebsd/amd64; do
 	echo "$platform"
 	GOOS=${platform%/*} GOARCH=${platform#*/} go build -o /dev/null ./...
+done
+
+for platform in linux/arm windows/amd64 darwin/arm64; do
+	for dir in $(scripts/modules.sh); do
+		echo "$platform $dir"
+		(cd "$dir" && GOOS=${platform%/*} GOARCH=${platform#*/} go build -o /dev/null ./...)
+	done
 done

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the root module for a while, two at a time. Takes how
+# Runs every fuzz target of every module for a while, two at a time. Takes how
 # long. What is found goes to testdata/fuzz beside the target, to be committed.
 set -euo pipefail
 
 # targets prints a folder and a target for each.
 targets() {
-	go list -f '{{.Dir}}' ./... | while IFS= read -r dir; do
+	for module in . $(scripts/modules.sh); do
+		(cd "$module" && go list -f '{{.Dir}}' ./...)
+	done | while IFS= read -r dir; do
 		find "$dir" -maxdepth 1 -name '*_test.go' -exec \
 			sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' {} + | while IFS= read -r target; do
 			printf '%s\n%s\n' "$dir" "$target"

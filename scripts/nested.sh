@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Vets and tests every module below the root one. Takes the test timeout.
+# Tests every module below the root one. Takes the test timeout.
 set -euo pipefail
 
 # What tests run with node. Tests skip what could not be installed.
@@ -13,14 +13,12 @@ find . -name node_modules -prune -o -name package-lock.json -print | while IFS= 
 	fi
 done
 
-# A test would read the list of modules if it were left its standard input.
-find . -name .git -prune -o -name testdata -prune -o -name node_modules -prune -o \
-	-name go.mod ! -path ./go.mod -print | sort | while IFS= read -r file; do
-	dir=$(dirname "$file")
+# A test would read the list of modules if it were left its standard input. Tests play
+# in real time: one package after another, so that a compiler does not make them late.
+for dir in $(scripts/modules.sh); do
 	echo "$dir"
 	(
 		cd "$dir"
-		CGO_ENABLED=0 go vet ./...
-		CGO_ENABLED=1 go test -race -shuffle=on -timeout "$1" ./... </dev/null
+		CGO_ENABLED=1 go test -race -shuffle=on -p 1 -parallel 6 -timeout "$1" ./... </dev/null
 	)
 done
