@@ -2,7 +2,12 @@ module github.com/gotgcall/gotgcall/examples/bot
 
 go 1.25.0
 
-require github.com/gotgcall/gotgcall v0.0.0
+require (
+	github.com/gotgcall/gotgcall v0.0.0
+	github.com/stretchr/testify v1.12.1
+	go.etcd.io/bbolt v1.5.0
+	go.uber.org/goleak v1.3.0
+)
 
 require (
 	github.com/bluenviron/gortmplib v1.0.1 // indirect
@@ -24,6 +29,7 @@ require (
 	github.com/pion/turn/v5 v5.1.3 // indirect
 	github.com/pion/webrtc/v4 v4.2.26 // indirect
 	github.com/wlynxg/anet v0.0.5 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.48.0 // indirect
 	golang.org/x/net v0.50.0 // indirect
 	golang.org/x/sys v0.45.0 // indirect
