@@ -42,6 +42,12 @@ func WithForwarding() Option { return func(c *sfu.Config) { c.Forward = true } }
 // as a server does that is not reachable yet.
 func WithSilence(d time.Duration) Option { return func(c *sfu.Config) { c.SilentFor = d } }
 
+// WithTransportTimeout sets how long a participant is kept that is silent or has not
+// connected yet. The default is 40 s, as in production.
+func WithTransportTimeout(d time.Duration) Option {
+	return func(c *sfu.Config) { c.TransportTimeout = d }
+}
+
 // Network is what one direction of a participant's path does to datagrams. The zero
 // value delivers all of them at once.
 type Network struct {
