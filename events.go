@@ -26,10 +26,10 @@ import (
 //     ten minutes;
 //   - any other error that the [Stream] of a program's own source returned.
 //
-// In the callback [Client.Stats] says in Tracks whether another track of the same
-// source is still to be reported. All chats wait while a callback runs: open the next
-// source on another goroutine. A later callback replaces an earlier one; nil
-// removes it.
+// In the callback Ending of [Client.Stats] says whether another track of the same source
+// is still to be reported, and Tracks whether a source of [Client.SetNextSource] has begun
+// meanwhile. All chats wait while a callback runs: open a source on another goroutine. A
+// later callback replaces an earlier one; nil removes it.
 func (c *Client) OnStreamEnd(fn func(chatID int64, t StreamType, d Device, err error)) {
 	c.events.set(func(cb *callbacks) { cb.streamEnd = fn })
 }
@@ -143,34 +143,43 @@ type entry struct {
 
 	mu      sync.Mutex   // guards what follows
 	pending []StreamType // ends that OnStreamEnd has not been called for
+	ending  []StreamType // of the source whose end it was called for last
 }
 
-// StreamEnd posts the end of a track.
-func (e *entry) StreamEnd(t StreamType, dev Device, err error) {
+// SourceEnd posts the end of each track of a source.
+func (e *entry) SourceEnd(tracks []StreamType, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.pending = append(e.pending, t)
-	e.client.events.post("OnStreamEnd", e.chatID, func(cb callbacks) {
-		e.delivered()
-		if cb.streamEnd != nil {
-			cb.streamEnd(e.chatID, t, dev, err)
+	e.pending = append(e.pending, tracks...)
+	for i, t := range tracks {
+		device := Microphone
+		if t == Video {
+			device = Camera
 		}
-	})
+		e.client.events.post("OnStreamEnd", e.chatID, func(cb callbacks) {
+			e.delivered(tracks[i+1:])
+			if cb.streamEnd != nil {
+				cb.streamEnd(e.chatID, t, device, err)
+			}
+		})
+	}
 }
 
-// delivered takes the oldest end off those that are pending.
-func (e *entry) delivered() {
+// delivered takes the oldest end off those that are pending. The rest are the other
+// tracks of its source.
+func (e *entry) delivered(rest []StreamType) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.pending = e.pending[1:]
+	e.pending, e.ending = e.pending[1:], rest
 }
 
 // stats returns the call's, with the tracks whose end is pending when nothing plays.
 func (e *entry) stats() Stats {
 	e.mu.Lock()
-	pending := slices.Clone(e.pending)
+	pending, ending := slices.Clone(e.pending), slices.Clone(e.ending)
 	e.mu.Unlock()
 	s := e.call.Stats()
+	s.Ending = ending
 	if len(s.Tracks) == 0 {
 		s.Tracks = pending
 	}

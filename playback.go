@@ -34,6 +34,33 @@ func (c *Client) SetStreamSourcesContext(ctx context.Context, chatID int64, src 
 	return nil
 }
 
+// SetNextSource opens a source that begins when the current one has ended: without a gap,
+// on the same clock, its first frame is due where the last one of the current source ends.
+// It begins at once when nothing plays. It blocks and fails as [Client.SetStreamSources]
+// does; an error changes nothing. Until it begins the source costs only memory.
+//
+// There is one next source: a later SetNextSource replaces it, and nil takes it back, as
+// does a later SetStreamSources. It stays through [Client.SeekTo], whose position past
+// the end begins it, through Pause and Mute, and a [Client.Rejoin] opens it again. It
+// begins after a source that fails, too. [Client.OnStreamEnd] reports the end of each
+// source that has begun: of the next one with an error if it broke while it waited.
+func (c *Client) SetNextSource(chatID int64, src Source) error {
+	return c.SetNextSourceContext(context.Background(), chatID, src)
+}
+
+// SetNextSourceContext is like [Client.SetNextSource] but gives up when ctx is done. Once
+// it has returned, ctx has no effect.
+func (c *Client) SetNextSourceContext(ctx context.Context, chatID int64, src Source) error {
+	call, err := c.call(chatID)
+	if err == nil {
+		err = call.SetNext(ctx, src)
+	}
+	if err != nil {
+		return fmt.Errorf("set next source: %w", err)
+	}
+	return nil
+}
+
 // SeekBy moves the position of the current source by deltaMs milliseconds, which may
 // be negative; see [Client.SeekTo].
 func (c *Client) SeekBy(chatID int64, deltaMs int64) error {

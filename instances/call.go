@@ -101,6 +101,12 @@ func (c *Call) SetSource(ctx context.Context, src media.Source) error {
 	return c.line.SetSource(ctx, src)
 }
 
+// SetNext opens a source that begins when the current one has ended, or at once when
+// nothing plays. A nil src takes back the one set before.
+func (c *Call) SetNext(ctx context.Context, src media.Source) error {
+	return c.line.SetNext(ctx, src)
+}
+
 // Seek plays the current source from what target makes of its position.
 func (c *Call) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {
 	return c.player.Seek(ctx, target)

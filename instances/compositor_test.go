@@ -314,7 +314,7 @@ func newFixture(t *testing.T, retry time.Duration) *fixture {
 	s.Call, err = NewRTMP(
 		Config{Logger: env.Logger, Media: env, StallTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second, RTMPRetry: retry},
 		&recorder{
-			streamEnd: func(kind models.StreamType, _ models.Device, err error) {
+			streamEnd: func(kind models.StreamType, err error) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.ends = append(s.ends, endOf{map[models.StreamType]media.Track{models.Audio: a, models.Video: v}[kind], err})

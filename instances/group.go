@@ -260,6 +260,10 @@ func (g *group) SetSource(ctx context.Context, src media.Source) error {
 	return g.call.player.SetSource(ctx, src)
 }
 
+func (g *group) SetNext(ctx context.Context, src media.Source) error {
+	return g.call.player.SetNext(ctx, src)
+}
+
 // Stats counts over all connections.
 func (g *group) Stats(stats *models.Stats) {
 	c := g.call

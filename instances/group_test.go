@@ -42,7 +42,7 @@ func (l *reports) add(event string, err error) {
 
 func (l *reports) recorder() *recorder {
 	return &recorder{
-		streamEnd:  func(t models.StreamType, _ models.Device, err error) { l.add("end of "+t.String(), err) },
+		streamEnd:  func(t models.StreamType, err error) { l.add("end of "+t.String(), err) },
 		connection: func(info models.NetworkInfo) { l.add(info.State.String(), info.Err) },
 		upgrade:    func(models.MediaState) { l.add("state", nil) },
 		ended: func(r *Remains) {

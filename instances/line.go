@@ -24,12 +24,13 @@ func (k Kind) String() string {
 
 // line carries what a call plays. Its methods are called without the call's mu.
 type line interface {
-	// Join, Connect, Rejoin, AudioSSRC and SetSource are those of Call.
+	// Join, Connect, Rejoin, AudioSSRC, SetSource and SetNext are those of Call.
 	Join(ctx context.Context) (string, error)
 	Connect(ctx context.Context, answer string) error
 	Rejoin() (string, error)
 	AudioSSRC() (uint32, error)
 	SetSource(ctx context.Context, src media.Source) error
+	SetNext(ctx context.Context, src media.Source) error
 	// Stats adds the line's figures.
 	Stats(*models.Stats)
 	// Remains returns what a rejoin needs after an end in a phase, or nil when

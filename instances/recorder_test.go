@@ -24,16 +24,18 @@ func sleep(d time.Duration) {
 
 // recorder is the Events of a test. What it has no function for is dropped.
 type recorder struct {
-	streamEnd  func(models.StreamType, models.Device, error)
+	streamEnd  func(models.StreamType, error)
 	upgrade    func(models.MediaState)
 	connection func(models.NetworkInfo)
 	ended      func(*Remains)
 	gone       func()
 }
 
-func (r *recorder) StreamEnd(t models.StreamType, d models.Device, err error) {
-	if r.streamEnd != nil {
-		r.streamEnd(t, d, err)
+func (r *recorder) SourceEnd(tracks []models.StreamType, err error) {
+	for _, t := range tracks {
+		if r.streamEnd != nil {
+			r.streamEnd(t, err)
+		}
 	}
 }
 

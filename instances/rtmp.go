@@ -46,6 +46,21 @@ func NewRTMP(cfg Config, events Events, url string) (*Call, error) {
 // SetSource begins the publication with the first source that could be opened, in the
 // format of its options.
 func (p *publication) SetSource(ctx context.Context, src media.Source) error {
+	return p.open(ctx, src, p.call.player.SetSource, p.call.player.Replace)
+}
+
+// SetNext is like SetSource, for the next source.
+func (p *publication) SetNext(ctx context.Context, src media.Source) error {
+	set := p.call.player.SetNext
+	if src == nil {
+		return set(ctx, nil)
+	}
+	return p.open(ctx, src, set, set)
+}
+
+// open opens a source in the publication's format by set. If another first source was
+// faster, and has another format, the source is opened in that one by again.
+func (p *publication) open(ctx context.Context, src media.Source, set, again func(context.Context, media.Source) error) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
@@ -60,13 +75,13 @@ func (p *publication) SetSource(ctx context.Context, src media.Source) error {
 			return err
 		}
 		raw := inFormat(raw, format.Format)
-		if err := p.call.player.SetSource(ctx, raw); err != nil {
+		if err := set(ctx, raw); err != nil {
 			return err
 		}
 		if p.begin(format) || !p.call.player.Plays(raw) {
 			return nil
 		}
-		// Another first source was faster, and has another format.
+		set = again
 	}
 }
 

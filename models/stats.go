@@ -16,6 +16,9 @@ type Stats struct {
 	// the current source, or, inside OnStreamEnd, the others of the source
 	// that has ended. There are none when nothing plays.
 	Tracks []StreamType
+	// Ending are the tracks that OnStreamEnd is still to be called for of the source
+	// that it was called for last: none in the last call for a source.
+	Ending []StreamType
 
 	// Of an RTMP call, Video.Packets counts the pictures given to the encoder, five
 	// a second while none changes, and Video.Bytes everything that was published,

@@ -11,13 +11,19 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// opening is a source that is being opened to become the current session. Only the
-// latest counts: it cancels the one before.
+// opening is a source that is being opened to become the current session, or the next
+// one. Of each kind only the latest counts: it cancels the one before.
 type opening struct {
 	cancel context.CancelCauseFunc
+	order  uint64 // of all openings of the player, by when they began
 	source media.Source
 	from   time.Duration // where the stream begins
 	exact  bool          // open the source at from, not where it begins itself
+
+	next     bool         // it is to become the next session; see next.go
+	restored bool         // SetNext was called on an earlier player
+	keepNext bool         // it leaves the next source as it is
+	then     media.Source // the next source to open after this one, or nil
 
 	// target makes the position of a seek of that of the current source; nil for
 	// a new source.
@@ -30,13 +36,19 @@ type opening struct {
 	endErr      error
 }
 
-// SetSource opens src and replaces what is playing with it. It blocks until the first
-// frame is there, never for a connection. When it fails, what was playing goes on.
+// SetSource opens src and replaces what is playing with it, and closes the next source
+// if that was set before. It blocks until the first frame is there, never for a
+// connection. When it fails, what was playing goes on.
 func (p *Player) SetSource(ctx context.Context, src media.Source) error {
 	if src == nil {
 		return fmt.Errorf("%w: nil source", models.ErrInvalidParams)
 	}
 	return p.open(ctx, &opening{source: src})
+}
+
+// Replace is like SetSource but leaves the next source as it is.
+func (p *Player) Replace(ctx context.Context, src media.Source) error {
+	return p.open(ctx, &opening{source: src, keepNext: true})
 }
 
 // startOf returns where in the media a stream begins that was opened without a
@@ -74,7 +86,7 @@ func (p *Player) seek(o *opening) error {
 	if _, ok := p.current.source.(media.SeekableSource); !ok {
 		return models.ErrSeekUnsupported
 	}
-	o.seekOf, o.source = p.current, p.current.source
+	o.seekOf, o.source, o.keepNext = p.current, p.current.source, true
 	o.from, o.exact = max(0, o.target(p.at())), true
 	return nil
 }
@@ -95,27 +107,38 @@ func (o *opening) start(ctx context.Context, env media.Env) (media.Stream, error
 var ErrPanicked = fmt.Errorf("%w: the source panicked", models.ErrInternal)
 
 // open runs an opening: it begins it with mu held, starts it without, and installs the
-// stream. The context that the source gets lives as long as its stream; until that is
-// installed it ends with ctx too, and when the stall timeout has passed.
-func (p *Player) open(ctx context.Context, o *opening) (err error) {
+// stream.
+func (p *Player) open(ctx context.Context, o *opening) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	o.cancel = cancel
-	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	defer release()
-	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.cfg.StallTimeout)
-	stall := time.AfterFunc(p.cfg.StallTimeout, func() { cancel(stalled) })
-	defer stall.Stop()
+	life := o.live(ctx)
 	if err := p.begin(o); err != nil {
-		cancel(err)
+		o.cancel(err)
 		return err
 	}
+	return p.complete(ctx, life, o)
+}
+
+// live returns the context that the source gets, which lives as long as its stream.
+func (o *opening) live(ctx context.Context) context.Context {
+	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	o.cancel = cancel
+	return life
+}
+
+// complete starts and installs an opening that has begun. Until the stream is installed
+// life ends with ctx too, and when the stall timeout has passed.
+func (p *Player) complete(ctx, life context.Context, o *opening) (err error) {
+	release := context.AfterFunc(ctx, func() { o.cancel(context.Cause(ctx)) })
+	defer release()
+	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.cfg.StallTimeout)
+	stall := time.AfterFunc(p.cfg.StallTimeout, func() { o.cancel(stalled) })
+	defer stall.Stop()
 	err = ErrPanicked // unless something takes its place
 	defer func() {
 		if err != nil {
-			cancel(err)
+			o.cancel(err)
 			p.failOpening(o, err)
 		}
 	}()
@@ -140,13 +163,13 @@ func (p *Player) open(ctx context.Context, o *opening) (err error) {
 		failed = p.install(life, o, stream, have)
 	}
 	if failed != nil {
-		cancel(failed)
+		o.cancel(failed)
 		return errors.Join(failed, stream.Close())
 	}
 	return nil
 }
 
-// begin makes o the latest opening.
+// begin makes o the latest opening of its kind.
 func (p *Player) begin(o *opening) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,8 +181,18 @@ func (p *Player) begin(o *opening) error {
 			return err
 		}
 	}
+	p.orders++
+	o.order = p.orders
+	if o.next {
+		if p.openingNext != nil {
+			p.openingNext.cancel(models.ErrSourceReplaced)
+		}
+		p.openingNext = o
+		return nil
+	}
 	p.cancelOpening(models.ErrSourceReplaced, o)
 	p.opening = o
+	p.advance(time.Time{})
 	return nil
 }
 
@@ -182,6 +215,10 @@ func (p *Player) cancelOpening(reason error, next *opening) {
 
 // failOpening ends an opening that failed. A seek past the end ends the source.
 func (p *Player) failOpening(o *opening, err error) {
+	if o.next {
+		p.failNext(o, err)
+		return
+	}
 	p.mu.Lock()
 	if p.opening != o {
 		p.mu.Unlock()
@@ -190,6 +227,7 @@ func (p *Player) failOpening(o *opening, err error) {
 	over := o.seekOf
 	past := over != nil && !o.sourceEnded && errors.Is(err, io.EOF)
 	p.cancelOpening(nil, nil)
+	p.advance(time.Time{})
 	p.mu.Unlock()
 	if past {
 		over.close()
@@ -197,33 +235,54 @@ func (p *Player) failOpening(o *opening, err error) {
 	}
 }
 
-// install makes an opened stream the current session, unless the opening was
-// cancelled. The new session ends the old one before it writes.
+// install makes an opened stream the current session, or the next one, unless the
+// opening was cancelled.
 func (p *Player) install(life context.Context, o *opening, stream media.Stream, tracks media.Track) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.opening != o || life.Err() != nil {
+	if p.opening != o && p.openingNext != o || life.Err() != nil {
 		return context.Cause(life)
 	}
+	s := p.session(o, stream, tracks)
+	if o.next {
+		p.openingNext = nil
+		p.arm(s)
+		return nil
+	}
 	p.opening = nil
+	if !o.keepNext {
+		p.dropNext(models.ErrSourceReplaced, o.order)
+	}
 	old := p.current
-	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
-	s.tracks, s.trail.step = tracks, p.cfg.Window/trailSteps
-	s.cancel = func() { o.cancel(models.ErrClosed) }
 	if old != nil {
 		p.count.add(old)
 	}
 	if o.seekOf != nil {
 		p.count.restarts++
 	}
-	p.current = s
+	p.play(s, old)
 	p.announce()
+	p.restoreNext(life, o.then)
+	return nil
+}
+
+// session returns the session of an opened stream.
+func (p *Player) session(o *opening, stream media.Stream, tracks media.Track) *session {
+	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
+	s.order, s.tracks, s.trail.step = o.order, tracks, p.cfg.Window/trailSteps
+	s.cancel = func() { o.cancel(models.ErrClosed) }
+	return s
+}
+
+// play makes a session the current one. It ends the old one, if any, before it writes.
+// mu must be held.
+func (p *Player) play(s, old *session) {
+	p.current = s
 	p.pumps.Add(1)
 	go func() { // ends with the stream or on s.close; close waits for it
 		defer p.pumps.Done()
 		s.run(old, func() { p.start(s) })
 	}()
-	return nil
 }
 
 // start lets the clock of a session run as soon as the player does.

@@ -88,6 +88,7 @@ func (p *Player) Audible() {
 // Snapshot is what a Player is doing, for another one to go on with.
 type Snapshot struct {
 	Source        media.Source  // nil: nothing
+	Next          media.Source  // begins after it; nil: nothing
 	Tracks        media.Track   // those its stream has
 	Position      time.Duration // what the server can have received
 	Paused, Muted bool
@@ -104,12 +105,18 @@ func (p *Player) Snapshot() Snapshot {
 			r.Position = s.base + s.place
 		}
 	}
+	switch o := p.openingNext; {
+	case o != nil && o.restored:
+		r.Next = o.source
+	case p.next != nil:
+		r.Next = p.next.source
+	}
 	return r
 }
 
 // Restore makes a new Player go on where another one was, without an event. A source
 // that cannot begin there is opened as by SetSource; one that has nothing left to play
-// is reported as ended.
+// is reported as ended. The next source is opened in the background.
 func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 	p.mu.Lock()
 	p.paused, p.muted, p.quiet = r.Paused, r.Muted, true
@@ -120,30 +127,34 @@ func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 		p.lastState, p.quiet = p.describe(), false
 	}()
 	if r.Source == nil {
-		return nil
+		return p.endAt(ctx, r)
 	}
 	src, ok := r.Source.(media.SeekableSource)
 	if !ok || r.Position == 0 {
-		return p.SetSource(ctx, r.Source)
+		return p.open(ctx, &opening{source: r.Source, then: r.Next})
 	}
-	err := p.open(ctx, &opening{source: src, from: r.Position, exact: true})
+	err := p.open(ctx, &opening{source: src, from: r.Position, exact: true, then: r.Next})
 	switch {
 	case errors.Is(err, models.ErrSeekUnsupported):
-		return p.SetSource(ctx, r.Source)
+		return p.open(ctx, &opening{source: r.Source, then: r.Next})
 	case errors.Is(err, io.EOF):
-		return p.endAt(r)
+		return p.endAt(ctx, r)
 	}
 	return err
 }
 
-// endAt reports the natural end of a source that has nothing left to play.
-func (p *Player) endAt(r Snapshot) error {
+// endAt reports the natural end of a source that has nothing left to play, if there was
+// one, and goes on with the next.
+func (p *Player) endAt(ctx context.Context, r Snapshot) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
 		return p.closed
 	}
-	p.lastPosition = r.Position
-	p.reportEnd(r.Tracks, nil)
+	if r.Source != nil {
+		p.lastPosition = r.Position
+		p.events.SourceEnd(kinds(r.Tracks), nil)
+	}
+	p.restoreNext(ctx, r.Next)
 	return nil
 }

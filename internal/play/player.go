@@ -1,6 +1,7 @@
 package play
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"sync"
@@ -17,9 +18,9 @@ type Sink func(f media.Frame, due time.Time)
 // Events receives a Player's events, in order and with its lock held. The methods
 // must neither block nor call the Player.
 type Events interface {
-	// StreamEnd reports the end of a source, once for each of its tracks, video
-	// first. The error is nil at the natural end.
-	StreamEnd(models.StreamType, models.Device, error)
+	// SourceEnd reports the end of a source and its tracks, video first. The error
+	// is nil at the natural end.
+	SourceEnd(tracks []models.StreamType, err error)
 	// Upgrade reports a change of the mute, pause and video flags.
 	Upgrade(models.MediaState)
 }
@@ -34,8 +35,9 @@ type Config struct {
 }
 
 // Player plays sources into a Sink, one after another. A source is opened while the
-// old one plays, on the goroutine of the caller (opening.go); the latest wins. Its
-// methods are safe for concurrent use. The caller must Close it.
+// old one plays, on the goroutine of the caller (opening.go); the latest wins. One more
+// can wait for its end (next.go). Its methods are safe for concurrent use. The caller
+// must Close it.
 type Player struct {
 	cfg    Config // immutable
 	events Events // immutable
@@ -46,10 +48,15 @@ type Player struct {
 	out          Sink       // nil until there is a connection
 	current      *session   // nil when nothing plays
 	opening      *opening   // the latest that is being opened, or nil
+	next         *session   // begins when the current one has ended; or nil
+	openingNext  *opening   // the latest that is to become next, or nil
+	orders       uint64     // how many openings have begun
 	paused       bool
 	muted        bool
 	needKey      bool              // pictures were withheld: the next one sent is a key frame
 	audioEnd     time.Time         // when the last sound written ends
+	picture      time.Time         // when the last picture written was due
+	pictureEnd   time.Time         // when it ends
 	lastPosition time.Duration     // where the last session ended
 	lastState    models.MediaState // reported last
 	quiet        bool              // changes are not reported
@@ -75,6 +82,9 @@ func (p *Player) syncClock(s *session) {
 	case s == nil || !s.ready:
 	case p.out == nil || p.paused:
 		s.clock.hold(now)
+		s.begin = time.Time{}
+	case s.at() == 0 && now.Sub(s.begin) < maxLate:
+		s.clock.run(s.begin)
 	case p.audioEnd.After(now) && s.at() == 0:
 		s.clock.run(p.audioEnd)
 	default:
@@ -90,6 +100,8 @@ func (p *Player) write(f media.Frame, due time.Time) {
 	if f.Track == media.TrackVideo {
 		send = send && (f.Key || !p.needKey)
 		p.needKey = !send
+		p.pictureEnd = due.Add(cmp.Or(f.Duration, min(due.Sub(p.picture), maxInterval)))
+		p.picture = due
 	} else {
 		p.audioEnd = due.Add(f.Duration)
 	}
@@ -124,8 +136,9 @@ func (p *Player) finish(s *session, err error) {
 	}
 	p.current, p.lastPosition = nil, s.position()
 	p.count.add(s)
+	p.advance(p.mediaEnd())
 	p.announce()
-	p.reportEnd(s.tracks, err)
+	p.events.SourceEnd(kinds(s.tracks), err)
 }
 
 // Connect sets the sink: what is armed begins to play, or goes on. The first picture
@@ -224,11 +237,11 @@ func (p *Player) at() time.Duration {
 	return p.lastPosition
 }
 
-// Plays reports whether a source is the current one.
+// Plays reports whether a source is the current one, or the next.
 func (p *Player) Plays(src media.Source) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current != nil && p.current.source == src
+	return p.current != nil && p.current.source == src || p.next != nil && p.next.source == src
 }
 
 // Shut ends everything for a reason, and reports it as the end of a playing source. No
@@ -244,6 +257,7 @@ func (p *Player) Shut(reason error) {
 		p.opening.cancel(reason)
 		p.opening = nil
 	}
+	p.dropNext(reason, p.orders+1)
 	p.out, p.last = nil, p.current
 	p.finish(p.current, reason)
 }

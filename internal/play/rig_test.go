@@ -29,7 +29,6 @@ type rig struct {
 	written []written
 	ends    []endOf
 	states  []models.MediaState
-	endAt   time.Time // of the last of ends
 	onEnd   func()
 }
 
@@ -43,17 +42,13 @@ func newRigWithin(stall, window time.Duration) *rig {
 	return r
 }
 
-// StreamEnd keeps the end of a source: that of sound with that of the picture, which
-// comes just before it.
-func (r *rig) StreamEnd(kind models.StreamType, _ models.Device, err error) {
+func (r *rig) SourceEnd(kinds []models.StreamType, err error) {
 	r.mu.Lock()
-	track, n, now := map[models.StreamType]media.Track{models.Audio: a, models.Video: v}[kind], len(r.ends), time.Now()
-	if track == a && n > 0 && r.ends[n-1].tracks == v && r.endAt.Equal(now) {
-		r.ends[n-1].tracks = av
-	} else {
-		r.ends = append(r.ends, endOf{track, err})
+	end := endOf{err: err}
+	for _, kind := range kinds {
+		end.tracks |= map[models.StreamType]media.Track{models.Audio: a, models.Video: v}[kind]
 	}
-	r.endAt = now
+	r.ends = append(r.ends, end)
 	onEnd := r.onEnd
 	r.mu.Unlock()
 	if onEnd != nil {

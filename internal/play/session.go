@@ -29,6 +29,8 @@ const (
 	// may stand for longer, as in a slide show.
 	maxHole         = 10 * time.Second
 	maxPicturesHole = 5 * time.Minute
+	// maxInterval is the longest that a last picture of unknown length stands.
+	maxInterval = time.Second
 )
 
 // session is one run of one source: a stream, a clock and the one goroutine, the
@@ -36,6 +38,7 @@ const (
 // queue: frames that the pump has not read wait in the encoder's pipe.
 type session struct {
 	// immutable after newSession
+	order  uint64 // of its opening
 	source media.Source
 	stream media.Stream
 	tracks media.Track        // those of the stream
@@ -57,6 +60,7 @@ type session struct {
 	stalled     atomic.Bool   // the stream was closed because no frame came
 
 	// guarded by the player's mu
+	begin time.Time     // when position 0 is due; zero: as soon as it may be
 	ready bool          // the pump is about to read
 	place time.Duration // in the stream, at the server's last sign of life; see place.go
 
@@ -108,10 +112,18 @@ func (s *session) run(before *session, started func()) {
 	started()
 	err := s.pump()
 	close(s.halted)
-	s.closeStream()
 	if err != nil {
-		s.ended(s, err)
+		s.ended(s, err) // before the stream is closed: the next one is due
 	}
+	s.closeStream()
+}
+
+// discard closes a session that is never run.
+func (s *session) discard() {
+	defer close(s.done)
+	s.closing.Do(func() { close(s.stop) })
+	close(s.halted)
+	s.closeStream()
 }
 
 // pump writes frames until the stream ends, and returns how, or until the session

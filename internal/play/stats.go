@@ -1,8 +1,6 @@
 package play
 
 import (
-	"iter"
-
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -27,30 +25,20 @@ func (p *Player) Stats(stats *models.Stats) {
 	total := p.count
 	if s := p.current; s != nil {
 		total.add(s)
-		for t := range kinds(s.tracks) {
-			stats.Tracks = append(stats.Tracks, t)
-		}
+		stats.Tracks = append(stats.Tracks, kinds(s.tracks)...)
 	}
 	stats.FramesLate += total.late
 	stats.ClockMoves += total.moves
 	stats.SourceRestarts += total.restarts
 }
 
-// reportEnd reports the end of each track of a source. mu must be held.
-func (p *Player) reportEnd(tracks media.Track, err error) {
-	for t, device := range kinds(tracks) {
-		p.events.StreamEnd(t, device, err)
-	}
-}
-
 // kinds are the public names of tracks, video first.
-func kinds(tracks media.Track) iter.Seq2[models.StreamType, models.Device] {
-	return func(yield func(models.StreamType, models.Device) bool) {
-		if tracks.Has(media.TrackVideo) && !yield(models.Video, models.Camera) {
-			return
-		}
-		if tracks.Has(media.TrackAudio) {
-			yield(models.Audio, models.Microphone)
-		}
+func kinds(tracks media.Track) (kinds []models.StreamType) {
+	if tracks.Has(media.TrackVideo) {
+		kinds = append(kinds, models.Video)
 	}
+	if tracks.Has(media.TrackAudio) {
+		kinds = append(kinds, models.Audio)
+	}
+	return kinds
 }
