@@ -281,14 +281,18 @@ func (p *Player) play(s, old *session) {
 	p.pumps.Add(1)
 	go func() { // ends with the stream or on s.close; close waits for it
 		defer p.pumps.Done()
-		s.run(old, func() { p.start(s) })
+		s.run(old, func() { p.start(s, old) })
 	}()
 }
 
-// start lets the clock of a session run as soon as the player does.
-func (p *Player) start(s *session) {
+// start lets the clock of a session run as soon as the player does. What replaces a
+// session begins where the sound of that ended, even if the machine is a little late.
+func (p *Player) start(s, old *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.ready = true
+	if old != nil {
+		s.begin = p.audioEnd
+	}
 	p.syncClock(s)
 }

@@ -185,6 +185,35 @@ func TestSwitchLeavesNoHoleAndReportsNoEnd(t *testing.T) {
 	})
 }
 
+// TestLateSwitchLeavesNoHole: a machine that is late when a source takes over catches
+// up, as it does with a late frame.
+func TestLateSwitchLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	for late, hole := range map[time.Duration]bool{90 * ms: false, 500 * ms: true} {
+		t.Run(late.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(30 * time.Second)
+				var dues []time.Time
+				r.Connect(func(_ media.Frame, due time.Time) {
+					if dues = append(dues, due); len(dues) == 50 {
+						<-time.After(late)
+					}
+				})
+				require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Minute)))
+				sleep(990 * ms)
+				require.NoError(t, r.SetSource(t.Context(), playtest.New(a, time.Second)))
+				sleep(5 * time.Second)
+				r.Close(models.ErrClosed)
+				require.Len(t, dues, 100)
+				seam := dues[50].Sub(dues[49])
+				require.Equal(t, hole, seam > 20*ms, "%v", seam)
+				require.Equal(t, 49*20*ms, dues[99].Sub(dues[50]))
+			})
+		})
+	}
+}
+
 func TestFailedSwitchChangesNothing(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
