@@ -75,6 +75,16 @@ func (w *World) newChat(title string, id int64, basic bool, members []groupcall.
 	return c
 }
 
+// Chat returns a chat by its marked id, or nil.
+func (w *World) Chat(id int64) *Chat {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.chats[id]; c != nil && c.moved == nil {
+		return c
+	}
+	return nil
+}
+
 // ID returns the marked id.
 func (c *Chat) ID() int64 { return c.id }
 
@@ -126,6 +136,14 @@ func (c *Chat) Remove(user groupcall.User) { c.remove(user, false) }
 
 // Ban removes a user for good.
 func (c *Chat) Ban(user groupcall.User) { c.remove(user, true) }
+
+// Unban lets a user back in, who is still a stranger.
+func (c *Chat) Unban(user groupcall.User) {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	delete(c.banned, user.ID)
+	c.world.change()
+}
 
 func (c *Chat) remove(user groupcall.User, ban bool) {
 	w := c.world

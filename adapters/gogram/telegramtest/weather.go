@@ -59,17 +59,31 @@ func NewFeed[E any](w *World) *Feed[E] {
 	return &Feed[E]{world: w, arrived: make(chan struct{}, 1)}
 }
 
-// Push sends an update.
+// Push sends an update, which the weather may drop.
 func (f *Feed[E]) Push(e E) {
 	f.world.mu.Lock()
 	defer f.world.mu.Unlock()
 	f.push(e)
 }
 
-// push sends an update. world.mu must be held.
+// PushSurely sends an update that is never dropped: one that Telegram repeats until the
+// client has it, as it does with messages.
+func (f *Feed[E]) PushSurely(e E) {
+	f.world.mu.Lock()
+	defer f.world.mu.Unlock()
+	f.deliver(e)
+}
+
+// push sends an update, unless the weather drops it. world.mu must be held.
 func (f *Feed[E]) push(e E) {
+	if f.world.rand.Float64() >= f.world.opts.weather.Drop {
+		f.deliver(e)
+	}
+}
+
+func (f *Feed[E]) deliver(e E) {
 	w, weather := f.world, f.world.opts.weather
-	if f.closed || w.rand.Float64() < weather.Drop {
+	if f.closed {
 		return
 	}
 	f.schedule(e)
