@@ -274,7 +274,7 @@ func fakeProgram(t testing.TB, body string) string {
 		t.Skip("a shell script stands for ffmpeg")
 	}
 	script := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+body+"\n"), 0o755))
+	require.NoError(t, mediatest.WriteProgram(script, body))
 	return script
 }
 

@@ -123,9 +123,9 @@ func TestRTMPWithoutAnEncoder(t *testing.T) {
 	require.NoError(t, err)
 	for _, encoder := range []string{"libx264", "aac"} {
 		path := filepath.Join(t.TempDir(), "ffmpeg")
-		script := "#!/bin/sh\ncase \"$*\" in *no_duration_filesize*) exec " + real +
+		script := "case \"$*\" in *no_duration_filesize*) exec " + real +
 			" $(echo \"$*\" | sed 's/ " + encoder + " / none_such /;s/expr:[^ ]*/1/') ;; esac\nexec " + real + " \"$@\"\n"
-		require.NoError(t, os.WriteFile(path, []byte(script), 0o700)) //nolint:gosec // it is a program
+		require.NoError(t, mediatest.WriteProgram(path, script))
 		s := newFixture(t, sfu.Config{}, gotgcall.WithRTMPRetry(time.Hour), gotgcall.WithFFmpegPath(path))
 		require.NoError(t, s.StartRTMP(chat, "rtmp://"+freeAddr(t)+"/s/"+streamKey))
 		song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 60})

@@ -2,7 +2,6 @@ package ffmpeg
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -25,7 +25,7 @@ func script(t *testing.T, body string) string {
 		t.Skip("a shell script stands for ffmpeg")
 	}
 	path := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700))
+	require.NoError(t, mediatest.WriteProgram(path, body))
 	return path
 }
 
