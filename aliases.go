@@ -19,6 +19,8 @@ type (
 	Stream = media.Stream
 	// Frame is one Opus packet or VP8 picture of a Stream.
 	Frame = media.Frame
+	// SourceInfo is what a Source says of itself; see [Client.SourceInfo].
+	SourceInfo = media.SourceInfo
 	// Env holds the settings with which a Source is opened.
 	Env = media.Env
 	// Track is a set of tracks.
@@ -105,6 +107,8 @@ var (
 	ErrSeekUnsupported     = models.ErrSeekUnsupported
 	ErrNotPublic           = models.ErrNotPublic
 	ErrNoSource            = models.ErrNoSource
+	ErrLive                = models.ErrLive
+	ErrDurationUnknown     = models.ErrDurationUnknown
 	ErrInternal            = models.ErrInternal
 	ErrNotConnected        = models.ErrNotConnected
 	ErrWrongMode           = models.ErrWrongMode

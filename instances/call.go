@@ -127,6 +127,9 @@ func (c *Call) State() models.MediaState { return c.player.State() }
 // the last one ended.
 func (c *Call) Position() time.Duration { return c.player.Position() }
 
+// SourceInfo returns what the current source says of itself, or false when there is none.
+func (c *Call) SourceInfo() (media.SourceInfo, bool) { return c.player.SourceInfo() }
+
 // Stats returns what the call has done so far, over all its connections.
 func (c *Call) Stats() models.Stats {
 	c.mu.Lock()

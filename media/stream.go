@@ -63,10 +63,11 @@ type Frame struct {
 // Stream is one run of a source. Its methods other than Close are for one
 // goroutine at a time.
 //
-// Two further methods are optional. Start() time.Duration, of a Source or of the
+// Further methods are optional. Start() time.Duration, of a Source or of the
 // Stream that its Open returned, is the position in the media at which Open begins; by
-// default 0. Restarts() uint64 is how often the Stream's input was opened again, and
-// may be called from any goroutine.
+// default 0. Restarts() uint64 is how often the Stream's input was opened again.
+// SourceInfo() SourceInfo is what the input says of itself, once Open has returned. The
+// last two may be called from any goroutine, and after Close.
 type Stream interface {
 	// Tracks reports the tracks the stream really has, which may be fewer
 	// than the source was asked for.

@@ -76,6 +76,12 @@ var (
 	// ErrNoSource: nothing is playing.
 	ErrNoSource = errors.New("no source")
 
+	// ErrLive: the source has no end, and so no duration.
+	ErrLive = errors.New("the source is live")
+
+	// ErrDurationUnknown: the source does not say how long it is.
+	ErrDurationUnknown = errors.New("duration unknown")
+
 	// ErrInternal: a defect of this library.
 	ErrInternal = errors.New("internal error")
 

@@ -15,6 +15,9 @@ type Reader interface {
 	// Next returns the next frame, whose Data is valid until the next call,
 	// and io.EOF only where the container may end.
 	Next() (media.Frame, error)
+	// Tags returns what the container says of its content, as far as it has been
+	// read: all that stands before the first frame, once that is read.
+	Tags() Tags
 }
 
 // NewReader picks a reader by the first bytes, and reads the header. Of Matroska, a track

@@ -60,6 +60,9 @@ func newIVF(r io.Reader) (*ivf, error) {
 
 func (v *ivf) Tracks() media.Track { return media.TrackVideo }
 
+// Tags returns nothing: IVF has none.
+func (v *ivf) Tags() Tags { return Tags{} }
+
 func (v *ivf) Next() (media.Frame, error) {
 	for {
 		if _, err := io.ReadFull(v.r, v.header[:]); err != nil {

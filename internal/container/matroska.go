@@ -48,6 +48,7 @@ type matroska struct {
 
 	audio, video mkvTrack
 	cluster      time.Duration
+	tags         Tags
 	data         []byte   // reused from block to block
 	laced        [][]byte // what is left of a block of several frames of sound
 }
@@ -99,6 +100,8 @@ func (m *matroska) Tracks() (t media.Track) {
 	return t
 }
 
+func (m *matroska) Tags() Tags { return m.tags }
+
 // refusal returns why a wanted track cannot be played.
 func (m *matroska) refusal(want media.Track) error {
 	switch {
@@ -131,6 +134,8 @@ func (m *matroska) Next() (media.Frame, error) {
 			m.left = size
 		case idSegment, idBlockGroup:
 			// Their children are read as if they were not there.
+		case idTags:
+			err = m.readTags(size)
 		case idTimestamp:
 			err = m.timestamp(size)
 		case idSimpleBlock, idBlock:
@@ -145,6 +150,19 @@ func (m *matroska) Next() (media.Frame, error) {
 			return media.Frame{}, fmt.Errorf("matroska: %w", err)
 		}
 	}
+}
+
+// readTags reads a Tags element, unless it is too large.
+func (m *matroska) readTags(size int64) error {
+	if size > maxTags {
+		return m.skip(size)
+	}
+	data, err := m.read(size, maxTags)
+	if err == nil {
+		m.tags.tagsElement(data)
+		m.data = nil // it may be larger than any frame
+	}
+	return err
 }
 
 // timestamp reads the cluster's.
@@ -234,8 +252,13 @@ func (m *matroska) header(id uint32, size int64) error {
 	if err != nil {
 		return err
 	}
-	return children(data, func(child uint32, body []byte) error {
+	var length []byte
+	err = children(data, func(child uint32, body []byte) error {
 		switch {
+		case id == idInfo && child == idTitle:
+			m.tags.set("TITLE", body)
+		case id == idInfo && child == idDuration:
+			length = body
 		case id == idInfo && child == idTimestampScale:
 			m.scale = time.Duration(number(body))
 			if m.scale <= 0 || m.scale > time.Second {
@@ -246,6 +269,10 @@ func (m *matroska) header(id uint32, size int64) error {
 		}
 		return nil
 	})
+	if length != nil {
+		m.tags.duration(length, m.scale) // the scale may come behind it
+	}
+	return err
 }
 
 // track reads a TrackEntry; the first playable track of a kind is played.
@@ -261,6 +288,10 @@ func (m *matroska) track(data []byte) error {
 			codec = string(body)
 		case idCodecPrivate:
 			private = body
+		case idTrackName:
+			if m.tags.TrackTitle == "" {
+				m.tags.TrackTitle = Text(body)
+			}
 		case idDefaultDur:
 			if d := number(body); d <= uint64(10*time.Second) {
 				entry.interval = time.Duration(d)

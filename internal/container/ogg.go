@@ -43,6 +43,7 @@ type ogg struct {
 	heads   bool // the last page was a first page: a link of the chain begins
 	chosen  bool // the link's Opus stream is found
 	tags    bool // the next packet is the comment header
+	comment Tags // the comment header of the first link
 	damaged int  // malformed packets in a row
 	partial bool // packet holds the beginning of one
 	skip    bool // the page continues a packet whose beginning is lost
@@ -67,6 +68,8 @@ func newOgg(r *bufio.Reader) (*ogg, error) {
 
 func (o *ogg) Tracks() media.Track { return media.TrackAudio }
 
+func (o *ogg) Tags() Tags { return o.comment }
+
 func (o *ogg) Next() (media.Frame, error) {
 	for {
 		packet, err := o.nextPacket()
@@ -78,6 +81,7 @@ func (o *ogg) Next() (media.Frame, error) {
 		}
 		if o.tags {
 			o.tags = false
+			o.comment = o.comment.Or(opusTags(packet))
 			continue
 		}
 		if len(packet) == 0 {
@@ -136,7 +140,10 @@ func (o *ogg) readSegment(n int) error {
 		if !o.tags && !o.skip {
 			return fmt.Errorf("ogg: a packet of more than %d bytes", maxOpusPacket)
 		}
-		start = 0
+		if _, err := o.r.Discard(n); err != nil {
+			return fmt.Errorf("ogg: %w", truncated(err))
+		}
+		return nil
 	}
 	o.packet = append(o.packet[:start], make([]byte, n)...)
 	if _, err := io.ReadFull(o.r, o.packet[start:]); err != nil {

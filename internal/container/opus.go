@@ -1,6 +1,8 @@
 package container
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"time"
 )
@@ -56,4 +58,32 @@ func opusHead(head []byte) error {
 		return errors.New("audio is surround: want one or two channels (-ac 2)")
 	}
 	return nil
+}
+
+// opusTags reads a comment header (RFC 7845 section 5.2), of which the end may be missing.
+func opusTags(header []byte) (t Tags) {
+	rest, ok := bytes.CutPrefix(header, []byte("OpusTags"))
+	field := func() []byte {
+		if len(rest) < 4 {
+			rest = nil
+			return nil
+		}
+		size := binary.LittleEndian.Uint32(rest)
+		rest = rest[4:]
+		body := rest[:min(int64(size), int64(len(rest)))]
+		rest = rest[len(body):]
+		return body
+	}
+	field() // the vendor
+	if !ok || len(rest) < 4 {
+		return t
+	}
+	rest = rest[4:] // the number of comments: there are as many as there are
+	for len(rest) > 0 {
+		name, value, found := bytes.Cut(field(), []byte("="))
+		if found && len(name) <= maxName {
+			t.set(string(name), value)
+		}
+	}
+	return t
 }

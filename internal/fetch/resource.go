@@ -31,6 +31,7 @@ type Resource struct {
 	Ranges bool   // it is given out from any byte; then Size is known
 	Size   int64  // in bytes, -1 when the server does not say
 	Type   string // the Content-Type
+	Name   string // of a radio, as its server calls it; any bytes
 	Whole  int64  // the length of what the server has, of which this may be a part; or -1
 
 	client    *Client
@@ -211,6 +212,7 @@ func (r *Resource) describe(response *http.Response) {
 	h := response.Header
 	r.found = response.Request.URL
 	r.Type = h.Get("Content-Type")
+	r.Name = h.Get("Icy-Name")
 	r.Size = length(response)
 	r.Whole = r.Size
 	r.Ranges = r.Size >= 0 && (response.StatusCode == http.StatusPartialContent || strings.EqualFold(h.Get("Accept-Ranges"), "bytes"))

@@ -27,24 +27,11 @@ func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 }
 
-// quietArgs are the global options of every ffmpeg: nothing is asked, and
-// standard error holds what went wrong and nothing else.
-func quietArgs() []string {
-	return []string{"-nostdin", "-hide_banner", "-loglevel", "error"}
-}
-
-// watchedArgs are the global options of an ffmpeg that begins at a position: a
-// seek that fails is a mere warning, and what it is about is information.
+// watchedArgs are the global options of every ffmpeg: nothing is asked, and standard
+// error holds what it says of its input. A seek that fails is a mere warning, and the
+// length of the media is information.
 func watchedArgs() []string {
 	return []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"}
-}
-
-// globalArgs are the options of an ffmpeg that begins at a position.
-func globalArgs(position time.Duration) []string {
-	if position == 0 {
-		return quietArgs()
-	}
-	return watchedArgs()
 }
 
 // limits bound what an input may cost. A picture of more than 7680x4320 is refused
@@ -83,7 +70,7 @@ func preroll(position time.Duration) time.Duration {
 // encodeArgs is the whole command line that encodes one input, read from a
 // position, into its outputs.
 func encodeArgs(position time.Duration, input []string, outputs [][]string) []string {
-	return assemble(globalArgs(position), input, preroll(position), outputs)
+	return assemble(watchedArgs(), input, preroll(position), outputs)
 }
 
 // listInput reads a playlist that names nothing but loopback addresses, from a
@@ -104,7 +91,7 @@ func dashInput(address string, position time.Duration) []string {
 // position: what is before that is decoded and thrown away. ffmpeg itself seeks
 // wrongly in segments where their times begin again.
 func encodeArgsOfSegments(position time.Duration, input []string, outputs [][]string) []string {
-	return assemble(globalArgs(position), input, position, outputs)
+	return assemble(watchedArgs(), input, position, outputs)
 }
 
 // encodeArgsOfTimes is encodeArgsOfSegments from one of the media's own times on:
@@ -117,7 +104,7 @@ func encodeArgsOfTimes(at time.Duration, input []string, outputs [][]string) []s
 // the segment that holds the position and, unless the media's own times are kept,
 // takes the first frame of it for the position's.
 func encodeArgsOfDASH(position time.Duration, input []string, outputs [][]string) []string {
-	global := append(globalArgs(position), "-copyts", "-start_at_zero")
+	global := append(watchedArgs(), "-copyts", "-start_at_zero")
 	return assemble(global, input, position, outputs)
 }
 

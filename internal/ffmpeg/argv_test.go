@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	quiet    = "-nostdin -hide_banner -loglevel error"
 	watched  = "-nostdin -hide_banner -nostats -loglevel level+info"
 	music    = "-application audio -vbr on -frame_duration 20 -fec 0 -packet_loss 5"
 	opusArgs = "-c:a libopus " + music
@@ -39,7 +38,7 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"file", 0, fileInput("-i", 0),
 			media.EncodeOptions{},
-			quiet + " " + file + " -i file:-i -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			watched + " " + file + " -i file:-i -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},
 		{
@@ -51,13 +50,13 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"voice", 0, fileInput("x", 0),
 			media.EncodeOptions{Voice: true},
-			quiet + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 48k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
+			watched + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 48k -ar 48000 -ac 1 -f matroska " + live + " pipe:1",
 			false,
 		},
 		{
 			"voice in stereo", 0, fileInput("x", 0),
 			media.EncodeOptions{Voice: true, AudioChannels: 2},
-			quiet + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 64k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
+			watched + " " + file + " -i file:x -map 0:a:0? " + voice + " -b:a 64k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},
 		{
@@ -70,7 +69,7 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"video in the same output", 0, fileInput("x", 0),
 			media.EncodeOptions{Tracks: media.TrackVideo, VideoWidth: 640, VideoHeight: 360},
-			quiet + " " + file + " -i file:x -map 0:V:0? -map 0:a:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) + " -enc_time_base:v 1:1000" +
+			watched + " " + file + " -i file:x -map 0:V:0? -map 0:a:0? -filter:v " + limitRate(30) + "," + fitInside(640, 360) + " -enc_time_base:v 1:1000" +
 				vp8 + " " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			true,
 		},
@@ -85,7 +84,7 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"list", 0, listInput("http://127.0.0.1:1/x", 0),
 			media.EncodeOptions{},
-			quiet + " " + bounded + "-protocol_whitelist http,tcp,crypto -format_whitelist " + listFormats +
+			watched + " " + bounded + "-protocol_whitelist http,tcp,crypto -format_whitelist " + listFormats +
 				" -http_proxy none -i http://127.0.0.1:1/x -map 0:a:0? " +
 				opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
@@ -93,14 +92,14 @@ func TestEncoderArguments(t *testing.T) {
 		{
 			"rtmp", 0, connectedInput("rtmp", "rtmp://host/app/key", media.TrackAudio),
 			media.EncodeOptions{},
-			quiet + " " + bounded + "-protocol_whitelist rtmp,tcp -format_whitelist " + formats +
+			watched + " " + bounded + "-protocol_whitelist rtmp,tcp -format_whitelist " + formats +
 				" -rw_timeout 30000000 -analyzeduration 1000000 -i rtmp://host/app/key -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},
 		{
 			"rtsp", 0, connectedInput("rtsp", "rtsp://host/x", media.TrackAudio),
 			media.EncodeOptions{},
-			quiet + " " + bounded + "-protocol_whitelist rtsp,rtp,tcp -format_whitelist " + formats + ",rtsp,sdp,rtp" +
+			watched + " " + bounded + "-protocol_whitelist rtsp,rtp,tcp -format_whitelist " + formats + ",rtsp,sdp,rtp" +
 				" -rtsp_transport tcp -i rtsp://host/x -map 0:a:0? " + opusArgs + " -b:a 128k -ar 48000 -ac 2 -f matroska " + live + " pipe:1",
 			false,
 		},
@@ -133,7 +132,7 @@ func TestProtocolListsHaveNoLocalFiles(t *testing.T) {
 func TestShellArgumentsAreCompleted(t *testing.T) {
 	t.Parallel()
 	const (
-		q     = quiet + " "
+		q     = watched + " "
 		audio = "-sn -dn -vn -map 0:a:0? -c:a libopus " + music + " -b:a 128k -ar 48000 -ac 2"
 		vp8   = "-c:v libvpx -b:v 800k -pix_fmt yuv420p " + realtime
 		ogg   = " -f ogg -page_duration 20000"
@@ -176,7 +175,7 @@ func TestShellArgumentsAreCompleted(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := completeArgs(quietArgs(), strings.Fields(test.line), test.want)
+			got, err := completeArgs(watchedArgs(), strings.Fields(test.line), test.want)
 			require.NoError(t, err)
 			require.Equal(t, strings.Fields(test.args), got)
 		})
@@ -188,8 +187,8 @@ func TestShellCommandsForBothTracksHaveTwoOutputs(t *testing.T) {
 	const opus = opusArgs + " -b:a 128k -ar 48000 -ac 2"
 	const libvpx = "-c:v libvpx -b:v 800k -pix_fmt yuv420p " + realtime + " " + gop
 	for line, want := range map[string]string{
-		"-i x": quiet + " -i x -f srt -i data:,x -map 0:a:0? " + opus + apart + " pipe:1 -map 0:V:0? " + libvpx + apart + " pipe:3",
-		"-re -i x -t 5 -b:a 96k -vf hflip": quiet + " -re -i x -f srt -i data:,x -t 5 -b:a 96k -vf hflip -map 0:a:0? " + opusArgs + " -ar 48000 -ac 2" + apart +
+		"-i x": watched + " -i x -f srt -i data:,x -map 0:a:0? " + opus + apart + " pipe:1 -map 0:V:0? " + libvpx + apart + " pipe:3",
+		"-re -i x -t 5 -b:a 96k -vf hflip": watched + " -re -i x -f srt -i data:,x -t 5 -b:a 96k -vf hflip -map 0:a:0? " + opusArgs + " -ar 48000 -ac 2" + apart +
 			" pipe:1 -t 5 -b:a 96k -vf hflip -map 0:V:0? " + libvpx + apart + " pipe:3",
 		"-v debug -i x -c copy": "-nostdin -hide_banner -v debug -i x -f srt -i data:,x -c copy -map 0:a:0?" + apart +
 			" pipe:1 -c copy -map 0:V:0?" + apart + " pipe:3",
@@ -241,7 +240,7 @@ func TestShellArgumentsThatCannotPlayAreRefused(t *testing.T) {
 		{"-i", media.TrackAudio, "-i"},
 		{"-i x -- -", media.TrackAudio, "--"},
 	} {
-		_, err := completeArgs(quietArgs(), strings.Fields(test.line), test.want)
+		_, err := completeArgs(watchedArgs(), strings.Fields(test.line), test.want)
 		require.ErrorIs(t, err, models.ErrInvalidParams, test.line)
 		require.ErrorContains(t, err, test.words, test.line)
 	}
@@ -332,7 +331,7 @@ func FuzzShell(f *testing.F) {
 			return
 		}
 		for _, want := range []media.Track{media.TrackAudio, media.TrackVideo, media.TrackAudio | media.TrackVideo} {
-			args, err := completeArgs(quietArgs(), words, want)
+			args, err := completeArgs(watchedArgs(), words, want)
 			if err != nil {
 				continue
 			}

@@ -26,7 +26,7 @@ type Encoder struct {
 	outputs []*output    // what is on standard output, and on descriptor 3
 	merge   *merge.Merge // of two outputs; nil for one
 	got     media.Track  // the tracks there are
-	watch   *seekWatch
+	watch   *logWatch    // of an ffmpeg whose log is read; else nil
 
 	lost string // why the input was lost; owned by the process until it is done
 
@@ -48,7 +48,7 @@ func Open(ctx context.Context, env media.Env, job Job) (*Encoder, error) {
 		return nil, err
 	}
 	if job.seek.inputs > 0 {
-		e.watch = newSeekWatch(job.seek)
+		e.watch = newLogWatch(job.seek)
 	}
 	if err := e.start(env); err != nil {
 		e.release()
@@ -137,10 +137,6 @@ func (e *Encoder) broken() error {
 	}
 	return io.EOF
 }
-
-// Finite reports whether ffmpeg announced a length for all inputs. Only jobs of
-// [Encoding.Connected], and those that seek, ask for it.
-func (e *Encoder) Finite() bool { return e.watch != nil && e.watch.finite() }
 
 // Start returns where in the media a command of FromShell begins by itself.
 func (e *Encoder) Start() time.Duration { return e.job.start }

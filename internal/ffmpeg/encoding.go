@@ -55,7 +55,7 @@ func (e Encoding) Connected(u InputURL, address, tcURL string) Job {
 		input = append([]string{"-rtmp_tcurl", tcURL}, input...)
 	}
 	j := e.job(assemble(watchedArgs(), input, 0, e.outputs()), 0)
-	j.seek = seekCheck{inputs: 1} // how long it lasts
+	j.liveUnlessFinite = true
 	j.Redact = func(line string) string { return u.Redact(strings.ReplaceAll(line, address, u.Public)) }
 	j.Lost = func(line string) bool {
 		return strings.HasPrefix(line, address+": ") || strings.Contains(line, "Error during demuxing")
@@ -68,7 +68,7 @@ func (e Encoding) job(args []string, position time.Duration) Job {
 		args:     args,
 		want:     e.Options.Tracks,
 		apart:    e.apart(),
-		seek:     seekTo(position, 1),
+		seek:     seekCheck{position: position, inputs: 1},
 		interval: time.Second / time.Duration(e.Options.VideoFPS),
 	}
 	if e.Format.Raw() {

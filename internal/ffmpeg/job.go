@@ -25,12 +25,28 @@ type Job struct {
 	// any other process.
 	seek seekCheck
 
+	// bounds is the part of the media that a command of FromShell plays; nil: all
+	// of it. A timeless one changes time, or counts it otherwise.
+	bounds   *excerpt
+	timeless bool
+
+	// liveUnlessFinite reports that an input without a length is live.
+	liveUnlessFinite bool
+
 	// start is where in the media a command of FromShell begins by itself.
 	start time.Duration
 
 	// interval is the least a video frame lasts: a header may give the rate
 	// of the source, before frames were dropped. 0 means nothing.
 	interval time.Duration
+
+	// Live reports that the input is live. Length is how long the media lasts, if
+	// that is known without ffmpeg.
+	Live   bool
+	Length time.Duration
+
+	// Name is what a server calls the input, for want of a title.
+	Name string
 
 	// Redact takes secrets out of a line of standard error. May be nil.
 	Redact func(line string) string

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/container"
@@ -13,12 +14,15 @@ import (
 // readBuffer holds a few frames: the pipe behind it is the real buffer.
 const readBuffer = 16 << 10
 
-// output is one container that a process writes. All but file belongs to its reader.
+// output is one container that a process writes. All but file and tags belongs to its
+// reader.
 type output struct {
 	file     *os.File // its Close interrupts the reader
 	content  container.Content
 	want     media.Track
 	interval time.Duration // the least a video frame lasts
+
+	tags atomic.Pointer[container.Tags] // those before the first frame; for any goroutine
 
 	reader   container.Reader // nil until the header is there
 	first    media.Frame      // read ahead by readFirst
@@ -62,6 +66,10 @@ func (o *output) Next() (media.Frame, error) {
 		}
 		if f.Track == media.TrackVideo && f.Duration != 0 {
 			f.Duration = max(f.Duration, o.interval)
+		}
+		if o.tags.Load() == nil {
+			tags := o.reader.Tags()
+			o.tags.Store(&tags)
 		}
 		return f, nil
 	}

@@ -21,59 +21,63 @@ type seekCheck struct {
 	inputs   int // how many there are; ffmpeg describes each once it has tried
 }
 
-// seekTo returns the check of a seek; none for the start.
-func seekTo(position time.Duration, inputs int) seekCheck {
-	if position == 0 {
-		return seekCheck{}
-	}
-	return seekCheck{position: position, inputs: inputs}
-}
-
-// seekWatch checks a seek by the lines of ffmpeg's log.
-type seekWatch struct {
+// logWatch reads ffmpeg's log: how long the inputs are, and how a seek went.
+type logWatch struct {
 	seekCheck
 	done chan struct{} // closed when the last input has been described
 
 	mu       sync.Mutex // guards the rest
 	seen     int
 	refused  string        // the line that says a seek failed
+	format   string        // of the first input, as ffmpeg calls it
 	guessed  bool          // a duration is an estimate
 	unknown  bool          // a duration is not known
 	duration time.Duration // of the longest input
 }
 
-// logDelay bounds the wait for lines that ffmpeg wrote before its first frame.
-const logDelay = 2 * time.Second
+// logDelay bounds the wait for lines that ffmpeg wrote before its first frame. Without a
+// seek only the length of the media depends on it.
+const (
+	logDelay     = 250 * time.Millisecond
+	logDelaySeek = 2 * time.Second
+)
 
-// The lines of ffmpeg's log about a seek. A level precedes them, so that no tag of the
-// media can look like one.
+// The lines of ffmpeg's log about an input and a seek in it. A level precedes them, so
+// that no value of a tag can look like one.
 var (
-	seekRefused = regexp.MustCompile(`^(\[[^]]*\] )?\[warning\] .*could not seek to position`)
+	seekRefused = regexp.MustCompile(`^(?:\[[^]]*\] ){0,2}\[warning\] .*could not seek to position`)
+	inputFormat = regexp.MustCompile(`^\[info\] Input #0, ([0-9A-Za-z_]+)`)
 	inputLength = regexp.MustCompile(`^\[info\]   Duration: (N/A|\d+:\d\d:\d\d\.\d+)`)
-	levelTag    = regexp.MustCompile(`^(\[[^]]*\] )?\[(panic|fatal|error|warning|info)\] `)
+	levelTag    = regexp.MustCompile(`^((?:\[[^]]*\] ){0,2}?)\[(panic|fatal|error|warning|info)\] `)
 )
 
 const durationGuessed = "Estimating duration from bitrate"
 
-func newSeekWatch(s seekCheck) *seekWatch {
-	return &seekWatch{seekCheck: s, done: make(chan struct{})}
+func newLogWatch(s seekCheck) *logWatch {
+	return &logWatch{seekCheck: s, done: make(chan struct{})}
 }
 
 // line examines a line of a log with levels. It returns the line without its level, or
-// "" if it is not about an error.
-func (w *seekWatch) line(line string) string {
+// "" if it is not about an error. A line without a level goes on with the one before if
+// it is indented; any other is not ffmpeg's.
+func (w *logWatch) line(line string) string {
+	tag := levelTag.FindStringSubmatch(line)
+	switch {
+	case tag == nil && strings.HasPrefix(line, " "):
+		return ""
+	case tag == nil:
+		return line
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	tag := levelTag.FindStringSubmatch(line)
-	if tag == nil {
-		return ""
-	}
 	length := inputLength.FindStringSubmatch(line)
 	switch {
 	case seekRefused.MatchString(line):
 		w.refused = line[len(tag[0]):]
 	case tag[2] == "warning" && strings.Contains(line, durationGuessed):
 		w.guessed = true
+	case w.format == "" && inputFormat.MatchString(line):
+		w.format = inputFormat.FindStringSubmatch(line)[1]
 	case length != nil && w.seen < w.inputs:
 		d, ok := parseTime(length[1])
 		w.unknown = w.unknown || !ok
@@ -81,6 +85,10 @@ func (w *seekWatch) line(line string) string {
 		if w.seen++; w.seen == w.inputs {
 			close(w.done)
 		}
+	case length != nil && length[1] != "N/A":
+		// More lengths than inputs: the name of a tag, which may have lines, claims one.
+		// The input without streams has none.
+		w.unknown = true
 	}
 	if tag[2] == "info" || tag[2] == "warning" {
 		return ""
@@ -90,8 +98,12 @@ func (w *seekWatch) line(line string) string {
 
 // result returns the error of the seek, if any. It may be called once ffmpeg has written
 // its first frame, or has ended.
-func (w *seekWatch) result(p *proc.Process) error {
-	timer := time.NewTimer(logDelay)
+func (w *logWatch) result(p *proc.Process) error {
+	delay := logDelay
+	if w.position > 0 {
+		delay = logDelaySeek
+	}
+	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-w.done:
@@ -105,17 +117,28 @@ func (w *seekWatch) result(p *proc.Process) error {
 	if known && w.position > 0 && w.position >= w.duration {
 		return fmt.Errorf("%w: nothing at %v of %v: %w", models.ErrFile, w.position, w.duration, io.EOF)
 	}
-	if w.refused != "" {
+	if w.position > 0 && w.refused != "" {
 		return fmt.Errorf("%w: ffmpeg: %s", models.ErrSeekUnsupported, w.refused)
 	}
 	return nil
 }
 
-// finite reports whether all inputs have a known length.
-func (w *seekWatch) finite() bool {
+// length returns how long the longest input is, or 0 if that is not known of each, and
+// whether it is an estimate.
+func (w *logWatch) length() (d time.Duration, guessed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.seen == w.inputs && !w.unknown && w.duration > 0
+	if w.seen < w.inputs || w.unknown {
+		return 0, false
+	}
+	return w.duration, w.guessed
+}
+
+// inputs of Ogg have their tags in the track rather than the file.
+func (w *logWatch) tagsInTrack() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.format == "" || w.format == "ogg"
 }
 
 // ffmpegTime is ffmpeg's syntax of a duration: [HH:]MM:SS[.m] or S[.m] with a

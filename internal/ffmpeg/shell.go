@@ -74,7 +74,31 @@ func (s shell) job() (Job, error) {
 	if j.path == "ffmpeg" {
 		j.path = "" // that of the Env
 	}
-	return j.complete(quietArgs(), j.args)
+	var known bool
+	j.bounds, known = played(args)
+	j.timeless = !known
+	return j.watched(0, args)
+}
+
+// played returns the part of the media that a command plays, or false if its output's
+// times say nothing of the media's.
+func played(args []string) (*excerpt, bool) {
+	out, err := parseArgs(args)
+	if err != nil || out.seekable() != nil || out.has("shortest", "") {
+		return nil, false
+	}
+	part, err := out.excerpt()
+	return &part, err == nil
+}
+
+// watched returns the job of an ffmpeg command, completed, that begins at a position. Its
+// log is read unless the command sets a level of its own.
+func (j Job) watched(position time.Duration, args []string) (Job, error) {
+	out, err := parseArgs(args)
+	if err == nil && len(out.logging) == 0 {
+		j.seek = seekCheck{position: position, inputs: len(out.inputs)}
+	}
+	return j.complete(watchedArgs(), args)
 }
 
 // complete returns the job with the arguments of an ffmpeg command, completed.
@@ -104,7 +128,6 @@ func (s shell) jobAt(position time.Duration) (j Job, urls []string, err error) {
 	if err != nil {
 		return Job{}, nil, err
 	}
-	j.seek = seekTo(position, len(urls))
-	j, err = j.complete(globalArgs(position), args)
+	j, err = j.watched(position, args)
 	return j, urls, err
 }

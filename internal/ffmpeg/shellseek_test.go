@@ -79,15 +79,18 @@ func TestCommandsAreRewrittenForAPosition(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-func TestCommandFromTheStartIsAsQuietAsAnyOther(t *testing.T) {
+func TestCommandIsWatchedUnlessItSaysHow(t *testing.T) {
 	t.Parallel()
 	source := shell{line: "ffmpeg -ss 3 -i x", want: media.TrackAudio}
-	for position, want := range map[time.Duration]string{0: quiet, time.Second: watched} {
+	for _, position := range []time.Duration{0, time.Second} {
 		cmd, _, err := source.jobAt(position)
 		require.NoError(t, err)
-		require.Equal(t, want, strings.Join(cmd.args[:len(strings.Fields(want))], " "))
-		require.Equal(t, position, cmd.seek.position)
+		require.Equal(t, watched, strings.Join(cmd.args[:len(strings.Fields(watched))], " "))
+		require.Equal(t, seekCheck{position: position, inputs: 1}, cmd.seek)
 	}
+	cmd, err := shell{line: "ffmpeg -v verbose -i x", want: media.TrackAudio}.job()
+	require.NoError(t, err)
+	require.Zero(t, cmd.seek)
 }
 
 func TestCommandsWithoutAPositionAreNotRewritten(t *testing.T) {

@@ -34,6 +34,7 @@ type adaptive struct {
 	open   func(ctx context.Context, position time.Duration, effort effort) (media.Stream, error)
 	logger *slog.Logger
 	tracks media.Track
+	info   media.SourceInfo
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
@@ -80,12 +81,17 @@ func (e effort) of(enc ffmpeg.Encoding) ffmpeg.Encoding {
 // newAdaptive returns an adaptive that owns a stream opened at a position with full
 // effort, and reopens it by open.
 func newAdaptive(env media.Env, stream media.Stream, position time.Duration, open func(context.Context, time.Duration, effort) (media.Stream, error)) *adaptive {
-	a := &adaptive{open: open, logger: env.Logger, tracks: stream.Tracks(), current: stream, base: position}
+	a := &adaptive{
+		open: open, logger: env.Logger, tracks: stream.Tracks(), info: infoOf(stream), current: stream, base: position,
+	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
 
 func (a *adaptive) Tracks() media.Track { return a.tracks }
+
+// SourceInfo returns what the file says of itself.
+func (a *adaptive) SourceInfo() media.SourceInfo { return a.info }
 
 // Restarts returns how often the file was reopened.
 func (a *adaptive) Restarts() uint64 { return a.restarts.Load() }

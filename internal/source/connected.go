@@ -41,7 +41,7 @@ func (s address) connectOnce(ctx context.Context, env media.Env, u ffmpeg.InputU
 	if err != nil {
 		return nil, false, err
 	}
-	return e, e.Finite(), nil
+	return e, !e.SourceInfo().Live, nil
 }
 
 // route is the address by which ffmpeg reaches a server.

@@ -68,5 +68,6 @@ func (s address) part(p *programme.Programme, part programme.Part, position time
 		job = s.Segments(part.Address, from)
 	}
 	job.InputErr, job.Over = p.Err, p.Lost()
+	job.Live, job.Length = p.Live, p.Duration
 	return job
 }

@@ -67,4 +67,12 @@ func encoderStream(e *ffmpeg.Encoder, err error) (media.Stream, error) {
 	return e, nil
 }
 
+// infoOf returns what a stream of this package says of its input.
+func infoOf(stream media.Stream) media.SourceInfo {
+	if s, ok := stream.(interface{ SourceInfo() media.SourceInfo }); ok {
+		return s.SourceInfo()
+	}
+	return media.SourceInfo{}
+}
+
 func errStreamClosed() error { return fmt.Errorf("read frame: stream: %w", models.ErrClosed) }

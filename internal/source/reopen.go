@@ -37,6 +37,7 @@ type reopening struct {
 	patience time.Duration // how long the input may be lost
 	silence  time.Duration // how long it may give nothing
 	tracks   media.Track
+	info     media.SourceInfo                           // that of the input when it was opened first
 	finite   func(end error, played time.Duration) bool // what ended so is not live; nil: it is
 	ctx      context.Context                            // ends with Close
 	cancel   context.CancelFunc
@@ -67,6 +68,7 @@ func newReopening(env media.Env, stream media.Stream, open opener) *reopening {
 		patience: patience(env),
 		silence:  min(maxSilence, patience(env)/2),
 		tracks:   stream.Tracks(),
+		info:     infoOf(stream),
 		current:  stream,
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -74,6 +76,9 @@ func newReopening(env media.Env, stream media.Stream, open opener) *reopening {
 }
 
 func (r *reopening) Tracks() media.Track { return r.tracks }
+
+// SourceInfo returns what the input says of itself.
+func (r *reopening) SourceInfo() media.SourceInfo { return r.info }
 
 // Restarts returns how often the input was reopened.
 func (r *reopening) Restarts() uint64 { return r.restarts.Load() }

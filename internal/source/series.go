@@ -31,7 +31,8 @@ type series struct {
 	open    func(ctx context.Context, part int) (media.Stream, error)
 	release func() // called once, when all are closed
 	tracks  media.Track
-	ctx     context.Context // ends with Close
+	info    media.SourceInfo // by the first part
+	ctx     context.Context  // ends with Close
 	cancel  context.CancelFunc
 	close   sync.Once
 
@@ -66,12 +67,15 @@ func openSeries(
 		release()
 		return nil, err
 	}
-	s := &series{ends: ends, open: open, release: release, tracks: first.Tracks(), current: first, last: map[media.Track]time.Duration{}}
+	s := &series{ends: ends, open: open, release: release, tracks: first.Tracks(), info: infoOf(first), current: first, last: map[media.Track]time.Duration{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
 func (s *series) Tracks() media.Track { return s.tracks }
+
+// SourceInfo returns what the whole says of itself.
+func (s *series) SourceInfo() media.SourceInfo { return s.info }
 
 func (s *series) ReadFrame() (media.Frame, error) {
 	for s.failure == nil {
