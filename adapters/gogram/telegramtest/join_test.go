@@ -68,3 +68,52 @@ func TestWhatAnAccountPlaysIsHeard(t *testing.T) {
 	require.Empty(t, call.Participants())
 	require.ErrorIs(t, account.Leave(ctx, joined.Call, ssrc), groupcall.ErrNotInCall)
 }
+
+func TestASecondJoinDisconnectsTheFirst(t *testing.T) {
+	t.Parallel()
+	ctx := testContext(t)
+	world := telegramtest.New(t)
+	dj := world.NewUser("DJ")
+	chat := world.NewChat("Friends", dj)
+	call := chat.StartCall()
+	account := world.Account(dj)
+	enter(ctx, t, account, newClient(t), chat.ID())
+	first, err := call.Await(ctx, dj)
+	require.NoError(t, err)
+	<-time.After(time.Until(world.Requests("Join")[0].At.Add(1100 * time.Millisecond)))
+	enter(ctx, t, account, newClient(t), chat.ID())
+	second, err := call.Await(ctx, dj)
+	require.NoError(t, err)
+	require.NotEqual(t, first.SSRC, second.SSRC)
+	select {
+	case <-first.Media.Done():
+	case <-ctx.Done():
+		t.Fatal("the first is still connected")
+	}
+	require.Len(t, call.Participants(), 1)
+}
+
+func TestWhoIsSilentLeaves(t *testing.T) {
+	t.Parallel()
+	ctx := testContext(t)
+	world := telegramtest.New(t, telegramtest.WithSilence(2*time.Second))
+	chat := world.NewChat("Friends", world.NewUser("Owner"))
+	call := chat.StartCall()
+	var clients []*gotgcall.Client
+	var users []groupcall.User
+	for _, name := range []string{"stopped", "dark", "playing"} {
+		u := world.NewUser(name)
+		chat.Add(u)
+		client := newClient(t)
+		enter(ctx, t, world.Account(u), client, chat.ID())
+		clients, users = append(clients, client), append(users, u)
+	}
+	dark, err := call.Await(ctx, users[1])
+	require.NoError(t, err)
+	dark.Media.BlackOut(time.Hour)
+	require.NoError(t, clients[0].Stop(chat.ID()))
+	require.NoError(t, world.Wait(ctx, func() bool { return len(call.Past()) == 2 }))
+	left := call.Participants()
+	require.Len(t, left, 1)
+	require.Equal(t, users[2].ID, left[0].User)
+}
