@@ -2,14 +2,7 @@ module github.com/gotgcall/gotgcall/adapters/gogram
 
 go 1.25.0
 
-replace github.com/gotgcall/gotgcall => ../..
-
-require (
-	github.com/amarnathcjd/gogram v1.7.1
-	github.com/gotgcall/gotgcall v0.0.0-00010101000000-000000000000
-	github.com/stretchr/testify v1.12.1
-	go.uber.org/goleak v1.3.0
-)
+require github.com/gotgcall/gotgcall v0.0.0
 
 require (
 	github.com/bluenviron/gortmplib v1.0.1 // indirect
@@ -20,7 +13,6 @@ require (
 	github.com/pion/interceptor v0.1.51 // indirect
 	github.com/pion/logging v0.2.4 // indirect
 	github.com/pion/mdns/v2 v2.2.2 // indirect
-	github.com/pion/opus v0.1.0 // indirect
 	github.com/pion/randutil v0.1.0 // indirect
 	github.com/pion/rtcp v1.2.20 // indirect
 	github.com/pion/rtp v1.10.6 // indirect
@@ -32,9 +24,21 @@ require (
 	github.com/pion/turn/v5 v5.1.3 // indirect
 	github.com/pion/webrtc/v4 v4.2.26 // indirect
 	github.com/wlynxg/anet v0.0.5 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.48.0 // indirect
 	golang.org/x/net v0.50.0 // indirect
 	golang.org/x/sys v0.41.0 // indirect
 	golang.org/x/time v0.14.0 // indirect
+)
+
+replace github.com/gotgcall/gotgcall => ../..
+
+require (
+	github.com/amarnathcjd/gogram v1.7.1
+	github.com/stretchr/testify v1.12.1
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/pion/opus v0.1.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )

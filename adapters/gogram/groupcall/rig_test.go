@@ -1,0 +1,133 @@
+package groupcall_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/telegramtest"
+	"github.com/gotgcall/gotgcall/sfutest"
+)
+
+// rig is an account, the DJ, that plays in the chats of a World, with Ann as the owner
+// of one who listens.
+type rig struct {
+	t       *testing.T
+	ctx     context.Context
+	world   *telegramtest.World
+	dj, ann groupcall.User
+	chat    *telegramtest.Chat
+	account *telegramtest.Account
+	client  *gotgcall.Client
+	calls   *groupcall.Calls
+	dir     string
+
+	mu      sync.Mutex // guards what follows
+	notices []groupcall.Notice
+	changed chan struct{}
+}
+
+// setting is what a rig is made of besides.
+type setting struct {
+	world  []telegramtest.Option
+	calls  []groupcall.Option
+	client []gotgcall.Option
+}
+
+func newRig(t *testing.T, s setting) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), changed: make(chan struct{})}
+	var cancel context.CancelFunc
+	r.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	r.world = telegramtest.New(t, s.world...)
+	r.dj, r.ann = r.world.NewUser("DJ"), r.world.NewUser("Ann")
+	r.chat = r.world.NewChat("Friends", r.ann, r.dj)
+	r.account = r.world.Account(r.dj)
+	var err error
+	r.client, err = gotgcall.New(s.client...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.client.Close()) })
+	opts := append([]groupcall.Option{
+		groupcall.WithNotify(r.note), groupcall.WithLogger(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))),
+	}, s.calls...)
+	r.calls = groupcall.New(r.account, r.client, opts...)
+	t.Cleanup(func() { require.NoError(t, r.calls.Close()) })
+	return r
+}
+
+func (r *rig) note(n groupcall.Notice) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.t.Logf("notice: %T %+v %q", n, n, n.Words())
+	r.notices = append(r.notices, n)
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// await waits for the n-th notice of a type and returns it.
+func await[N groupcall.Notice](r *rig, n int) N {
+	r.t.Helper()
+	for {
+		r.mu.Lock()
+		var found []N
+		for _, notice := range r.notices {
+			if typed, ok := notice.(N); ok {
+				found = append(found, typed)
+			}
+		}
+		changed := r.changed
+		r.mu.Unlock()
+		if len(found) >= n {
+			return found[n-1]
+		}
+		select {
+		case <-changed:
+		case <-r.ctx.Done():
+			var none N
+			require.FailNow(r.t, "no such notice", "%T: %v", none, r.ctx.Err())
+		}
+	}
+}
+
+// count returns how many notices of a type there were.
+func count[N groupcall.Notice](r *rig) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, notice := range r.notices {
+		if _, ok := notice.(N); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// tones returns a file that plays tones of a second each.
+func (r *rig) tones(frequencies ...float64) gotgcall.Source {
+	r.t.Helper()
+	path := filepath.Join(r.dir, "tones.wav")
+	require.NoError(r.t, sfutest.WriteTones(path, time.Second, frequencies...))
+	return gotgcall.FromFile(path, gotgcall.EncodeOptions{})
+}
+
+// scale returns n tones of a second each, none like another: the place of a song can be
+// heard.
+func (r *rig) scale(n int) gotgcall.Source {
+	return r.tones(frequencies(n)...)
+}
+
+func frequencies(n int) []float64 {
+	all := make([]float64, n)
+	for i := range all {
+		all[i] = 300 + 50*float64(i)
+	}
+	return all
+}
