@@ -137,7 +137,7 @@ func (s *Store) fill(ctx context.Context, w Want, dir string) (name string, size
 	filled, err := w.Fill(filling, root)
 	stop()
 	switch {
-	case filling.Err() != nil && context.Cause(filling) != errFilled:
+	case filling.Err() != nil && !errors.Is(context.Cause(filling), errFilled):
 		return "", 0, context.Cause(filling)
 	case err != nil:
 		return "", 0, err
