@@ -31,6 +31,14 @@ type param struct {
 	bit  int
 }
 
+// layers are the methods around others, which the client's schema leaves out.
+const layers = `---functions---
+invokeWithLayer#da9b0d0d {X:Type} layer:int query:!X = X;
+initConnection#c1cd5ea9 {X:Type} flags:# api_id:int device_model:string system_version:string app_version:string ` +
+	`system_lang_code:string lang_pack:string lang_code:string proxy:flags.0?InputClientProxy ` +
+	`params:flags.1?JSONValue query:!X = X;
+`
+
 func loadSchema(paths ...string) (*schema, error) {
 	s := &schema{
 		byName: map[string]*combinator{},
@@ -42,22 +50,29 @@ func loadSchema(paths ...string) (*schema, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read schema: %w", err)
 		}
-		methods := false
-		for line := range strings.Lines(string(data)) {
-			line = strings.TrimSpace(line)
-			switch {
-			case line == "---functions---":
-				methods = true
-			case line == "---types---":
-				methods = false
-			default:
-				if err := s.add(line, methods); err != nil {
-					return nil, fmt.Errorf("%s: %q: %w", path, line, err)
-				}
+		if err := s.parse(string(data)); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return s, s.parse(layers)
+}
+
+func (s *schema) parse(text string) error {
+	methods := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "---functions---":
+			methods = true
+		case line == "---types---":
+			methods = false
+		default:
+			if err := s.add(line, methods); err != nil {
+				return fmt.Errorf("%q: %w", line, err)
 			}
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // add takes a line of a schema in. Lines without an id are no combinators.
