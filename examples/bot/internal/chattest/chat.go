@@ -145,11 +145,10 @@ func (u *User) command(x Message, to *Message) telegram.Command {
 		Private: u.chat.Chat == nil, From: track.User{ID: u.ID, Name: u.Name}, Anonymous: u.anonymous,
 		Text: x.Text, Date: x.Sent,
 	}
-	carrier := &x
 	if x.File == nil && to != nil {
-		carrier = to
+		x = *to
 	}
-	c.Reply, c.ReplyInfo = carrier.media()
+	c.Reply, c.ReplyInfo = x.Media(), x.info()
 	return c
 }
 

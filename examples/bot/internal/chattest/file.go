@@ -40,7 +40,7 @@ type Download struct {
 
 const (
 	defaultRate = 8 << 20
-	chunk       = 128 << 10 // of upload.getFile, about
+	maxChunk    = 128 << 10 // of upload.getFile, about
 )
 
 // Downloads returns all downloads so far, in the order of their beginnings.
@@ -50,14 +50,22 @@ func (m *Telegram) Downloads() []Download {
 	return slices.Clone(m.downloads)
 }
 
-// media describes the file of a message as Telegram does.
-func (x *Message) media() (*track.Media, telegram.MediaInfo) {
+// Media describes the message's file, as the bot gets it; nil for none.
+func (x Message) Media() *track.Media {
 	f := x.File
 	if f == nil {
-		return nil, telegram.MediaInfo{}
+		return nil
 	}
-	return &track.Media{Chat: x.Chat, Message: x.ID, ID: f.id, Name: f.Name, MIME: f.MIME, Size: f.Size},
-		telegram.MediaInfo{Title: f.Title, Artist: f.Artist, Length: f.Length, Video: f.Video}
+	return &track.Media{Chat: x.Chat, Message: x.ID, ID: f.id, Name: f.Name, MIME: f.MIME, Size: f.Size}
+}
+
+// info is what Telegram says of the message's file.
+func (x Message) info() telegram.MediaInfo {
+	f := x.File
+	if f == nil {
+		return telegram.MediaInfo{}
+	}
+	return telegram.MediaInfo{Title: f.Title, Artist: f.Artist, Length: f.Length, Video: f.Video}
 }
 
 // complete fills in what the sender left out.
@@ -141,6 +149,7 @@ func (m *Telegram) transfer(
 	if _, err := to.Seek(0, 0); err != nil {
 		return err
 	}
+	chunk := min(maxChunk, max(f.Rate/5, 1)) // five times a second at least
 	for done < int64(len(content)) {
 		n := min(chunk, int64(len(content))-done)
 		if err := wait(ctx, time.Duration(float64(n)/float64(f.Rate)*float64(time.Second))); err != nil {
