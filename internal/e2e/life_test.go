@@ -251,8 +251,8 @@ func TestUpgradeIsRepeatedOnConnected(t *testing.T) {
 	s.leave(t, chat, third)
 }
 
-// TestPlaylistGoesOn is the README's playlist: each song plays once, whatever its
-// tracks are and whatever file is bad.
+// TestPlaylistGoesOn sets each song when the one before has ended: each plays once,
+// whatever its tracks are and whatever file is bad.
 func TestPlaylistGoesOn(t *testing.T) {
 	t.Parallel()
 	both := movie(t, "both.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "10", Duration: time.Second})

@@ -137,6 +137,8 @@ func everyMethod(c *gotgcall.Client, chat int64) map[string]error {
 	errs := make(map[string]error)
 	errs["Connect"] = c.Connect(chat, "{}")
 	errs["SetStreamSources"] = c.SetStreamSources(chat, gotgcall.FromFile("x", gotgcall.EncodeOptions{}))
+	errs["SetNextSource"] = c.SetNextSource(chat, gotgcall.FromFile("x", gotgcall.EncodeOptions{}))
+	errs["SetNextSource of nil"] = c.SetNextSource(chat, nil)
 	_, errs["Pause"] = c.Pause(chat)
 	_, errs["Resume"] = c.Resume(chat)
 	_, errs["Mute"] = c.Mute(chat)

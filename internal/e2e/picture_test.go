@@ -57,8 +57,14 @@ func watch(t *testing.T, src gotgcall.Source) watched {
 // the sender reports state.
 func (w watched) requireInSync(t *testing.T, seconds int) {
 	t.Helper()
+	w.requireBeepsInSync(t, w.pcm.Beeps(), seconds-1)
+}
+
+// requireBeepsInSync asserts the same of some of the beeps, count of them.
+func (w watched) requireBeepsInSync(t *testing.T, heardAt []time.Duration, count int) {
+	t.Helper()
 	var beeps []uint32
-	for _, at := range w.pcm.Beeps() {
+	for _, at := range heardAt {
 		beeps = append(beeps, w.pcm.Timestamp(at))
 	}
 	heard := w.fixture.clock(t, w.audio[0].SSRC, mediatest.SampleRate)
@@ -67,7 +73,7 @@ func (w watched) requireInSync(t *testing.T, seconds int) {
 	if w.moves == 0 { // else a beep may have been cut in two
 		require.NoError(t, err)
 	}
-	require.GreaterOrEqual(t, len(offsets), seconds-1-w.moves)
+	require.GreaterOrEqual(t, len(offsets), count-w.moves)
 	t.Log("first offset", offsets[0].Offset, "last", offsets[len(offsets)-1].Offset)
 	for _, o := range offsets {
 		require.Less(t, o.Offset.Abs(), 20*time.Millisecond, "at %s", o.At)
