@@ -45,17 +45,38 @@ func (c *Client) OnConnectionChange(fn func(chatID int64, info NetworkInfo)) {
 }
 
 // OnUpgrade sets the callback for the flags that the bot has to mirror in Telegram: each
-// change by Pause, Resume, Mute and Unmute, and when video begins or ends. Telegram knows no
-// state before the join, so whenever a connection has come up, by Connect or after a
-// Rejoin, the state is reported again, unless it is that of a participant who has
-// just joined: neither muted nor paused, and without video. A later callback replaces an earlier one; nil removes
-// it. With gogram:
+// change by Pause, Resume, Mute and Unmute, and when video begins or ends. Telegram knows
+// no state before the join, so whenever a connection has come up, by Connect or after a
+// Rejoin, the state is reported again, unless it is that of a participant who has just
+// joined: neither muted nor paused, and without video. A later callback replaces an
+// earlier one; nil removes it.
+//
+// The flags go out by phone.editGroupCallParticipant. gogram's own parameters of that
+// method always send a volume of 0 too, which Telegram refuses, so a bot on gogram
+// declares the request itself, and nil leaves a flag out. adapters/gogram does all this,
+// in order and with retries.
+//
+//	type editParticipant struct {
+//		Call               telegram.InputGroupCall
+//		Participant        telegram.InputPeer
+//		Muted              *bool  `tl:"flag:0"`
+//		Volume             *int32 `tl:"flag:1"`
+//		RaiseHand          *bool  `tl:"flag:2"`
+//		VideoStopped       *bool  `tl:"flag:3"`
+//		VideoPaused        *bool  `tl:"flag:4"`
+//		PresentationPaused *bool  `tl:"flag:5"`
+//	}
+//
+//	func (*editParticipant) CRC() uint32    { return 0xa5273abf }
+//	func (*editParticipant) FlagIndex() int { return 0 }
 //
 //	client.OnUpgrade(func(chatID int64, s gotgcall.MediaState) {
-//		tg.PhoneEditGroupCallParticipant(&telegram.PhoneEditGroupCallParticipantParams{
-//			Call: call, Participant: self,
-//			Muted: s.Muted, VideoStopped: s.VideoStopped, VideoPaused: s.Paused,
-//		})
+//		muted := s.Muted || s.Paused && s.VideoStopped // Telegram shows no pause of sound alone
+//		paused := s.Paused && !s.VideoStopped
+//		// For another goroutine, which hands it to tg.MakeRequestCtx: all chats would wait.
+//		edits <- &editParticipant{
+//			Call: call, Participant: self, Muted: &muted, VideoStopped: &s.VideoStopped, VideoPaused: &paused,
+//		}
 //	})
 func (c *Client) OnUpgrade(fn func(chatID int64, state MediaState)) {
 	c.events.set(func(cb *callbacks) { cb.upgrade = fn })

@@ -37,8 +37,8 @@ func Example() {
 	// Output: not in an example
 }
 
-// The next song begins when one has ended.
-func ExampleClient_OnStreamEnd() {
+// A playlist without gaps: one song plays, and the next one is open.
+func ExampleClient_SetNextSource() {
 	client, err := gotgcall.New()
 	if err != nil {
 		log.Print(err)
@@ -46,7 +46,7 @@ func ExampleClient_OnStreamEnd() {
 	}
 	defer client.Close()
 	playlist := []string{"first.mp3", "second.mp3"}
-	next := func(int64) (string, bool) {
+	pop := func(int64) (string, bool) {
 		if len(playlist) == 0 {
 			return "", false
 		}
@@ -55,14 +55,14 @@ func ExampleClient_OnStreamEnd() {
 		return path, true
 	}
 
-	play := func(chatID int64) {
-		for path, ok := next(chatID); ok; path, ok = next(chatID) {
-			err := client.SetStreamSources(chatID, gotgcall.FromFile(path, gotgcall.EncodeOptions{}))
+	next := func(chatID int64) {
+		for path, ok := pop(chatID); ok; path, ok = pop(chatID) {
+			err := client.SetNextSource(chatID, gotgcall.FromFile(path, gotgcall.EncodeOptions{}))
 			switch {
 			case errors.Is(err, gotgcall.ErrFile), errors.Is(err, gotgcall.ErrStalled), errors.Is(err, gotgcall.ErrFFmpegCrashed):
-				log.Print(err) // the next one; ffmpeg's own words are in the error
+				log.Print(err) // the one after it; ffmpeg's own words are in the error
 			default:
-				return // it plays, or the call is over
+				return // it is open, or the call is over
 			}
 		}
 	}
@@ -70,10 +70,13 @@ func ExampleClient_OnStreamEnd() {
 		if errors.Is(err, gotgcall.ErrStopped) || errors.Is(err, gotgcall.ErrConnectionFailed) {
 			return
 		}
-		if stats, err := client.Stats(chatID); err == nil && len(stats.Tracks) == 0 { // its last track
-			go play(chatID) // all chats would wait for the next file
+		if stats, err := client.Stats(chatID); err == nil && len(stats.Ending) == 0 { // its last track
+			go next(chatID) // all chats would wait for the next file
 		}
 	})
+	const chatID = -1001234567890
+	next(chatID) // it begins at once
+	next(chatID) // it waits
 	// Output:
 }
 

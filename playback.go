@@ -34,16 +34,24 @@ func (c *Client) SetStreamSourcesContext(ctx context.Context, chatID int64, src 
 	return nil
 }
 
-// SetNextSource opens a source that begins when the current one has ended: without a gap,
-// on the same clock, its first frame is due where the last one of the current source ends.
-// It begins at once when nothing plays. It blocks and fails as [Client.SetStreamSources]
-// does; an error changes nothing. Until it begins the source costs only memory.
+// SetNextSource opens a source that begins when the current one has ended: on the same
+// clock, its first frame is due where the last one of the current source ends. It begins
+// at once when nothing plays. It blocks and fails as [Client.SetStreamSources] does; an
+// error changes nothing.
 //
-// There is one next source: a later SetNextSource replaces it, and nil takes it back, as
-// does a later SetStreamSources. It stays through [Client.SeekTo], whose position past
-// the end begins it, through Pause and Mute, and a [Client.Rejoin] opens it again. It
-// begins after a source that fails, too. [Client.OnStreamEnd] reports the end of each
-// source that has begun: of the next one with an error if it broke while it waited.
+// There is one next source: a later SetNextSource replaces it, nil takes it back, and a
+// later SetStreamSources closes it when its own source is open. It begins after a source
+// that fails, too, and at once when [Client.SeekTo] goes past the end. It stays through
+// any other seek, Pause, Mute and a [Client.Rejoin], which opens it again. When OnStreamEnd
+// is called for the source before it, it plays.
+//
+// [Client.OnStreamEnd] reports the end of each source that has begun. While it waits,
+// the source costs a blocked encoder, as a paused one does: its server may hang up. A
+// file in ranges is then resumed, a live source begins with what had arrived, and any
+// other ends with [ErrFile] when its turn has come, so it should not wait for long.
+//
+// Between two files the sound is silent for Opus' look-ahead of 6.5 ms and the rest of
+// the last packet, less than 20 ms. In an RTMP call not a sample is between them.
 func (c *Client) SetNextSource(chatID int64, src Source) error {
 	return c.SetNextSourceContext(context.Background(), chatID, src)
 }
