@@ -1,6 +1,6 @@
 module github.com/gotgcall/gotgcall/examples/bot
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/gotgcall/gotgcall v0.0.0
@@ -8,6 +8,7 @@ require (
 	github.com/stretchr/testify v1.12.1
 	go.etcd.io/bbolt v1.5.0
 	go.uber.org/goleak v1.3.0
+	golang.org/x/time v0.16.0
 )
 
 require (
@@ -35,7 +36,6 @@ require (
 	golang.org/x/crypto v0.48.0 // indirect
 	golang.org/x/net v0.50.0 // indirect
 	golang.org/x/sys v0.45.0 // indirect
-	golang.org/x/time v0.14.0 // indirect
 )
 
 replace (

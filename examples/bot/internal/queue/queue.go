@@ -259,3 +259,10 @@ func (q *Queue) Clone() Queue {
 	}
 	return c
 }
+
+// Drop takes the current entry out for good, and makes the next one the current one. It
+// returns the current entry, or nil when none is left.
+func (q *Queue) Drop() *Entry {
+	q.Current = nil
+	return q.Skip(1)
+}

@@ -1,0 +1,45 @@
+package bot
+
+import "time"
+
+// class is how urgent a message or an edit is.
+type class int
+
+// The classes.
+const (
+	answer   class = iota // to a command
+	card                  // what plays has changed
+	progress              // a bar has moved
+)
+
+// reserve is how many messages of a minute a class leaves to those before it, so that no
+// bar ever delays an answer.
+func (c class) reserve() int { return [...]int{answer: 0, card: 3, progress: 6}[c] }
+
+// inASecond is how many messages a chat gets at once.
+const inASecond = 4
+
+// budget is how many messages and edits a chat gets: at most limit in any minute, and
+// inASecond in any second.
+type budget struct {
+	limit int
+	spent []time.Time // of the last minute, in order
+}
+
+// wait returns how long a message of a class has to wait; 0 when it may be sent now.
+func (b *budget) wait(c class, now time.Time) time.Duration {
+	for len(b.spent) > 0 && now.Sub(b.spent[0]) >= time.Minute {
+		b.spent = b.spent[1:]
+	}
+	var wait time.Duration
+	if limit := max(1, b.limit-c.reserve()); len(b.spent) >= limit {
+		wait = time.Minute - now.Sub(b.spent[len(b.spent)-limit])
+	}
+	if len(b.spent) >= inASecond {
+		wait = max(wait, time.Second-now.Sub(b.spent[len(b.spent)-inASecond]))
+	}
+	return wait
+}
+
+// spend notes a message that is sent.
+func (b *budget) spend(now time.Time) { b.spent = append(b.spent, now) }
