@@ -140,7 +140,7 @@ func (s *Calls) play(ctx context.Context, id int64, p *play) error {
 // nothing to leave. The source and its position are forgotten.
 func (s *Calls) Leave(ctx context.Context, chatID int64) error {
 	out := make(chan struct{})
-	if s.tell(chatID, func(c *chat) { c.leave(out) }) != nil {
+	if s.tell(chatID, func(c *chat) { c.leave(out, gotgcall.ErrStopped) }) != nil {
 		return nil
 	}
 	select {
@@ -212,7 +212,7 @@ func (s *Calls) Close() error {
 	for _, c := range s.chats {
 		out := make(chan struct{})
 		outs = append(outs, out)
-		c.post(func() { c.leave(out) })
+		c.post(func() { c.leave(out, gotgcall.ErrClosed) })
 	}
 	s.mu.Unlock()
 	limit := time.NewTimer(leaveWithin)

@@ -61,9 +61,10 @@ type chat struct {
 
 	try     attempts
 	back    comeback
-	held    bool // paused by us
-	sent    bool // a join: there may be something to leave
-	entered bool // since it was out
+	held    bool            // paused by us
+	sent    bool            // a join: there may be something to leave
+	joining <-chan struct{} // closed when the last join is answered
+	entered bool            // since it was out
 	watch   watch
 	mirror  *mirror // nil before the first join
 }
@@ -98,9 +99,10 @@ func (c *chat) post(f func()) {
 func (c *chat) step() {
 	c.wake = time.Time{}
 	c.expire()
-	for before := State(-1); before != c.state; {
-		before = c.state
+	for done := false; !done; {
+		state, wanted := c.state, c.wanted
 		c.advance()
+		done = c.state == state && c.wanted == wanted
 	}
 	c.openSource()
 	c.hold()

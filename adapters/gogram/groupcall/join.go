@@ -40,6 +40,9 @@ func (c *chat) create() {
 	}
 	c.newLibraryCall()
 	c.held = false
+	if c.src != nil && c.src.set {
+		c.src = &source{play: c.src.play}
+	}
 	c.tookParams(params, nil)
 	c.sendJoin()
 }
@@ -104,15 +107,30 @@ func (c *chat) sendJoin() {
 	if s, err := c.client.GetState(c.id); err == nil {
 		o.VideoStopped = s.VideoStopped
 	}
-	call, params := c.call, c.params
-	c.sent = true
-	ask(c, func(ctx context.Context) (joined Joined, err error) {
-		err = c.limited(ctx, methodJoin, func(ctx context.Context, a Account) error {
-			joined, err = a.Join(ctx, call, params, o)
-			return err
-		})
+	call, params, ssrc := c.call, c.params, c.ssrc
+	answered := make(chan struct{})
+	c.sent, c.joining = true, answered
+	ask(c, func(ctx context.Context) (Joined, error) {
+		defer close(answered)
+		joined, err := c.askJoin(ctx, call, params, o)
+		if err == nil && ctx.Err() != nil { // the chat has turned to something else
+			_ = c.askLeave(c.calls.life, call, ssrc) // Telegram drops who is silent
+		}
 		return joined, err
 	}, func(joined Joined, err error) { c.joined(joined, o, err) })
+}
+
+// askJoin sends a join. Once it is sent it is waited for in any case, as Telegram
+// executes it in any case.
+func (c *chat) askJoin(ctx context.Context, call Call, params string, o JoinOptions) (joined Joined, err error) {
+	err = c.limited(ctx, methodJoin, func(sent context.Context, a Account) error {
+		deadline, _ := sent.Deadline()
+		waiting, cancel := context.WithDeadline(c.calls.life, deadline)
+		defer cancel()
+		joined, err = a.Join(waiting, call, params, o)
+		return err
+	})
+	return joined, err
 }
 
 // joined takes in Telegram's answer.

@@ -43,7 +43,7 @@ func (c *chat) park(why error, until time.Time) {
 		c.parked = parked{err: why, until: until}
 		c.say(Waiting{InChat(c.id), why, until})
 	}
-	c.fail(&ParkedError{Err: c.parked.err, Until: c.parked.until})
+	c.reply(&ParkedError{Err: c.parked.err, Until: c.parked.until})
 	c.move(Parked, Resolving, Joining, Connecting, In, Muted, Recovering)
 }
 
@@ -53,7 +53,7 @@ func (c *chat) stayParked() {
 	case !c.wanted:
 		c.out()
 	case c.parked.flood() && c.pending != nil:
-		c.fail(&ParkedError{Err: c.parked.err, Until: c.parked.until})
+		c.reply(&ParkedError{Err: c.parked.err, Until: c.parked.until})
 	case !c.parked.flood() && c.passed(c.parked.until):
 		c.giveUp(c.parked.err)
 		c.out()
@@ -69,13 +69,15 @@ func (c *chat) giveUp(why error) {
 		return
 	}
 	c.wanted, c.why = false, why
-	c.fail(why)
+	c.reply(why)
 	c.dropSource()
 }
 
-// leave ends what is wanted. out is closed when the account is out.
-func (c *chat) leave(out chan struct{}) {
+// leave ends what is wanted, and answers a Play that waits with why. out is closed when
+// the account is out.
+func (c *chat) leave(out chan struct{}, why error) {
 	c.outs = append(c.outs, out)
+	c.reply(why)
 	c.giveUp(nil)
 	c.why = nil
 	if c.state == Out {
@@ -93,10 +95,9 @@ func (c *chat) letIn() {
 
 // leaveCall takes the account out of the call, or out of the join under way.
 func (c *chat) leaveCall() {
-	cut := c.state == Joining && c.cancel != nil
 	c.drop()
 	c.remember()
-	call, ssrc := c.call, c.ssrc
+	call, ssrc, joining := c.call, c.ssrc, c.joining
 	c.stopLibrary()
 	if !c.sent || c.live {
 		c.out()
@@ -106,11 +107,10 @@ func (c *chat) leaveCall() {
 	ask(c, func(ctx context.Context) (struct{}, error) {
 		ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 		defer cancel()
-		err := c.askLeave(ctx, call, ssrc)
-		if cut && errors.Is(err, ErrNotInCall) { // the join may come after it
-			err = c.askLeaveAfter(ctx, time.Second, call, ssrc)
+		if joining != nil { // Telegram has the join; it is undone when answered
+			awaitJoin(ctx, joining)
 		}
-		return struct{}{}, err
+		return struct{}{}, c.askLeave(ctx, call, ssrc)
 	}, func(_ struct{}, err error) {
 		if err != nil && !errors.Is(err, ErrNotInCall) && !errors.Is(err, ErrCallEnded) {
 			c.log.Info("leave", "err", err) // Telegram drops who is silent
@@ -119,17 +119,21 @@ func (c *chat) leaveCall() {
 	})
 }
 
+// awaitJoin waits until a join is answered, for all but a second of leaveWithin.
+func awaitJoin(ctx context.Context, joining <-chan struct{}) {
+	timer := time.NewTimer(leaveWithin - time.Second)
+	defer timer.Stop()
+	select {
+	case <-joining:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 func (c *chat) askLeave(ctx context.Context, call Call, ssrc uint32) error {
 	return c.limited(ctx, methodLeave, func(ctx context.Context, a Account) error {
 		return a.Leave(ctx, call, ssrc)
 	})
-}
-
-func (c *chat) askLeaveAfter(ctx context.Context, d time.Duration, call Call, ssrc uint32) error {
-	if err := pass(ctx, d); err != nil {
-		return err
-	}
-	return c.askLeave(ctx, call, ssrc)
 }
 
 // letGo waits for the answer to the leave, which comes within leaveWithin.
@@ -175,7 +179,6 @@ func (c *chat) shut() {
 	c.stopLibrary()
 	c.entered, c.parked = false, parked{}
 	if c.state != Out {
-		c.state = Leaving
 		c.out()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -24,8 +25,10 @@ type rig struct {
 	world   *telegramtest.World
 	dj, ann groupcall.User
 	chat    *telegramtest.Chat
+	id      int64 // the chat's
 	account *telegramtest.Account
-	client  *gotgcall.Client
+	client  *gotgcall.Client // nil in virtual time
+	lib     *library         // in virtual time
 	calls   *groupcall.Calls
 	dir     string
 
@@ -41,27 +44,62 @@ type setting struct {
 	client []gotgcall.Option
 }
 
+// newRig returns one with a real Client: what it plays can be heard.
 func newRig(t *testing.T, s setting) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), changed: make(chan struct{})}
+	client, err := gotgcall.New(s.client...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	r := &rig{client: client}
+	r.begin(t, s, client)
+	return r
+}
+
+// inVirtualTime runs a test with a rig without media in a bubble of synctest.
+func inVirtualTime(t *testing.T, s setting, f func(t *testing.T, r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{lib: newLibrary()}
+		t.Cleanup(func() { require.NoError(t, r.lib.events.Wait(context.WithoutCancel(t.Context()))) })
+		s.world = append([]telegramtest.Option{telegramtest.WithoutMedia()}, s.world...)
+		r.begin(t, s, r.lib)
+		f(t, r)
+	})
+}
+
+func (r *rig) begin(t *testing.T, s setting, client groupcall.Library) {
+	t.Helper()
+	r.t, r.dir, r.changed = t, t.TempDir(), make(chan struct{})
 	var cancel context.CancelFunc
-	r.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
+	r.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Hour)
+	if r.client != nil {
+		r.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
+	}
 	t.Cleanup(cancel)
 	r.world = telegramtest.New(t, s.world...)
 	r.dj, r.ann = r.world.NewUser("DJ"), r.world.NewUser("Ann")
 	r.chat = r.world.NewChat("Friends", r.ann, r.dj)
+	r.id = r.chat.ID()
 	r.account = r.world.Account(r.dj)
-	var err error
-	r.client, err = gotgcall.New(s.client...)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, r.client.Close()) })
-	opts := append([]groupcall.Option{
-		groupcall.WithNotify(r.note), groupcall.WithLogger(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))),
-	}, s.calls...)
-	r.calls = groupcall.New(r.account, r.client, opts...)
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opts := append([]groupcall.Option{groupcall.WithNotify(r.note), groupcall.WithLogger(logger)}, s.calls...)
+	r.calls = groupcall.NewOver(r.account, client, opts...)
 	t.Cleanup(func() { require.NoError(t, r.calls.Close()) })
-	return r
 }
+
+// play plays a song and requires that it plays.
+func (r *rig) play() {
+	r.t.Helper()
+	require.NoError(r.t, r.calls.Play(r.ctx, r.id, song{"a"}))
+}
+
+// settle lets everything come to rest, and time pass.
+func (r *rig) settle(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // virtual time
+	synctest.Wait()
+}
+
+func (r *rig) state() groupcall.State { return r.calls.State(r.id) }
 
 func (r *rig) note(n groupcall.Notice) {
 	r.mu.Lock()

@@ -55,15 +55,18 @@ func answer(p *play, err error) {
 	}
 }
 
-// withdraw takes a source back that does not play yet.
+// withdraw takes a source back that does not play yet, and the account out if that is
+// what it has come for.
 func (c *chat) withdraw(p *play, why error) {
-	if c.pending != p {
-		return
+	switch {
+	case c.pending != p:
+	case !c.entered:
+		c.giveUp(why)
+	default:
+		c.reply(why)
+		c.dropSource()
+		c.leaveUnplayed()
 	}
-	c.pending = nil
-	answer(p, why)
-	c.dropSource()
-	c.leaveUnplayed()
 }
 
 // leaveUnplayed has the account leave soon, if it has come for a source that does not
@@ -137,7 +140,7 @@ func (c *chat) opened(s *source, err error) {
 	}
 	switch {
 	case err == nil && s.lib == c.lib:
-		s.set, c.played, c.idleAt = true, true, time.Time{}
+		s.set, c.idleAt = true, time.Time{}
 	case s.lib != c.lib, lostCall(err):
 		// The next call of the library opens it again.
 	default:
@@ -172,20 +175,22 @@ func (c *chat) trackEnded(err error) {
 	c.say(TrackEnded{InChat(c.id), err})
 }
 
-// settle answers a Play that plays.
+// settle answers a Play that plays, or does so when the connection is back.
 func (c *chat) settle() {
-	p := c.pending
-	if p == nil || c.src == nil || c.src.play != p || !c.src.set {
+	if c.src == nil || !c.src.set {
 		return
 	}
-	if c.state == In || c.state == Muted {
-		c.pending = nil
-		answer(p, nil)
+	switch c.state {
+	case In, Muted, Recovering:
+		c.played = true
+		if c.pending == c.src.play {
+			c.reply(nil)
+		}
 	}
 }
 
-// fail answers a Play that does not play.
-func (c *chat) fail(err error) {
+// reply answers the Play that waits; nil is success.
+func (c *chat) reply(err error) {
 	if c.pending != nil {
 		answer(c.pending, err)
 		c.pending = nil
