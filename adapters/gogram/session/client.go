@@ -120,6 +120,13 @@ func dispatchUpdates(tg *telegram.Client, log *slog.Logger) {
 				log.Error("gogram panicked on an update", "type", fmt.Sprintf("%T", u), "panic", p)
 			}
 		}()
+		// gogram's handlers ask the server for what the cache is without.
+		switch u := u.(type) {
+		case *telegram.UpdatesObj:
+			tg.Cache.UpdatePeersToCache(u.Users, u.Chats)
+		case *telegram.UpdatesCombined:
+			tg.Cache.UpdatePeersToCache(u.Users, u.Chats)
+		}
 		done = telegram.HandleIncomingUpdates(u, tg)
 		if c, ok := u.(*telegram.UpdatesCombined); ok && done { // in sequence, then dropped
 			done = telegram.HandleIncomingUpdates(&telegram.UpdatesObj{
