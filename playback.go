@@ -164,28 +164,22 @@ func (c *Client) GetState(chatID int64) (MediaState, error) {
 }
 
 // Position returns where in the current source playback is, or where the last one
-// ended. For a call whose connection was lost it is where [Client.Rejoin] goes on.
+// ended.
 func (c *Client) Position(chatID int64) (time.Duration, error) {
-	c.mu.Lock()
-	e, err := c.lookup(chatID)
-	lost := c.lost[chatID]
-	c.mu.Unlock()
-	switch {
-	case err == nil:
-		return e.call.Position(), nil
-	case lost != nil:
-		return lost.Position, nil
+	call, err := c.call(chatID)
+	if err != nil {
+		return 0, fmt.Errorf("position: %w", err)
 	}
-	return 0, fmt.Errorf("position: %w", err)
+	return call.Position(), nil
 }
 
 // Time returns [Client.Position] in milliseconds.
 func (c *Client) Time(chatID int64) (uint64, error) {
-	at, err := c.Position(chatID)
+	call, err := c.call(chatID)
 	if err != nil {
 		return 0, fmt.Errorf("time: %w", err)
 	}
-	return milliseconds(at), nil
+	return milliseconds(call.Position()), nil
 }
 
 func milliseconds(d time.Duration) uint64 { return uint64(d / time.Millisecond) }

@@ -3,6 +3,7 @@ module github.com/gotgcall/gotgcall/examples/bot
 go 1.26.0
 
 require (
+	github.com/amarnathcjd/gogram v1.7.1
 	github.com/gotgcall/gotgcall v0.0.0
 	github.com/gotgcall/gotgcall/adapters/gogram v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
