@@ -4,6 +4,7 @@ import "time"
 
 // Request is what a user asks to play: a file in a message, or words.
 type Request struct {
+	Chat  int64  // where it was asked
 	Words string // an address, or what to search for: hostile; ignored with Media
 	Media *Media
 	Info  Info // what Telegram says of Media

@@ -1,0 +1,148 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/files"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/ytdlp"
+)
+
+var (
+	errIncomplete = errors.New("the download is incomplete")
+	errStalled    = errors.New("the download stands still")
+)
+
+// Prepare makes a track playable, by a download where it needs one. progress, which must
+// not block and may be nil, is called with a growing done; total is 0 where unknown. The
+// files behind the source stay until release is called, once or more often. After an
+// error nothing is left behind and release is nil. Errors that a user can do something
+// about are [track.Refusal].
+func (r *Resolver) Prepare(ctx context.Context, t track.Track, progress func(done, total int64)) (
+	src gotgcall.Source, release func(), err error,
+) {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	options := r.cfg.Encoding
+	options.Tracks = gotgcall.TrackAudio
+	if t.Video {
+		options.Tracks |= gotgcall.TrackVideo
+	}
+	switch o := t.Origin; {
+	case o.URL != "":
+		u, err := parseAddress(o.URL)
+		if err == nil {
+			err = r.refusedHost(ctx, u)
+		}
+		if err != nil {
+			return nil, nil, explain(err)
+		}
+		return gotgcall.FromURL(u.String(), options), func() {}, nil
+	case o.Name != "":
+		path, err := r.libraryFile(o.Name, t.By)
+		if err != nil {
+			return nil, nil, err
+		}
+		return gotgcall.FromFile(path, options), func() {}, nil
+	case o.Media == nil && o.Page == "":
+		return nil, nil, fmt.Errorf("prepare %q: it has no origin", t.Title)
+	}
+	f, err := r.download(ctx, t, progress)
+	if err != nil {
+		return nil, nil, explain(err)
+	}
+	return gotgcall.FromFile(f.Path, options), f.Release, nil
+}
+
+func (r *Resolver) download(ctx context.Context, t track.Track, progress func(done, total int64)) (*files.File, error) {
+	if t.Origin.Media != nil {
+		return r.fromTelegram(ctx, *t.Origin.Media, progress)
+	}
+	return r.fromPage(ctx, t, progress)
+}
+
+// fromPage downloads by yt-dlp.
+func (r *Resolver) fromPage(ctx context.Context, t track.Track, progress func(done, total int64)) (*files.File, error) {
+	u, err := parseAddress(t.Origin.Page)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.cfg.Pages == nil:
+		return nil, ytdlp.ErrMissing
+	}
+	kind, most := "sound", r.cfg.MaxPage
+	if t.Video {
+		kind, most = "video", 2*r.cfg.MaxPage // while picture and sound are merged
+	}
+	return r.cfg.Files.Fetch(ctx, files.Want{
+		Key:      "page " + kind + " " + u.String(),
+		Max:      most,
+		Progress: func(done int64) { progress(done, 0) },
+		Fill: func(ctx context.Context, dir *os.Root) (string, error) {
+			return r.cfg.Pages.Download(ctx, u.String(), t.Length, t.Video, dir)
+		},
+	})
+}
+
+// fromTelegram downloads a message's file.
+func (r *Resolver) fromTelegram(ctx context.Context, m track.Media, progress func(done, total int64)) (*files.File, error) {
+	if m.Size <= 0 || m.Size > r.cfg.MaxFile {
+		return nil, files.ErrTooLarge // the bounds may have changed since it was queued
+	}
+	select {
+	case r.telegram <- struct{}{}:
+		defer func() { <-r.telegram }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	key := fmt.Sprintf("media %d", m.ID)
+	if m.ID == 0 {
+		key = fmt.Sprintf("message %d %d", m.Chat, m.Message)
+	}
+	return r.cfg.Files.Fetch(ctx, files.Want{
+		Key: key, Max: m.Size,
+		Fill: func(ctx context.Context, dir *os.Root) (string, error) { return r.fill(ctx, m, dir, progress) },
+	})
+}
+
+// fill downloads a message's file into a directory.
+func (r *Resolver) fill(ctx context.Context, m track.Media, dir *os.Root, progress func(done, total int64)) (string, error) {
+	const name = "media" // whatever its sender calls it
+	f, err := dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("download: %w", err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(r.cfg.stall, func() { cancel(errStalled) })
+	defer watchdog.Stop()
+	last := int64(0)
+	err = r.cfg.Telegram.Download(ctx, m, f, func(done, _ int64) {
+		if done > last {
+			last = done
+			watchdog.Reset(r.cfg.stall)
+			progress(done, m.Size)
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case err != nil:
+		return "", fmt.Errorf("download: %w", err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("download: %w", err)
+	case info.Size() != m.Size:
+		return "", fmt.Errorf("%w: %d bytes of %d", errIncomplete, info.Size(), m.Size)
+	}
+	return name, nil
+}
