@@ -16,15 +16,21 @@ type State string
 
 // The states of a card.
 const (
+	Loading State = "loading" // being downloaded
+	Waiting State = "waiting" // for the call, or for the source to begin
 	Playing State = "playing"
 	Paused  State = "paused"
+	Ended   State = "ended" // the queue: the card has no track
 )
+
+// symbols are what a card begins with.
+var symbols = map[string]State{"⬇": Loading, "⏳": Waiting, "▶": Playing, "⏸": Paused, "⏹": Ended}
 
 // Card is what a message of the bot says of the track that plays.
 type Card struct {
 	Message  Message
 	State    State
-	Title    string // the text in bold
+	Title    string // the text in bold; empty when the queue has ended
 	Link     string // of the title
 	Artist   string
 	Position time.Duration
@@ -72,17 +78,17 @@ func (c *Chat) AwaitPlaying(ctx context.Context, title string) (Card, error) {
 	return c.AwaitCard(ctx, func(card Card) bool { return card.State == Playing && card.Title == title })
 }
 
-// parseCard reads a card: a symbol of play or pause with a title in bold in the first
-// line, and below it the time.
+// parseCard reads a card: a symbol with a title in bold in the first line, and below it
+// the time.
 func parseCard(x Message) (Card, bool) {
 	card := Card{Message: x}
 	first, rest, _ := strings.Cut(x.Text, "\n")
-	switch {
-	case strings.HasPrefix(first, "▶"):
-		card.State = Playing
-	case strings.HasPrefix(first, "⏸"):
-		card.State = Paused
-	default:
+	for symbol, state := range symbols {
+		if strings.HasPrefix(first, symbol) {
+			card.State = state
+		}
+	}
+	if card.State == "" {
 		return card, false
 	}
 	for _, e := range x.Entities {
@@ -114,7 +120,7 @@ func parseCard(x Message) (Card, bool) {
 			card.Buttons = append(card.Buttons, b.Text)
 		}
 	}
-	return card, card.Title != ""
+	return card, card.Title != "" || card.State == Ended
 }
 
 func submatch(form *regexp.Regexp, s string) string {

@@ -3,6 +3,7 @@ package chattest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -221,23 +222,29 @@ func (c *Chat) WaitFor(ctx context.Context, done func() bool) error {
 	return c.tg.World.Wait(ctx, done)
 }
 
-// AwaitMessage waits for a message of the bot that is shown and contains all the words,
-// whatever their case.
+// AwaitMessage waits for a message of the bot that contained all the words at some time,
+// whatever their case, and returns what it is now.
 func (c *Chat) AwaitMessage(ctx context.Context, words ...string) (Message, error) {
 	var found Message
 	err := c.WaitFor(ctx, func() bool {
-		for _, x := range c.Said() {
-			if !x.Deleted && containsAll(x.Text, words) {
-				found = x
-				return true
-			}
+		said := c.Said()
+		i := slices.IndexFunc(said, func(x Message) bool { return x.contained(words) })
+		if i >= 0 {
+			found = said[i]
 		}
-		return false
+		return i >= 0
 	})
 	if err != nil {
 		return found, fmt.Errorf("no message with %q, but %s: %w", words, c.transcript(), err)
 	}
 	return found, nil
+}
+
+// contained reports whether the message contains all the words, or did before an edit.
+func (x Message) contained(words []string) bool {
+	return containsAll(x.Text, words) || slices.ContainsFunc(x.Past, func(p telegram.Message) bool {
+		return containsAll(p.Text, words)
+	})
 }
 
 func containsAll(text string, words []string) bool {
@@ -253,7 +260,10 @@ func containsAll(text string, words []string) bool {
 func (c *Chat) transcript() string {
 	var b strings.Builder
 	for _, x := range c.Said() {
-		fmt.Fprintf(&b, "\n  %d (edits %d, deleted %v): %q", x.ID, x.Edits, x.Deleted, x.Text)
+		fmt.Fprintf(&b, "\n  %d (deleted: %v):", x.ID, x.Deleted)
+		for _, p := range append(x.Past, x.Message) {
+			fmt.Fprintf(&b, "\n    %q", p.Text)
+		}
 	}
 	return b.String()
 }

@@ -1,0 +1,12 @@
+//go:build soak
+
+package scenario
+
+import "time"
+
+// The size of the soak; DURATION and SEED of the environment change it.
+const (
+	soakChats  = 20
+	soakLength = 30 * time.Minute
+	soakSong   = 2 * time.Hour // longer than it can be played
+)
