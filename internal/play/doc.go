@@ -9,7 +9,8 @@
 //
 // A [Player] plays one source at a time. A new one is opened while the old one plays,
 // on the goroutine of the caller (opening.go), and replaces it when its first frame is
-// there; the latest wins. Each run of a source is a session (session.go),
-// with a stream, a clock and one goroutine, the pump. There is no queue: frames
-// that the pump has not read wait in the stream.
+// there; the latest wins. One more source can be open, and follows the current one
+// without a gap (next.go). Each run of a source is a session (session.go), with a
+// stream, a clock and one goroutine, the pump. There is no queue: frames that the pump
+// has not read wait in the stream.
 package play

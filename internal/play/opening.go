@@ -286,12 +286,13 @@ func (p *Player) play(s, old *session) {
 }
 
 // start lets the clock of a session run as soon as the player does. What replaces a
-// session begins where the sound of that ended, even if the machine is a little late.
+// session begins where the sound of that ended, even if the machine is a little late, but
+// not before its last picture.
 func (p *Player) start(s, old *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.ready = true
-	if old != nil {
+	if old != nil && p.audioEnd.After(p.picture) {
 		s.begin = p.audioEnd
 	}
 	p.syncClock(s)
