@@ -1,13 +1,19 @@
 package instances
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/play/playtest"
+	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -356,6 +362,63 @@ func TestStopInterruptsAServerThatHangs(t *testing.T) {
 			s.look(func() {
 				require.Equal(t, models.Closed, s.states[len(s.states)-1])
 				require.ErrorIs(t, s.ends[0].err, models.ErrStopped)
+			})
+		})
+	}
+}
+
+// encodedFake is a raw fake with options of its own.
+type encodedFake struct {
+	rawFake
+	options media.EncodeOptions
+	mu      *sync.Mutex
+	opened  *[]media.Format
+}
+
+func (f encodedFake) Encoding() media.EncodeOptions { return f.options }
+
+func (f encodedFake) Open(ctx context.Context, env media.Env) (media.Stream, error) {
+	f.mu.Lock()
+	*f.opened = append(*f.opened, env.Format)
+	f.mu.Unlock()
+	return f.rawFake.Open(ctx, env)
+}
+
+// TestNextSourceInAPublication: of two first sources with formats of their own the
+// faster one decides, and the other is opened again. The next source follows the first
+// without a hole, whichever that is.
+func TestNextSourceInAPublication(t *testing.T) {
+	t.Parallel()
+	for name, takes := range map[string][2]time.Duration{"the first is faster": {20 * ms, time.Second}, "the next is faster": {time.Second, 20 * ms}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onServer(t, 0, func(t *testing.T, s *fixture) {
+				var mu sync.Mutex
+				var opened [2][]media.Format
+				var sources [2]media.Source
+				for i := range sources {
+					src := playtest.New(av, 4*time.Second)
+					src.OpenTakes = takes[i]
+					options := media.EncodeOptions{VideoWidth: 2, VideoHeight: 2, VideoFPS: 25, VideoBitrateKbps: 100 + i}
+					sources[i] = encodedFake{rawFake{src}, options, &mu, &opened[i]}
+				}
+				done := make(chan error, 1)
+				go func() { done <- s.SetSource(t.Context(), sources[0]) }()
+				synctest.Wait()
+				require.ErrorIs(t, s.SetNext(t.Context(), playtest.New(a, time.Second)), models.ErrInvalidParams)
+				require.NoError(t, s.SetNext(t.Context(), sources[1]))
+				require.NoError(t, <-done)
+				sleep(20 * time.Second)
+				s.look(func() {
+					server := s.servers[0]
+					requireSteady(t, server)
+					require.Equal(t, []endOf{{v, nil}, {a, nil}, {v, nil}, {a, nil}}, s.ends)
+					require.Len(t, server.sound, 3, "silence, the sound of both, silence")
+					// What is opened again plays until then.
+					again := max(0, takes[0]-takes[1]).Round(time.Second)
+					require.InDelta(t, (8*time.Second + again).Seconds(), server.sound[1].length().Seconds(), 0.03)
+					require.Len(t, slices.Concat(opened[0], opened[1]), 3)
+				})
 			})
 		})
 	}

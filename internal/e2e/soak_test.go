@@ -307,13 +307,12 @@ func (l *soakLife) checkRemote() {
 }
 
 func (l *soakLife) play() {
-	names := make([]string, 0, len(l.sources))
-	for name := range l.sources {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	name := names[l.rand.IntN(len(names))]
-	_ = l.timed("SetStreamSources", func() error { return l.SetStreamSources(l.chat, l.sources[name]) })
+	_ = l.timed("SetStreamSources", func() error { return l.SetStreamSources(l.chat, l.anySource()) })
+}
+
+func (l *soakLife) anySource() gotgcall.Source {
+	names := slices.Sorted(maps.Keys(l.sources))
+	return l.sources[names[l.rand.IntN(len(names))]]
 }
 
 // act does something to a call that lives.
@@ -321,7 +320,7 @@ func (l *soakLife) act() {
 	set := func(name string, verb func(int64) (bool, error)) {
 		_ = l.timed(name, func() error { _, err := verb(l.chat); return err })
 	}
-	switch l.rand.IntN(16) {
+	switch l.rand.IntN(18) {
 	case 0:
 		set("Pause", l.Pause)
 	case 1, 2:
@@ -355,6 +354,10 @@ func (l *soakLife) act() {
 		}()
 		l.play()
 		two.Wait()
+	case 12, 13:
+		_ = l.timed("SetNextSource", func() error { return l.SetNextSource(l.chat, l.anySource()) })
+	case 14:
+		_ = l.timed("SetNextSource of nil", func() error { return l.SetNextSource(l.chat, nil) })
 	default:
 		l.play()
 	}

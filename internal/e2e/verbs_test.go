@@ -168,7 +168,8 @@ func TestSenderReportsHoldThroughEverything(t *testing.T) {
 	}
 }
 
-// TestHammer switches 200 times from eight goroutines while others pause and seek.
+// TestHammer switches 200 times from eight goroutines while others pause, seek and set
+// what is next.
 // What was asked for last plays, whole.
 func TestHammer(t *testing.T) {
 	// Not parallel: 200 encoders leave no processor to who measures time.
@@ -204,6 +205,10 @@ func TestHammer(t *testing.T) {
 				_, _ = s.Pause(chat)
 				err := s.SeekTo(chat, time.Duration(rand.N(15))*time.Second)
 				if err != nil && !errors.Is(err, gotgcall.ErrSourceReplaced) && !errors.Is(err, gotgcall.ErrNoSource) {
+					t.Error(err)
+				}
+				err = s.SetNextSource(chat, gotgcall.FromFile(long, gotgcall.EncodeOptions{}))
+				if err != nil && !errors.Is(err, gotgcall.ErrSourceReplaced) {
 					t.Error(err)
 				}
 				_, _ = s.Resume(chat)
