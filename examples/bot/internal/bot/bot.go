@@ -124,7 +124,7 @@ func (b *Bot) restore() error {
 			b.mu.Lock()
 			b.gone[id] = p.Lost
 			b.mu.Unlock()
-		case p.Playing:
+		case p.Playing && !p.Paused:
 			b.post(id, 0, (*chat).carryOn)
 		}
 	}
@@ -219,20 +219,25 @@ func (b *Bot) notice(account int64, n groupcall.Notice) {
 	}
 }
 
-// move gives a chat another id: a basic group has become a supergroup.
+// move gives a chat another id: a basic group has become a supergroup. The news of it
+// comes more than once.
 func (b *Bot) move(from, to int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if from == to || b.closing {
-		return
-	}
-	c := b.chatLocked(from)
-	other := b.chats[to]
-	delete(b.chats, from)
-	b.chats[to] = c
-	c.box.post(func() { c.moved(from, to) })
-	if other != nil {
-		other.box.post(func() { other.giveWay(c) })
+	c, other := b.chats[from], b.chats[to]
+	switch {
+	case from == to || b.closing:
+	case c == nil:
+		if other = b.chatLocked(to); other != nil {
+			other.box.post(func() { other.inherit(from) })
+		}
+	default:
+		delete(b.chats, from)
+		b.chats[to] = c
+		c.box.post(func() { c.moved(from, to) })
+		if other != nil {
+			other.box.post(func() { other.giveWay(c) })
+		}
 	}
 }
 

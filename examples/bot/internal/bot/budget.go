@@ -19,6 +19,13 @@ func (c class) reserve() int { return [...]int{answer: 0, card: 3, progress: 6}[
 // inASecond is how many messages a chat gets at once.
 const inASecond = 4
 
+// Cards that change all the time slow down rather than use up the minute and then stand
+// still: after steady messages in a minute they wait for cardPace after the last one.
+const (
+	steady   = 9
+	cardPace = 5 * time.Second
+)
+
 // budget is how many messages and edits a chat gets: at most limit in any minute, and
 // inASecond in any second.
 type budget struct {
@@ -31,12 +38,16 @@ func (b *budget) wait(c class, now time.Time) time.Duration {
 	for len(b.spent) > 0 && now.Sub(b.spent[0]) >= time.Minute {
 		b.spent = b.spent[1:]
 	}
+	n := len(b.spent)
 	var wait time.Duration
-	if limit := max(1, b.limit-c.reserve()); len(b.spent) >= limit {
-		wait = time.Minute - now.Sub(b.spent[len(b.spent)-limit])
+	if limit := max(1, b.limit-c.reserve()); n >= limit {
+		wait = time.Minute - now.Sub(b.spent[n-limit])
 	}
-	if len(b.spent) >= inASecond {
-		wait = max(wait, time.Second-now.Sub(b.spent[len(b.spent)-inASecond]))
+	if n >= inASecond {
+		wait = max(wait, time.Second-now.Sub(b.spent[n-inASecond]))
+	}
+	if c != answer && n >= steady {
+		wait = max(wait, cardPace-now.Sub(b.spent[n-1]))
 	}
 	return wait
 }

@@ -21,7 +21,7 @@ type view struct {
 	waiting     int
 	loop        queue.Loop
 	live        bool
-	trouble     string
+	trouble     []string // lines about what went wrong
 	gen         int
 }
 
@@ -78,8 +78,10 @@ func (v view) message() telegram.Message {
 }
 
 func (v view) addTrouble(t *telegram.Text) {
-	if v.trouble != "" {
-		t.Add("\n⚠️ " + telegram.Clean(v.trouble, 200))
+	for _, line := range v.trouble {
+		if line != "" {
+			t.Add("\n⚠️ " + telegram.Clean(line, 200))
+		}
 	}
 }
 
@@ -162,7 +164,7 @@ func (c *chat) view() view {
 	v := view{
 		entry: c.queue.Current, phase: c.play.phase, paused: c.play.paused, muted: c.play.muted,
 		at: c.position(), waiting: len(c.queue.Waiting), loop: c.queue.Loop, live: c.place.Live,
-		trouble: c.play.trouble, gen: c.place.CardGen,
+		trouble: []string{c.play.failure, c.play.trouble}, gen: c.place.CardGen,
 	}
 	if t := c.play.loaded; t != nil {
 		v.done, v.total = t.done.Load(), t.total.Load()

@@ -56,6 +56,7 @@ type settings struct {
 type place struct {
 	Playing   bool          // goes on after a restart
 	At        time.Duration // in the current track
+	Paused    bool          // by a user
 	Live      bool          // as a live stream
 	Topic     int           // of a forum, where the card is
 	Card      int           // its message
@@ -178,7 +179,7 @@ func (c *chat) save() {
 
 // savePlace writes down where playback stands.
 func (c *chat) savePlace() {
-	c.place.At = c.position()
+	c.place.At, c.place.Paused = c.position(), c.play.paused
 	c.bot.cfg.Store.Put(c.id, keyPlace, &c.place)
 }
 
@@ -228,22 +229,48 @@ func (c *chat) moved(from, to int64) {
 	}
 }
 
+// inherit takes in what is written down of the chat under an id that it had before, if
+// anything is.
+func (c *chat) inherit(from int64) {
+	old := chat{bot: c.bot, id: from, log: c.log}
+	old.load()
+	if err := c.bot.cfg.Store.Forget(from); err != nil {
+		c.log.Error("the chat's old state cannot be forgotten", "err", err)
+	}
+	if c.queue.Empty() && c.play.phase == idle {
+		c.queue, c.play.phase, c.play.at = old.queue, old.play.phase, old.play.at
+		c.settings, c.place.Assistant = old.settings, old.place.Assistant
+		c.bot.cfg.Store.Put(c.id, keySettings, &c.settings)
+		c.save()
+		return
+	}
+	c.append(old.entries())
+}
+
 // giveWay ends a chat that was made for the new id of another one before that was known
 // to be the same.
 func (c *chat) giveWay(to *chat) {
-	entries := c.queue.Waiting
-	if c.queue.Current != nil {
-		entries = append([]queue.Entry{*c.queue.Current}, entries...)
-	}
 	c.over = true
 	c.box.close()
 	c.quit()
-	to.box.post(func() {
-		for _, e := range entries {
-			_, _ = to.queue.Add(to.bot.cfg.Limits.Queue, e.Track)
-		}
-		to.changed()
-	})
+	entries := c.entries()
+	to.box.post(func() { to.append(entries) })
+}
+
+// entries returns the current entry and those that wait.
+func (c *chat) entries() []queue.Entry {
+	if c.queue.Current == nil {
+		return c.queue.Waiting
+	}
+	return append([]queue.Entry{*c.queue.Current}, c.queue.Waiting...)
+}
+
+// append adds entries of another chat.
+func (c *chat) append(entries []queue.Entry) {
+	for _, e := range entries {
+		_, _ = c.queue.Add(c.bot.cfg.Limits.Queue, e.Track) // as many as there is room for
+	}
+	c.changed()
 }
 
 // quit takes the assistant out of the call, and lets the lane end.

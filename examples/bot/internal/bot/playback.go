@@ -39,8 +39,9 @@ type playback struct {
 	cancel    context.CancelFunc
 	loaded    *transfer
 	assistant *assistant
-	failures  int // tracks in a row that could not be played
-	trouble   string
+	failures  int    // tracks in a row that could not be played
+	trouble   string // what keeps it from being heard
+	failure   string // what became of the track before
 }
 
 // transfer is how much of a file has come.
@@ -51,6 +52,17 @@ type transfer struct {
 
 // begin plays the queue's current track from a position, or ends with the queue.
 func (c *chat) begin(at time.Duration) {
+	c.play.failure = ""
+	c.beginAt(at)
+}
+
+// beginAfter is begin after a track that failed, which the card says.
+func (c *chat) beginAfter(failure string) {
+	c.play.failure = failure
+	c.beginAt(0)
+}
+
+func (c *chat) beginAt(at time.Duration) {
 	c.cancelAttempt()
 	c.votes = make(map[int64]bool)
 	e := c.queue.Current
@@ -69,7 +81,7 @@ func (c *chat) begin(at time.Duration) {
 	}
 	c.switchTo(a)
 	c.play.attempt++
-	c.play.at = at
+	c.play.at, c.play.paused = at, false
 	c.place.Playing = true
 	n := c.next
 	c.next = nil
@@ -189,8 +201,15 @@ func (c *chat) start(src gotgcall.Source, f *file) {
 		}
 		c.box.post(func() { c.started(attempt, f, err) })
 	})
-	c.show(card)
+	c.after(slowStart, func() {
+		if c.play.attempt == attempt && c.play.phase == starting {
+			c.show(card)
+		}
+	})
 }
+
+// slowStart is how long a track may take to start before the card says that it does.
+const slowStart = 2 * time.Second
 
 // started takes in what became of start.
 func (c *chat) started(attempt int, f *file, err error) {
@@ -275,7 +294,7 @@ func (c *chat) stale() bool {
 func (c *chat) failed(err error) {
 	title := c.queue.Current.Title
 	c.log.Warn("a track cannot be played", "err", err)
-	c.play.trouble = cleanTitle(title) + ": " + words(err)
+	failure := cleanTitle(title) + ": " + words(err)
 	c.play.failures++
 	c.queue.Fail()
 	if c.play.failures >= maxFailures {
@@ -284,7 +303,7 @@ func (c *chat) failed(err error) {
 		c.hold("I stopped: too many tracks in a row could not be played. /resume tries the next one.")
 		return
 	}
-	c.begin(0)
+	c.beginAfter(failure)
 }
 
 // finished shows that the queue has ended, and leaves the call after a while.

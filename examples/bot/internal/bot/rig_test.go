@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,6 @@ import (
 	"github.com/gotgcall/gotgcall/adapters/gogram/telegramtest"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/chattest"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/store"
-	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
 )
 
@@ -33,7 +33,8 @@ type rig struct {
 	songs *songs
 	dir   string
 	bot   *Bot
-	stop  func()
+	end   func() // ends the bot
+	stop  func() // ends the bot, which must not fail
 }
 
 // songs resolves the titles of songs: "name 30" is one of 30 s.
@@ -103,6 +104,20 @@ func (s *songs) Prepare(ctx context.Context, t track.Track, progress func(done, 
 	}, nil
 }
 
+// set changes how songs are.
+func (s *songs) set(change func(*songs)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// asked returns the titles that were prepared.
+func (s *songs) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.prepared...)
+}
+
 func (s *songs) files() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,6 +137,7 @@ func inRig(t *testing.T, test func(t *testing.T, r *rig), opts ...telegramtest.O
 		}
 		r.chat = r.tg.NewChat("Friends")
 		r.start(Config{})
+		defer func() { r.end() }() // of a test that failed
 		test(t, r)
 		r.stop()
 		require.Zero(t, r.songs.files(), "files are kept")
@@ -134,6 +150,7 @@ func (r *rig) start(cfg Config) {
 	s, err := store.Open(filepath.Join(r.dir, "bot.db"), slog.New(slog.DiscardHandler))
 	require.NoError(r.t, err)
 	cfg.Messenger, cfg.Resolver, cfg.Store = r.tg.Session(), r.songs, s
+	cfg.Logger = slog.New(slog.NewTextHandler(testLog{r.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.bot, err = newBot(cfg)
 	require.NoError(r.t, err)
 	r.stage = newStage()
@@ -142,10 +159,14 @@ func (r *rig) start(cfg Config) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.bot.Run(ctx) }() // ends with stop, which waits for it
-	r.stop = func() {
+	var failed error
+	r.end = sync.OnceFunc(func() {
 		cancel()
-		require.NoError(r.t, <-done)
-		require.NoError(r.t, s.Close())
+		failed = errors.Join(<-done, s.Close())
+	})
+	r.stop = func() {
+		r.end()
+		require.NoError(r.t, failed)
 	}
 }
 
@@ -159,7 +180,7 @@ func (r *rig) after(d time.Duration) {
 func (r *rig) card() chattest.Card {
 	r.t.Helper()
 	card, ok := r.chat.Card()
-	require.True(r.t, ok, "there is no card")
+	require.True(r.t, ok, "there is no card: %q", r.shown())
 	return card
 }
 
@@ -188,8 +209,52 @@ func (r *rig) last() chattest.Message {
 
 // says has an admin send a command, and waits for what comes of it.
 func (r *rig) says(text string) {
-	r.chat.User("Root").Says(text)
-	r.after(time.Second)
+	r.admin("Root").Says(text)
+	r.after(2 * time.Second)
 }
 
-var _ telegram.Messenger = (*chattest.Session)(nil)
+// admin returns an admin of the chat.
+func (r *rig) admin(name string) *chattest.User {
+	u := r.chat.User(name)
+	if r.chat.Role(u.ID) < telegramtest.Admin {
+		r.chat.SetRole(u.User, telegramtest.Admin)
+	}
+	return u
+}
+
+// press has an admin press a button of the card, and returns the answer.
+func (r *rig) press(button string) chattest.Answer { return r.pressed(r.admin("Root"), button) }
+
+func (r *rig) pressed(u *chattest.User, button string) chattest.Answer {
+	r.t.Helper()
+	a := u.Presses(r.newestCard(), button)
+	r.after(time.Second)
+	a, err := r.tg.AwaitAnswer(r.t.Context(), a)
+	require.NoError(r.t, err)
+	r.after(time.Second)
+	return a
+}
+
+// newestCard returns the newest message with the buttons of a card.
+func (r *rig) newestCard() chattest.Message {
+	r.t.Helper()
+	all := r.chat.Said()
+	for i := len(all) - 1; i >= 0; i-- {
+		if m := all[i]; !m.Deleted && len(m.Buttons) > 0 && strings.HasPrefix(m.Buttons[0][0].Data, "c:") {
+			return m
+		}
+	}
+	require.Fail(r.t, "no card has buttons")
+	return chattest.Message{}
+}
+
+func (r *rig) heard() []string { return r.stage.heard(r.chat.ID()) }
+func (r *rig) look() show      { return r.stage.look(r.chat.ID()) }
+
+// testLog writes to the log of a test.
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}

@@ -65,12 +65,15 @@ func (s *speaker) say(to telegram.Place, m telegram.Message, c class, sent func(
 		if o == nil || o.gone {
 			continue
 		}
-		if o.id == 0 { // never seen: what it was to replace is for n to replace
-			n.old = append(n.old, o.old...)
-			s.remove(o)
-		} else {
+		if o.id != 0 {
 			n.old = append(n.old, o)
+			continue
 		}
+		// Never seen: what it was to replace is for n to replace. It is deleted if it is
+		// just being sent.
+		n.old = append(n.old, o.old...)
+		o.gone = true
+		s.remove(o)
 	}
 	if len(s.due) >= maxDue {
 		s.due = slices.Delete(s.due, 0, 1)
@@ -90,12 +93,10 @@ func (s *speaker) change(n *note, m telegram.Message, c class) {
 		return
 	}
 	n.want = m
-	if !slices.Contains(s.due, n) {
+	if !slices.Contains(s.due, n) || c < n.class {
 		n.class = c
-		s.add(n)
-		return
 	}
-	n.class = min(n.class, c)
+	s.add(n)
 }
 
 // become makes a message the one whose id sent is called with.

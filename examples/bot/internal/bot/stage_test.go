@@ -277,3 +277,10 @@ func (s *stage) look(chat int64) show {
 	x.at = x.position()
 	return x
 }
+
+// setNone takes the calls of all chats away, or gives them back.
+func (s *stage) setNone(none bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.none = none
+}
