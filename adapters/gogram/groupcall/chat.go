@@ -38,6 +38,7 @@ type chat struct {
 	src     *source         // what plays, or is to
 	played  bool            // something, since the account was out
 	idleAt  time.Time       // when it leaves if nothing comes to be played
+	answers []func()        // to Plays, given at the end of the step
 	outs    []chan struct{} // closed when the chat is out
 	why     error           // why it is leaving
 
@@ -110,6 +111,10 @@ func (c *chat) step() {
 	c.settle()
 	c.arm()
 	c.calls.publish(c.id, c.describe())
+	for _, answer := range c.answers {
+		answer()
+	}
+	c.answers = nil
 	if c.state == Out {
 		c.calls.forget(c)
 	}

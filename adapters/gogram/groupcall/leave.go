@@ -88,7 +88,7 @@ func (c *chat) leave(out chan struct{}, why error) {
 // letIn lets those go on who wait for the chat to be out.
 func (c *chat) letIn() {
 	for _, out := range c.outs {
-		close(out)
+		c.answers = append(c.answers, func() { close(out) })
 	}
 	c.outs = nil
 }

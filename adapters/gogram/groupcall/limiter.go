@@ -140,3 +140,10 @@ func (l *limiter) flooded(m method, wait time.Duration) {
 		l.floor[m] = until
 	}
 }
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

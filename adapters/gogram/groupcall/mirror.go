@@ -12,10 +12,10 @@ type mirror struct {
 	shown   flags // what Telegram has
 	refused flags // set for those that it does not let us change in this call
 	sending bool
-	raised  bool // the hand was, once
-	ended   time.Time
+	raised  bool      // the hand was, once
 	after   time.Time // no request before
-	unmute  time.Time // none that unmutes before
+	unmute  time.Time // none that unmutes before, as somebody else muted us
+	unmuted time.Time // when we last did
 	failed  int
 }
 
@@ -39,23 +39,16 @@ func newMirror(o JoinOptions) *mirror {
 // observe takes in whether Telegram shows us muted. allowed is set when an admin lets
 // us speak again, which is answered at once.
 func (m *mirror) observe(muted, allowed bool) {
-	if muted && !m.shown.muted && !allowed {
-		m.unmute = maxTime(m.unmute, m.ended)
-	}
-	if allowed {
+	switch {
+	case allowed:
 		m.unmute = time.Time{}
+	case muted && !m.shown.muted:
+		m.unmute = m.unmuted.Add(unmuteEvery)
 	}
 	m.shown.muted = muted
 }
 
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// wanted returns what Telegram should show.
+// wantedFlags returns what Telegram should show.
 func (c *chat) wantedFlags() (flags, bool) {
 	s, err := c.client.GetState(c.id)
 	paused := s.Paused && !c.held
@@ -158,11 +151,9 @@ func (c *chat) edited(e Edit, err error) {
 func (c *chat) showed(e Edit) {
 	m := c.mirror
 	if e.Muted != nil {
-		m.shown.muted = *e.Muted
+		m.shown.muted, m.unmute = *e.Muted, time.Time{}
 		if !*e.Muted {
-			c.me.Muted = false
-			m.unmute = time.Now().Add(unmuteEvery)
-			m.ended = m.unmute
+			c.me.Muted, m.unmuted = false, time.Now()
 		}
 	}
 	if e.VideoStopped != nil {

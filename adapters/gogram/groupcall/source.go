@@ -32,14 +32,14 @@ const firstSource = 10 * time.Second
 func (c *chat) play(p *play) {
 	switch {
 	case c.calls.retired() != nil:
-		answer(p, c.calls.retired())
+		c.finish(p, c.calls.retired())
 		return
 	case c.state != Out && c.state != Leaving && c.live != p.live:
-		answer(p, gotgcall.ErrWrongMode)
+		c.finish(p, gotgcall.ErrWrongMode)
 		return
 	}
 	if c.pending != nil {
-		answer(c.pending, gotgcall.ErrSourceReplaced)
+		c.finish(c.pending, gotgcall.ErrSourceReplaced)
 	}
 	c.dropSource()
 	c.pending, c.src = p, &source{play: p}
@@ -49,9 +49,10 @@ func (c *chat) play(p *play) {
 	}
 }
 
-func answer(p *play, err error) {
+// finish ends a Play once the step is made, so that its caller sees the state after it.
+func (c *chat) finish(p *play, err error) {
 	if p.done != nil {
-		p.done <- err
+		c.answers = append(c.answers, func() { p.done <- err })
 	}
 }
 
@@ -147,7 +148,7 @@ func (c *chat) opened(s *source, err error) {
 		c.src = nil
 		if c.pending == s.play {
 			c.pending = nil
-			answer(s.play, err)
+			c.finish(s.play, err)
 		} else {
 			c.say(TrackEnded{InChat(c.id), err})
 		}
@@ -192,7 +193,7 @@ func (c *chat) settle() {
 // reply answers the Play that waits; nil is success.
 func (c *chat) reply(err error) {
 	if c.pending != nil {
-		answer(c.pending, err)
+		c.finish(c.pending, err)
 		c.pending = nil
 	}
 }
