@@ -39,10 +39,7 @@ func (c *chat) create() {
 		return
 	}
 	c.newLibraryCall()
-	c.held = false
-	if c.src != nil && c.src.set {
-		c.src = &source{play: c.src.play}
-	}
+	c.reopenSource()
 	c.tookParams(params, nil)
 	c.sendJoin()
 }
@@ -147,7 +144,7 @@ func (c *chat) joined(j Joined, o JoinOptions, err error) {
 		return
 	}
 	c.params, c.answer, c.version = "", j.Answer, j.Call.Version
-	c.me = Participant{SSRC: c.ssrc, CanSelfUnmute: true}
+	c.me = Participant{SSRC: j.Me.SSRC, CanSelfUnmute: true}
 	c.mirror = newMirror(o)
 	c.takeMe(j.Me)
 	c.due = time.Time{}
@@ -257,6 +254,10 @@ func (c *chat) enter() {
 	c.link, c.silentSince, c.kept = gotgcall.Connected, time.Time{}, !c.live
 	c.back.active, c.back.gone, c.back.told = false, time.Time{}, false
 	c.watch = watch{checkAt: time.Now().Add(jitter(checkEvery)), countAt: time.Now().Add(time.Second)}
+	if c.me.SSRC == 0 && !c.live { // the answer did not say whether we may speak
+		c.me.SSRC = c.ssrc
+		c.checkSoon(time.Second)
+	}
 	if c.entered {
 		c.say(Restored{InChat(c.id)})
 	} else {

@@ -109,7 +109,8 @@ func (l *library) newParams() (uint32, string) {
 }
 
 func (c *libraryCall) mediaState() gotgcall.MediaState {
-	return gotgcall.MediaState{Muted: c.muted, Paused: c.paused, VideoStopped: true, PresentationPaused: true}
+	video := c.source != nil && c.source.Tracks().Has(gotgcall.TrackVideo)
+	return gotgcall.MediaState{Muted: c.muted, Paused: c.paused, VideoStopped: !video, PresentationPaused: true}
 }
 
 func (c *libraryCall) position() time.Duration {
@@ -278,6 +279,14 @@ func (l *library) Resume(id int64) (bool, error) {
 	return l.set(id, func(c *libraryCall) *bool { return &c.paused }, false)
 }
 
+func (l *library) Mute(id int64) (bool, error) {
+	return l.set(id, func(c *libraryCall) *bool { return &c.muted }, true)
+}
+
+func (l *library) Unmute(id int64) (bool, error) {
+	return l.set(id, func(c *libraryCall) *bool { return &c.muted }, false)
+}
+
 func (l *library) SetStreamSourcesContext(ctx context.Context, id int64, src gotgcall.Source) error {
 	l.mu.Lock()
 	takes := l.openTakes
@@ -303,9 +312,10 @@ func (l *library) SetStreamSourcesContext(ctx context.Context, id int64, src got
 		return bad.err
 	}
 	c.run()
-	c.source, c.at = src, 0
+	c.source, c.at, c.since = src, 0, time.Time{}
 	c.opened++
 	c.run()
+	l.upgrade(id, c)
 	if c.rtmp && c.state != gotgcall.Connected {
 		if len(l.connects) > 0 {
 			err, l.connects = l.connects[0], l.connects[1:]
@@ -376,12 +386,16 @@ func (l *library) at(id int64) (libraryCall, bool) {
 	return copied, true
 }
 
-// song is a source that plays; badSource one that does not.
+// song is a source that plays, film one with pictures, badSource one that cannot be opened.
 type song struct{ name string }
 
 func (song) Tracks() gotgcall.Track { return gotgcall.TrackAudio }
 
 func (song) Open(context.Context, gotgcall.Env) (gotgcall.Stream, error) { return nil, nil }
+
+type film struct{ song }
+
+func (film) Tracks() gotgcall.Track { return gotgcall.TrackAudio | gotgcall.TrackVideo }
 
 type badSource struct {
 	song

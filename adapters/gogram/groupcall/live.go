@@ -34,7 +34,8 @@ func (c *chat) publishTo() {
 			return
 		}
 		c.newLibraryCall()
-		c.held, c.due = false, time.Time{}
+		c.reopenSource()
+		c.due = time.Time{}
 		c.move(Connecting, Resolving)
 	})
 }

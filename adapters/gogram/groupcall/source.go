@@ -110,6 +110,14 @@ func (c *chat) openSource() {
 	})
 }
 
+// reopenSource has the source opened in a new call, where nothing is held yet.
+func (c *chat) reopenSource() {
+	c.held = false
+	if c.src != nil && c.src.set {
+		c.src = &source{play: c.src.play}
+	}
+}
+
 // setSource blocks until the source has its first frame.
 func (c *chat) setSource(ctx context.Context, p *play) error {
 	if p.at <= 0 && !p.paused {

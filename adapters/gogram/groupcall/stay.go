@@ -93,6 +93,9 @@ func (c *chat) stay() {
 		ask(c, c.askMe, c.checked)
 	case c.passed(c.watch.countAt):
 		c.watch.countAt = time.Time{}
+		if alone := c.calls.cfg.alone; alone > 0 {
+			c.countSoon(jitter(max(alone, checkEvery)))
+		}
 		ask(c, c.find, c.recounted)
 	}
 }
