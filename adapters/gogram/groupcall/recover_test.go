@@ -1,0 +1,177 @@
+package groupcall_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/telegramtest"
+)
+
+func TestShortSilenceIsNoLoss(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+		r.chat.StartCall()
+		r.play()
+		r.settle(10 * time.Second)
+		r.lib.change(r.id, gotgcall.Disconnected)
+		r.settle(13 * time.Second)
+		require.Equal(t, groupcall.Recovering, r.state())
+		require.GreaterOrEqual(t, len(r.world.Requests("Me")), 3, "asked every 4 s")
+		r.lib.change(r.id, gotgcall.Connected)
+		r.settle(time.Second)
+		require.Equal(t, groupcall.In, r.state())
+		require.Len(t, r.world.Requests("Join"), 1)
+		require.Zero(t, count[groupcall.Interrupted](r), "nobody needs to know")
+		c, _ := r.lib.at(r.id)
+		require.False(t, c.paused)
+	})
+}
+
+func TestLostConnectionIsRejoinedAtThePlace(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+		call := r.chat.StartCall()
+		r.play()
+		r.settle(20 * time.Second)
+		r.lib.change(r.id, gotgcall.Disconnected)
+		r.settle(38 * time.Second)
+		before, _ := r.lib.at(r.id)
+		r.lib.fail(r.id)
+		await[groupcall.Restored](r, 1)
+		c, _ := r.lib.at(r.id)
+		require.InDelta(t, before.at.Seconds(), c.at.Seconds(), 0.1)
+		require.Equal(t, 1, c.opened, "the library has the source")
+		require.Len(t, call.Participants(), 1)
+		require.ErrorIs(t, await[groupcall.Interrupted](r, 1).Err, gotgcall.ErrConnectionFailed)
+	})
+}
+
+func TestLossesAreNotFollowedForEver(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+		call := r.chat.StartCall()
+		r.play()
+		r.settle(time.Second)
+		for range 20 {
+			r.lib.connects = append(r.lib.connects, gotgcall.ErrConnectionTimeout)
+		}
+		r.lib.change(r.id, gotgcall.Disconnected)
+		r.settle(38 * time.Second)
+		r.lib.fail(r.id)
+		left := await[groupcall.Left](r, 1)
+		require.ErrorIs(t, left.Err, gotgcall.ErrConnectionTimeout)
+		r.settle(time.Minute)
+		require.Len(t, r.world.Requests("Join"), 1+5)
+		require.Empty(t, call.Participants())
+		require.InDelta(t, 39, left.At.Seconds(), 1, "the place is said")
+	})
+}
+
+func TestRemovedAccountComesBackOnce(t *testing.T) {
+	t.Parallel()
+	for name, news := range map[string]struct{ event, connection bool }{
+		"both": {true, true}, "by the update alone": {true, false}, "by the connection alone": {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var s setting
+			if !news.event {
+				s.world = append(s.world, telegramtest.WithWeather(telegramtest.Weather{Drop: 1}))
+			}
+			inVirtualTime(t, s, func(t *testing.T, r *rig) {
+				call := r.chat.StartCall()
+				call.Enter(r.ann)
+				kick := func() {
+					call.Kick(r.dj)
+					if news.connection {
+						r.lib.fail(r.id)
+					}
+				}
+				r.play()
+				r.settle(20 * time.Second)
+				kick()
+				at := time.Now()
+				await[groupcall.Restored](r, 1)
+				require.InDelta(t, 5.5, time.Since(at).Seconds(), 1)
+				r.settle(0)
+				c, _ := r.lib.at(r.id)
+				require.InDelta(t, 20, c.at.Seconds(), 0.2, "the place is kept")
+				require.False(t, c.paused)
+				require.ErrorIs(t, await[groupcall.Interrupted](r, 1).Err, groupcall.ErrRemoved)
+
+				r.settle(time.Minute)
+				kick()
+				left := await[groupcall.Left](r, 1)
+				require.ErrorIs(t, left.Err, groupcall.ErrRemoved)
+				require.InDelta(t, 80, left.At.Seconds(), 1)
+				r.settle(10 * time.Minute)
+				require.Len(t, r.world.Requests("Join"), 2)
+				r.play()
+			})
+		})
+	}
+}
+
+func TestOtherDeviceGetsTheCall(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+		call := r.chat.StartCall()
+		r.play()
+		r.settle(10 * time.Second)
+		call.EnterElsewhere(r.dj)
+		left := await[groupcall.Left](r, 1)
+		require.ErrorIs(t, left.Err, groupcall.ErrElsewhere)
+		require.InDelta(t, 11, left.At.Seconds(), 2)
+		require.Empty(t, r.world.Requests("Leave"))
+		require.Len(t, call.Participants(), 1, "the phone stays")
+	})
+}
+
+func TestEndOfTheCallKeepsThePlace(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]bool{"and the connection ends, too": true, "and the connection is silent": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+				call := r.chat.StartCall()
+				r.play()
+				r.settle(20 * time.Second)
+				call.Discard()
+				if fails {
+					r.lib.fail(r.id)
+				}
+				waiting := await[groupcall.Waiting](r, 1)
+				require.ErrorIs(t, waiting.Err, groupcall.ErrCallEnded)
+				r.settle(5 * time.Minute)
+				require.Equal(t, groupcall.Parked, r.state())
+				r.chat.StartCall()
+				await[groupcall.Restored](r, 1)
+				r.settle(0)
+				c, _ := r.lib.at(r.id)
+				require.InDelta(t, 20, c.at.Seconds(), 0.2)
+				require.False(t, c.paused)
+				require.Equal(t, groupcall.In, r.state())
+				require.Zero(t, count[groupcall.Left](r))
+			})
+		})
+	}
+	t.Run("ten minutes", func(t *testing.T) {
+		t.Parallel()
+		inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+			call := r.chat.StartCall()
+			r.play()
+			r.settle(20 * time.Second)
+			call.Discard()
+			left := await[groupcall.Left](r, 1)
+			require.ErrorIs(t, left.Err, groupcall.ErrCallEnded)
+			require.InDelta(t, 20, left.At.Seconds(), 1)
+			r.chat.StartCall()
+			r.settle(time.Minute)
+			require.Len(t, r.world.Requests("Join"), 1)
+		})
+	})
+}
