@@ -44,7 +44,7 @@ func (c *chat) find(w *wish) {
 	ctx, stop := context.WithCancel(c.ctx)
 	c.finding[w.from.ID] = stop
 	asked := track.Request{
-		Words: w.args, Media: w.media, Video: w.video, By: w.from, Max: c.bot.cfg.Limits.Playlist,
+		Chat: c.id, Words: w.args, Media: w.media, Video: w.video, By: w.from, Max: c.bot.cfg.Limits.Playlist,
 		Info: track.Info{Title: w.info.Title, Artist: w.info.Artist, Length: w.info.Length},
 	}
 	if w.media != nil {

@@ -1,45 +1,36 @@
 package scenario
 
 import (
-	"context"
-	"os"
+	"path/filepath"
 
-	"github.com/gotgcall/gotgcall"
+	"github.com/stretchr/testify/require"
+
 	"github.com/gotgcall/gotgcall/examples/bot/internal/bot"
-	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
-	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/files"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/guard"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/resolve"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/ytdlp"
 )
 
-// newResolver returns what turns the files in messages into sources.
-func (s *stage) newResolver(m telegram.Messenger) bot.Resolver { return downloads{m, s.dir} }
+// mediaDir is where the bot keeps its downloads.
+func (s *stage) mediaDir() string { return filepath.Join(s.dir, "media") }
 
-type downloads struct {
-	m   telegram.Messenger
-	dir string
-}
-
-func (d downloads) Resolve(_ context.Context, r track.Request) ([]track.Track, error) {
-	if r.Media == nil {
-		return nil, &track.Refusal{Words: "Nothing found."}
+// newResolver returns what turns requests into sources, with the stage's Internet and
+// yt-dlp.
+func (s *stage) newResolver(r *running) bot.Resolver {
+	s.t.Helper()
+	store, err := files.Open(files.Config{Dir: s.mediaDir(), Floor: 1})
+	require.NoError(s.t, err)
+	r.closers = append(r.closers, func() { require.NoError(s.t, store.Close()) })
+	cfg := resolve.Config{Guard: guard.Guard{Policy: s.internet.Policy}, Files: store, Telegram: r.session}
+	if s.pages != nil {
+		proxy, err := guard.Listen(cfg.Guard)
+		require.NoError(s.t, err)
+		r.closers = append(r.closers, proxy.Close)
+		cfg.Pages = ytdlp.Find(s.ctx, ytdlp.Config{Path: s.pages.Path, LookupTimeout: s.lookup}, proxy)
 	}
-	return []track.Track{{
-		Title: telegram.Clean(r.Info.Title, telegram.MaxTitle), Length: r.Info.Length, By: r.By,
-		Video: r.Video, Origin: track.Origin{Media: r.Media},
-	}}, nil
-}
-
-func (d downloads) Prepare(ctx context.Context, t track.Track, progress func(done, total int64)) (
-	gotgcall.Source, func(), error,
-) {
-	f, err := os.CreateTemp(d.dir, "download-*")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	release := func() { _ = os.Remove(f.Name()) }
-	if err := d.m.Download(ctx, *t.Origin.Media, f, progress); err != nil {
-		release()
-		return nil, nil, err
-	}
-	return gotgcall.FromFile(f.Name(), gotgcall.EncodeOptions{}), release, nil
+	resolver, err := resolve.New(cfg)
+	require.NoError(s.t, err)
+	r.closers = append(r.closers, func() { require.NoError(s.t, resolver.Close()) })
+	return resolver
 }

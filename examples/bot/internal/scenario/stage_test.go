@@ -18,8 +18,10 @@ import (
 	"github.com/gotgcall/gotgcall/adapters/gogram/telegramtest"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/bot"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/chattest"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/guard/guardtest"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/store"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/ytdlp/ytdlptest"
 	"github.com/gotgcall/gotgcall/sfutest"
 )
 
@@ -42,6 +44,10 @@ type stage struct {
 	// Messenger, Assistants, Resolver and Store are made by start where they are nil.
 	config bot.Config
 
+	internet *guardtest.Allowed // the servers of this machine that may be reached; more are added
+	pages    *ytdlptest.Fake    // nil: yt-dlp is not installed
+	lookup   time.Duration      // its timeout; 0 is the default
+
 	albums  map[string][]track.Track // what words stand for, see album
 	running *running                 // nil: the bot is not running
 }
@@ -55,6 +61,7 @@ type running struct {
 	stop     context.CancelFunc
 	ended    chan error
 	store    *store.Store // nil: the test's own
+	closers  []func()     // run when the bot has ended, last first
 }
 
 // inEveryWeather runs a scenario calm and in a storm, side by side.
@@ -75,7 +82,7 @@ func inEveryWeather(t *testing.T, scenario func(t *testing.T, s *stage), opts ..
 
 func newStage(t *testing.T, storm bool, opts ...telegramtest.Option) *stage {
 	t.Helper()
-	s := &stage{t: t, dir: t.TempDir(), storm: storm, albums: map[string][]track.Track{}}
+	s := &stage{t: t, dir: t.TempDir(), storm: storm, albums: map[string][]track.Track{}, internet: guardtest.Allow()}
 	s.limit(90 * time.Second)
 	s.world = telegramtest.New(t, append([]telegramtest.Option{telegramtest.WithTimeout(requestTime)}, opts...)...)
 	s.tg = chattest.New(s.world, s.world.NewBot("dj_bot"))
@@ -129,11 +136,11 @@ func (s *stage) start() {
 		cfg.Store = r.store
 	}
 	if cfg.Resolver == nil {
-		cfg.Resolver = s.newResolver(r.session)
+		cfg.Resolver = s.newResolver(r)
 	}
 	cfg.Resolver = albums{cfg.Resolver, s.albums}
 	for _, dj := range s.djs {
-		client, err := gotgcall.New()
+		client, err := gotgcall.New(gotgcall.WithURLPolicy(s.internet.Policy))
 		require.NoError(s.t, err)
 		account := s.world.Account(dj)
 		r.clients, r.accounts = append(r.clients, client), append(r.accounts, account)
@@ -165,6 +172,9 @@ func (s *stage) stop() {
 	}
 	if r.store != nil {
 		require.NoError(s.t, r.store.Close())
+	}
+	for _, end := range slices.Backward(r.closers) {
+		end()
 	}
 }
 
