@@ -22,7 +22,7 @@ func TestLostCallIsKeptForTenMinutes(t *testing.T) {
 		for chat := range int64(3) {
 			e := &entry{client: c, chatID: chat}
 			require.NoError(t, c.add(e, nil))
-			e.Ended(&instances.Remains{Lost: time.Now(), Snapshot: play.Snapshot{Paused: true}}, func() {})
+			e.Ended(&instances.Remains{Lost: time.Now(), Snapshot: play.Snapshot{Paused: true, Position: 5 * time.Second}}, func() {})
 			e.Gone()
 		}
 		pass := func(d time.Duration) {
@@ -37,6 +37,9 @@ func TestLostCallIsKeptForTenMinutes(t *testing.T) {
 			require.True(t, state.Paused)
 			require.ErrorIs(t, c.Connect(1, "{}"), ErrInvalidParams)
 		}
+		at, err := c.Position(1)
+		require.NoError(t, err)
+		require.Equal(t, 5*time.Second, at, "where a rejoin goes on")
 		for range 9 {
 			pass(time.Minute)
 			tryAndFail()

@@ -164,22 +164,28 @@ func (c *Client) GetState(chatID int64) (MediaState, error) {
 }
 
 // Position returns where in the current source playback is, or where the last one
-// ended.
+// ended. For a call whose connection was lost it is where [Client.Rejoin] goes on.
 func (c *Client) Position(chatID int64) (time.Duration, error) {
-	call, err := c.call(chatID)
-	if err != nil {
-		return 0, fmt.Errorf("position: %w", err)
+	c.mu.Lock()
+	e, err := c.lookup(chatID)
+	lost := c.lost[chatID]
+	c.mu.Unlock()
+	switch {
+	case err == nil:
+		return e.call.Position(), nil
+	case lost != nil:
+		return lost.Position, nil
 	}
-	return call.Position(), nil
+	return 0, fmt.Errorf("position: %w", err)
 }
 
 // Time returns [Client.Position] in milliseconds.
 func (c *Client) Time(chatID int64) (uint64, error) {
-	call, err := c.call(chatID)
+	at, err := c.Position(chatID)
 	if err != nil {
 		return 0, fmt.Errorf("time: %w", err)
 	}
-	return milliseconds(call.Position()), nil
+	return milliseconds(at), nil
 }
 
 func milliseconds(d time.Duration) uint64 { return uint64(d / time.Millisecond) }

@@ -59,6 +59,7 @@ const (
 type Congestion struct {
 	mu      sync.Mutex // guards what follows
 	packets [sentSize]sentTime
+	sentAt  time.Duration // when the last packet was sent, since the connection's epoch
 
 	base      baseline
 	queue     time.Duration // how much longer than the base the transit is now
@@ -75,19 +76,25 @@ type Congestion struct {
 	rate      float64       // bits per second that arrived, smoothed
 }
 
-// sentTime is a packet that was sent.
+// sentTime is a packet that was sent. It is small, as a connection keeps many.
 type sentTime struct {
 	number uint16
-	size   int
-	at     time.Duration // since the connection's epoch
-	set    bool
+	size   uint16 // 0: no packet
+	at     uint32 // the low 32 bits of the microseconds since the connection's epoch
 }
 
 // sent records a packet that is being sent.
 func (c *Congestion) sent(number uint16, size int, at time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.packets[number%sentSize] = sentTime{number, size, at, true}
+	c.sentAt = at
+	c.packets[number%sentSize] = sentTime{number, uint16(size), uint32(at.Microseconds())}
+}
+
+// age returns how long before the last packet another was sent. The 71 minutes after
+// which its clock wraps are more than sentSize packets take, padding included.
+func (c *Congestion) age(p sentTime) time.Duration {
+	return time.Duration(uint32(c.sentAt.Microseconds())-p.at) * time.Microsecond
 }
 
 // tally is what one feedback packet reports about the packets that are recorded.
@@ -132,7 +139,7 @@ func (c *Congestion) lookUp(fb *rtcp.TransportLayerCC) (t tally, ok bool) {
 	number := fb.BaseSequenceNumber
 	for received := range statuses(fb) {
 		packet := c.packets[number%sentSize]
-		known := packet.set && packet.number == number
+		known := packet.size > 0 && packet.number == number
 		number++
 		if !received {
 			if known {
@@ -147,9 +154,9 @@ func (c *Congestion) lookUp(fb *rtcp.TransportLayerCC) (t tally, ok bool) {
 		deltas = deltas[1:]
 		if known {
 			t.arrived++
-			t.bits += 8 * packet.size
+			t.bits += 8 * int(packet.size)
 			t.last = max(t.last, at)
-			t.transit = min(t.transit, at-packet.at)
+			t.transit = min(t.transit, at-c.sentAt+c.age(packet))
 		}
 	}
 	c.reference = reference

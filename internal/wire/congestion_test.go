@@ -208,6 +208,7 @@ func TestLongerPathIsNotACongestedOne(t *testing.T) {
 		"clock set back":        {nil, func(p *path, _ time.Duration) { p.clock = time.Minute }, 0},
 		"clock set by 150 ms":   {nil, func(p *path, _ time.Duration) { p.clock = time.Hour + 150*ms }, 0},
 		"reference time wraps":  {func(p *path) { p.clock = 1<<24*64*ms - 15*time.Second }, func(*path, time.Duration) {}, 0},
+		"our time wraps":        {func(p *path) { p.epoch = p.epoch.Add(-4270 * time.Second) }, func(*path, time.Duration) {}, 0},
 		"reference time begins": {func(p *path) { p.clock = 0 }, func(*path, time.Duration) {}, 0},
 		"new path after 1 s of none": {nil, func(p *path, at time.Duration) {
 			p.delay, p.loss = 180*ms, 0

@@ -30,9 +30,9 @@ const (
 // NACK asks (RFC 4588). Every retransmission gets a new RTX sequence number: one
 // that is used twice would be an SRTP nonce used twice.
 type history struct {
-	packets [historySize]storedPacket
-	header  rtp.Header // of the RTX stream
-	count   uint64     // retransmissions
+	packets []storedPacket // historySize of them from the first picture on
+	header  rtp.Header     // of the RTX stream
+	count   uint64         // retransmissions
 	budget  budget
 }
 
@@ -47,6 +47,9 @@ type storedPacket struct {
 
 // store copies a packet that was sent.
 func (h *history) store(header *rtp.Header, payload []byte, now time.Time) {
+	if h.packets == nil {
+		h.packets = make([]storedPacket, historySize)
+	}
 	p := &h.packets[header.SequenceNumber%historySize]
 	p.sequence, p.timestamp, p.marker = header.SequenceNumber, header.Timestamp, header.Marker
 	p.repeats, p.repeated = 0, time.Time{}
@@ -58,6 +61,9 @@ func (h *history) store(header *rtp.Header, payload []byte, now time.Time) {
 // lost returns the packet to retransmit for a lost one, or nil when it is too old, was
 // repeated often or just now, or exceeds the budget.
 func (h *history) lost(sequence uint16, now time.Time, roundTrip time.Duration) *storedPacket {
+	if h.packets == nil {
+		return nil
+	}
 	p := &h.packets[sequence%historySize]
 	switch {
 	case len(p.payload) <= osnSize, p.sequence != sequence, p.repeats == maxRepeats,

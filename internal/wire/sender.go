@@ -199,7 +199,7 @@ func (s *Sender) write(payload []byte) error {
 		return fmt.Errorf("write rtp: %w", err)
 	}
 	now := time.Now()
-	if s.video != nil {
+	if s.video != nil && len(payload) > 0 { // padding is not repeated
 		s.video.history.store(&s.header, payload, now)
 	}
 	s.header.SequenceNumber++

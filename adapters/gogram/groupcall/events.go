@@ -52,7 +52,7 @@ func (s *Calls) streamEnded(id int64, _ gotgcall.StreamType, _ gotgcall.Device, 
 			return
 		}
 	}
-	if stats, failed := s.client.Stats(id); failed == nil && len(stats.Tracks) > 0 {
+	if stats, failed := s.client.Stats(id); failed == nil && len(stats.Ending) > 0 {
 		return
 	}
 	_ = s.tell(id, func(c *chat) { c.trackEnded(err) })
