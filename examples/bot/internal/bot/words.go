@@ -35,9 +35,22 @@ func words(err error) string {
 		return "That took too long. Try again."
 	}
 	if ofTrack(err) {
-		return "It cannot be played."
+		return trackWords(err)
 	}
 	return groupcall.Words(err)
+}
+
+// trackWords returns why a track cannot be played.
+func trackWords(err error) string {
+	switch {
+	case errors.Is(err, gotgcall.ErrNotPublic):
+		return "That address leads into a private network, where I do not go."
+	case errors.Is(err, gotgcall.ErrStalled):
+		return "Nothing comes from there: the server is too slow, or the file is broken."
+	case errors.Is(err, gotgcall.ErrFile):
+		return "It cannot be played. I find no music or video there."
+	}
+	return "It cannot be played."
 }
 
 // ofTrack reports whether a track itself cannot be played, rather than the call that it

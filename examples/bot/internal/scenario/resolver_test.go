@@ -22,7 +22,7 @@ func (s *stage) newResolver(r *running) bot.Resolver {
 	store, err := files.Open(files.Config{Dir: s.mediaDir(), Floor: 1})
 	require.NoError(s.t, err)
 	r.closers = append(r.closers, func() { require.NoError(s.t, store.Close()) })
-	cfg := resolve.Config{Guard: guard.Guard{Policy: s.internet.Policy}, Files: store, Telegram: r.session}
+	cfg := resolve.Config{Guard: guard.Guard{Policy: s.internet.Policy, Resolver: s.names}, Files: store, Telegram: r.session}
 	if s.pages != nil {
 		proxy, err := guard.Listen(cfg.Guard)
 		require.NoError(s.t, err)

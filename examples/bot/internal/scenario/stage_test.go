@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,7 @@ type stage struct {
 	internet *guardtest.Allowed // the servers of this machine that may be reached; more are added
 	pages    *ytdlptest.Fake    // nil: yt-dlp is not installed
 	lookup   time.Duration      // its timeout; 0 is the default
+	names    *net.Resolver      // nil: the system's
 
 	albums  map[string][]track.Track // what words stand for, see album
 	running *running                 // nil: the bot is not running
