@@ -32,7 +32,7 @@ type account struct {
 	chats    map[int64]int64 // call -> chat; marked
 	used     map[int64]bool  // chats that were asked for
 	versions map[int64]int32 // call -> of its list of participants, the newest seen
-	looking  map[look]bool   // what is under way
+	looking  map[look]bool   // what is under way; true: and wanted again
 
 	dead     chan struct{} // closed with the session's end
 	deadOnce sync.Once

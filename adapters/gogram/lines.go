@@ -9,6 +9,10 @@ import (
 	gogram "github.com/amarnathcjd/gogram"
 )
 
+// keyTries is how often a key is made with a data centre before that is a failure: one
+// in a hundred of gogram's key exchanges does not succeed.
+const keyTries = 3
+
 var errDownloaderClosed = errors.New("the downloader is closed")
 
 // line returns a connection to a data centre. The caller holds the turn.
@@ -27,7 +31,10 @@ func (d *Downloader) line(ctx context.Context, dc int32) (*gogram.MTProto, error
 		return line, nil
 	}
 	line, err := d.open(ctx, dc)
-	if err != nil && ctx.Err() == nil { // one in a hundred of gogram's key exchanges fails
+	for range keyTries - 1 {
+		if err == nil || ctx.Err() != nil || rpcName(err) != "" {
+			break
+		}
 		line, err = d.open(ctx, dc)
 	}
 	if err != nil {

@@ -53,24 +53,29 @@ type look struct {
 	call bool
 }
 
-// lookOnce looks at a chat unless somebody does.
+// lookOnce looks at a chat. Where somebody does so already, that one looks again: what it
+// sees may be older than the update.
 func (a *account) lookOnce(ctx context.Context, l look) {
 	a.mu.Lock()
-	busy := a.looking[l]
-	a.looking[l] = true
+	_, busy := a.looking[l]
+	a.looking[l] = busy
 	a.mu.Unlock()
 	if busy {
 		return
 	}
-	defer func() {
+	for again := true; again && ctx.Err() == nil; {
+		if !l.call {
+			a.lookAt(ctx, l.chat)
+		} else if c, err := a.Call(ctx, l.chat); err == nil {
+			a.queue.put(groupcall.CallChanged{Call: c})
+		}
 		a.mu.Lock()
-		defer a.mu.Unlock()
-		delete(a.looking, l)
-	}()
-	if !l.call {
-		a.lookAt(ctx, l.chat)
-	} else if c, err := a.Call(ctx, l.chat); err == nil {
-		a.queue.put(groupcall.CallChanged{Call: c})
+		again = a.looking[l]
+		a.looking[l] = false
+		if !again {
+			delete(a.looking, l)
+		}
+		a.mu.Unlock()
 	}
 }
 

@@ -145,7 +145,7 @@ func Connect(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error
 	defer cancel()
 	// gogram tries for hours, with no context. Close ends that.
 	connected := make(chan error, 1)
-	go func() { connected <- protect(tg.Connect) }()
+	go func() { connected <- connect(tg) }()
 	select {
 	case err := <-connected:
 		if err != nil {
@@ -162,6 +162,18 @@ func Connect(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	return self(ctx, tg)
+}
+
+// connect connects, and makes a key where there is none: one in a hundred of gogram's key
+// exchanges does not succeed.
+func connect(tg *telegram.Client) (err error) {
+	for range 3 {
+		if err = protect(tg.Connect); err == nil || named(err) != "" || len(tg.GetAuthKey()) > 0 {
+			return err
+		}
+		_ = protect(tg.Disconnect) // else gogram believes that it is connected
+	}
+	return err
 }
 
 // Open makes a client, connects it and checks that somebody is logged in. It fails with
@@ -188,7 +200,10 @@ func Open(ctx context.Context, c Config) (*telegram.Client, error) {
 // Close ends a client and writes its access hashes.
 func Close(tg *telegram.Client) error {
 	tg.Cache.WriteFile()
-	return protect(tg.Stop)
+	_ = protect(func() error { tg.Data.Close(); return nil }) // panics the second time
+	err := protect(tg.Stop)
+	tg.TcpState().SetActive(true) // requests that wait for a connection fail now, not at their deadline
+	return err
 }
 
 // authorized fails with [ErrNoSession] or [ErrDead] when nobody is logged in.

@@ -155,6 +155,7 @@ func (c *conn) message(key []byte, m message) error {
 	switch name := m.body["_"]; name {
 	case "msgs_ack":
 	case "ping":
+		c.s.record(Request{Method: "ping", Args: m.body, Conn: c.number})
 		c.send(M{"_": "pong", "msg_id": m.id, "ping_id": m.body["ping_id"]}, 1, false)
 	default:
 		query := m.body

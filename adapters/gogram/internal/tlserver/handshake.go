@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/big"
 	"time"
 )
@@ -67,11 +68,17 @@ func (c *conn) handshake(frame []byte) error {
 	case "req_pq", "req_pq_multi":
 		answer = c.resPQ(request)
 	case "req_DH_params":
-		answer, err = c.serverDH(request)
+		if answer, err = c.serverDH(request); err != nil {
+			c.s.t.Logf("tlserver: %v", err) // gogram drops the zeros before numbers
+			answer, err = c.failed("server_DH_params_fail", "new_nonce_hash"), nil
+		}
 	case "set_client_DH_params":
-		answer, err = c.setDH(request)
+		if answer, err = c.setDH(request); err != nil {
+			c.s.t.Logf("tlserver: %v", err)
+			answer, err = c.failed("dh_gen_fail", "new_nonce_hash3"), nil
+		}
 	default:
-		err = errHandshake
+		err = fmt.Errorf("%w: not a method of the handshake", errHandshake)
 	}
 	if err != nil {
 		return err
@@ -85,6 +92,11 @@ func (c *conn) handshake(frame []byte) error {
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(body)))
 	c.writeFrame(append(out, body...))
 	return nil
+}
+
+// failed is an answer that ends a handshake.
+func (c *conn) failed(name, hash string) M {
+	return M{"_": name, "nonce": c.shake.nonce, "server_nonce": c.shake.serverNonce, hash: make([]byte, 16)}
 }
 
 func (c *conn) resPQ(request M) M {
@@ -109,17 +121,17 @@ func fingerprint(s *schema, key *rsa.PublicKey) int64 {
 func (c *conn) serverDH(request M) (M, error) {
 	sealed, key := new(big.Int).SetBytes(request["encrypted_data"].([]byte)), c.s.privateKey()
 	if sealed.Cmp(key.N) >= 0 {
-		return nil, errHandshake
+		return nil, fmt.Errorf("%w: the block is no residue", errHandshake)
 	}
 	block := new(big.Int).Exp(sealed, key.D, key.N).FillBytes(make([]byte, 256))[1:]
 	v, rest, err := c.s.schema.decode(block[20:])
 	if err != nil {
-		return nil, errHandshake
+		return nil, fmt.Errorf("%w: the block does not decode", errHandshake)
 	}
 	inner, _ := v.(M)
 	sum := sha1.Sum(block[20 : len(block)-len(rest)])
 	if inner["_"] != "p_q_inner_data" || !bytes.Equal(sum[:], block[:20]) {
-		return nil, errHandshake
+		return nil, fmt.Errorf("%w: the block's hash is wrong", errHandshake)
 	}
 	c.shake.newNonce = inner["new_nonce"].([]byte)
 	if c.shake.secret, err = rand.Int(rand.Reader, prime); err != nil {
@@ -157,17 +169,17 @@ func (h *handshake) keys() (key, iv []byte) {
 func (c *conn) setDH(request M) (M, error) {
 	sealed := request["encrypted_data"].([]byte)
 	if c.shake.secret == nil || len(sealed) < 32 || len(sealed)%16 != 0 {
-		return nil, errHandshake
+		return nil, fmt.Errorf("%w: set_client_DH_params out of turn", errHandshake)
 	}
 	aesKey, iv := c.shake.keys()
 	v, _, err := c.s.schema.decode(decryptIGE(aesKey, iv, sealed)[20:])
 	if err != nil {
-		return nil, errHandshake
+		return nil, fmt.Errorf("%w: client_DH_inner_data does not decode", errHandshake)
 	}
 	inner, _ := v.(M)
 	theirs, ok := inner["g_b"].([]byte)
 	if !ok {
-		return nil, errHandshake
+		return nil, fmt.Errorf("%w: no g_b", errHandshake)
 	}
 	key := new(big.Int).Exp(new(big.Int).SetBytes(theirs), c.shake.secret, prime).Bytes()
 	answer, hash, number := "dh_gen_ok", "new_nonce_hash1", byte(1)

@@ -241,8 +241,8 @@ func (s *Server) messageID(kind int64) int64 {
 
 // answer runs the handler of a request.
 func (s *Server) answer(r *Request) any {
+	s.record(*r)
 	s.mu.Lock()
-	s.calls = append(s.calls, *r)
 	h := s.handlers[r.Method]
 	s.mu.Unlock()
 	if h == nil {
@@ -250,6 +250,12 @@ func (s *Server) answer(r *Request) any {
 		return Error{400, "METHOD_NOT_SCRIPTED"}
 	}
 	return h(r)
+}
+
+func (s *Server) record(r Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, r)
 }
 
 // Cut ends the connection by which the request came.
