@@ -81,6 +81,7 @@ func New(opts ...Option) (*Client, error) {
 			Disconnected: cfg.disconnected,
 			Failed:       cfg.failed,
 			Keepalive:    cfg.keepalive,
+			Upkeep:       new(peer.Upkeep),
 		},
 	}
 	if cfg.sharedSockets {

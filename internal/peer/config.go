@@ -22,6 +22,8 @@ type Config struct {
 	NetworkTypes []models.NetworkType
 	// Sockets shares UDP sockets with other connections; nil for separate ones.
 	Sockets *SocketPool
+	// Upkeep serves the connections of a Client.
+	Upkeep *Upkeep
 	// OnState is called when the state changes after [Dial] returned: Disconnected
 	// with the reason, Connected again, Failed with the reason, which wraps
 	// [models.ErrConnectionFailed]. It is called in order on one goroutine of the

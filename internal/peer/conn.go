@@ -53,6 +53,10 @@ type Conn struct {
 	closing      sync.Once
 	done         sync.WaitGroup
 
+	// owned by the upkeep
+	reported time.Time // when sender reports were sent last
+	pictures uint64    // how many bytes of pictures had been sent by then
+
 	lastHeard atomic.Pointer[time.Time] // from the server, before a silence; nil before the first silence
 	reason    error                     // why failed; written before failed is closed
 }
@@ -113,8 +117,7 @@ func (d *dialer) dial(ctx context.Context, controlling bool) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	c.done.Add(1)
-	go c.maintain() // ends on stop; Close waits on done
+	c.cfg.Upkeep.add(c)
 	return c, nil
 }
 
@@ -256,6 +259,7 @@ func (c *Conn) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.stop)
+		c.cfg.Upkeep.remove(c)
 		err = c.pc.GracefulClose()
 		c.done.Wait()
 		err = errors.Join(err, c.lease.Close())

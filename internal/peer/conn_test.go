@@ -28,6 +28,7 @@ func config() peer.Config {
 		Logger:       slog.New(slog.DiscardHandler),
 		OnState:      func(models.ConnState, error) {},
 		Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second,
+		Upkeep: new(peer.Upkeep),
 	}
 }
 

@@ -12,12 +12,14 @@ import (
 )
 
 const (
-	// reportInterval is how often each sending SSRC is reported on, what
-	// browsers do for video; more often than RFC 3550 section 6.2 asks for.
-	reportInterval = time.Second
+	// soundReports is how often sound alone is reported on, as Telegram's own
+	// clients do, and about as often as RFC 3550 section 6.2 asks for. While there
+	// are pictures both are reported on each second, what browsers do: a viewer
+	// that has just joined needs the reports for lip sync.
+	soundReports = 5*time.Second - upkeepInterval/2
 	// videoIdle is how long video may be silent before a padding packet keeps
-	// its SSRC bound. Checked with each report, it makes one every 2 s, as
-	// field clients send.
+	// its SSRC bound. Checked each second, it makes one every 2 s, as field
+	// clients send.
 	videoIdle = 1500 * time.Millisecond
 	// cname is the same for both tracks: they share a clock (RFC 3550
 	// section 6.5.1).
@@ -56,28 +58,26 @@ func (i *stampInterceptor) BindLocalStream(_ *interceptor.StreamInfo, w intercep
 	})
 }
 
-// maintain sends what a connection owes while it is up: sender reports, and padding
-// on an idle video stream. It also takes a data channel that opens late. It runs on
-// one goroutine until Close.
-func (c *Conn) maintain() {
-	defer c.done.Done()
-	ticker := time.NewTicker(reportInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-c.stop:
-			return
-		case channel := <-c.opened:
-			c.startListening(channel)
-			continue
-		case <-ticker.C:
-		}
-		// A write can fail only because the connection is going away, which
-		// the state watcher reports.
-		_ = c.video.KeepAlive(time.Now(), videoIdle)
-		if reports := wire.SenderReports(c.audio, c.video); len(reports) > 0 {
-			_ = c.pc.WriteRTCP(reports)
-		}
+// serve sends what the connection owes while it is up: sender reports, and padding
+// on an idle video stream. It also takes a data channel that opens late. [Upkeep]
+// calls it once a second.
+func (c *Conn) serve(now time.Time) {
+	select {
+	case channel := <-c.opened:
+		c.startListening(channel)
+	default:
+	}
+	// A write can fail only because the connection is going away, which the state
+	// watcher reports.
+	_ = c.video.KeepAlive(now, videoIdle)
+	pictures := c.video.Stats().Bytes
+	if pictures == c.pictures && now.Sub(c.reported) < soundReports {
+		return
+	}
+	c.pictures = pictures
+	if reports := wire.SenderReports(c.audio, c.video); len(reports) > 0 {
+		c.reported = now
+		_ = c.pc.WriteRTCP(reports)
 	}
 }
 
