@@ -92,7 +92,7 @@ func TestEachErrorOfAJoin(t *testing.T) {
 					require.Equal(t, groupcall.In, r.state())
 					require.Len(t, call.Participants(), 1)
 					return
-				case c.want == errAny:
+				case errors.Is(c.want, errAny):
 					require.Error(t, err)
 				case errors.As(c.want, &flood):
 					require.ErrorAs(t, err, &flood)

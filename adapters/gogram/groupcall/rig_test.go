@@ -2,7 +2,9 @@ package groupcall_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -148,24 +150,35 @@ func count[N groupcall.Notice](r *rig) int {
 	return n
 }
 
-// tones returns a file that plays tones of a second each.
-func (r *rig) tones(frequencies ...float64) gotgcall.Source {
+// tones returns a file that plays tones, each as long.
+func (r *rig) tones(each time.Duration, frequencies ...float64) gotgcall.Source {
 	r.t.Helper()
-	path := filepath.Join(r.dir, "tones.wav")
-	require.NoError(r.t, sfutest.WriteTones(path, time.Second, frequencies...))
+	path := filepath.Join(r.dir, fmt.Sprint(frequencies[0], len(frequencies))+".wav")
+	require.NoError(r.t, sfutest.WriteTones(path, each, frequencies...))
 	return gotgcall.FromFile(path, gotgcall.EncodeOptions{})
 }
 
-// scale returns n tones of a second each, none like another: the place of a song can be
-// heard.
+// scale returns a source whose place can be heard: each second is another tone.
 func (r *rig) scale(n int) gotgcall.Source {
-	return r.tones(frequencies(n)...)
+	frequencies := make([]float64, n)
+	for i := range frequencies {
+		frequencies[i] = 300 + 50*float64(i)
+	}
+	return r.tones(time.Second, frequencies...)
 }
 
-func frequencies(n int) []float64 {
-	all := make([]float64, n)
-	for i := range all {
-		all[i] = 300 + 50*float64(i)
+// second returns which second of a scale a tone is.
+func second(tone sfutest.Tone) int { return int(math.Round((tone.Frequency - 300) / 50)) }
+
+// seconds returns those of a scale that the DJ has been heard to play since they joined
+// last, when there are n.
+func (r *rig) seconds(call *telegramtest.Call, n int) []int {
+	r.t.Helper()
+	tones, err := call.Tones(r.ctx, r.dj, n)
+	require.NoError(r.t, err)
+	var all []int
+	for _, tone := range tones {
+		all = append(all, second(tone))
 	}
 	return all
 }

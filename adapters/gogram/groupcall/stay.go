@@ -36,7 +36,6 @@ var comebackDelays = [...]time.Duration{time.Second, 3 * time.Second, 9 * time.S
 type watch struct {
 	checkAt   time.Time // when to ask for its own entry
 	countAt   time.Time // when to ask how many listen; zero: no need to
-	checking  bool
 	aloneAt   time.Time // when it leaves, as nobody listens
 	sure      bool      // the count is no older than aloneAt
 	muted     time.Time // when an admin muted it
