@@ -13,7 +13,7 @@ import (
 
 // Calls keeps one account in the group calls of its chats, one state machine for each
 // chat. It owns the callbacks of its [gotgcall.Client], which must not be set besides;
-// everything else of the Client is the bot's to use: Pause, SeekTo, Position, ….
+// everything else of the Client is the bot's to use: SeekTo, Position, SetSound, ….
 // Its methods are safe for concurrent use. The caller must Close it.
 type Calls struct {
 	// immutable after New

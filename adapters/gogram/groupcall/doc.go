@@ -7,8 +7,9 @@
 //	calls.OnNotice(func(n groupcall.Notice) { fmt.Println(n.Chat(), n.Words()) })
 //	err := calls.Play(ctx, chatID, gotgcall.FromFile("song.mp3", gotgcall.EncodeOptions{}))
 //
-// What is not about being in the call is the [gotgcall.Client]'s: Pause, SeekTo,
-// Position and the like. Its flags are mirrored to Telegram.
+// What is not about being in the call is the [gotgcall.Client]'s: SeekTo, Position,
+// Mute and the like. Its flags are mirrored to Telegram. [Calls.Pause] is to be
+// preferred to its Pause, as Calls pause as well.
 //
 // # How it works
 //
@@ -68,7 +69,7 @@
 //
 // calls.go is the public face, chat.go the queue and step. find.go, join.go, stay.go,
 // recover.go and leave.go have the states in the order of a call's life; source.go
-// opens what is played, mirror.go keeps the flags, live.go publishes. remedy.go is the
+// opens what is played, pause.go holds it, mirror.go keeps the flags, live.go publishes. remedy.go is the
 // table of errors, limiter.go keeps to Telegram's limits, events.go takes in what
 // happens.
 package groupcall

@@ -21,21 +21,6 @@ func (l *library) fail(id int64) {
 	l.end(id, gotgcall.Failed, gotgcall.ErrConnectionFailed)
 }
 
-func (l *library) endTrack(id int64, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.calls[id]
-	c.run()
-	c.source = nil
-	c.run()
-	l.events.Post(func() {
-		l.mu.Lock()
-		f := l.onEnd
-		l.mu.Unlock()
-		f(id, gotgcall.Audio, gotgcall.Microphone, err)
-	})
-}
-
 // at returns a copy of the chat's call.
 func (l *library) at(id int64) (libraryCall, bool) {
 	l.mu.Lock()

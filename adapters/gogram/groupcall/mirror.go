@@ -171,28 +171,3 @@ func (m *mirror) refuse(e Edit) {
 	m.refused.videoPaused = m.refused.videoPaused || e.VideoPaused != nil
 	m.raised = m.raised || e.RaiseHand != nil
 }
-
-// hold pauses what plays while it cannot be heard by an admin's doing, and goes on
-// afterwards.
-func (c *chat) hold() {
-	if c.lib == 0 {
-		return
-	}
-	var want bool
-	switch c.state {
-	case Muted, Parked:
-		want = true
-	case Recovering:
-		want = !c.back.gone.IsZero()
-	case In:
-	default:
-		return // as it is
-	}
-	switch {
-	case want && !c.held:
-		c.held, _ = c.client.Pause(c.id)
-	case !want && c.held:
-		c.held = false
-		_, _ = c.client.Resume(c.id) // it may have ended
-	}
-}

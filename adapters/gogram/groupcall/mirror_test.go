@@ -271,23 +271,54 @@ func TestMutedByAWord(t *testing.T) {
 	})
 }
 
-// TestPauseOfTheUserOutlastsAMute: what was paused stays so.
+// TestPauseOfTheUserOutlastsAMute: what was paused stays so, also if it was paused
+// during the mute; and what was resumed during the mute goes on after it.
 func TestPauseOfTheUserOutlastsAMute(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
-		call := r.chat.StartCall()
-		call.Enter(r.ann)
-		r.play()
-		r.do(r.lib.Pause)
-		call.Mute(r.dj)
-		r.settle(5 * time.Second)
-		call.Unmute(r.dj)
-		r.settle(5 * time.Second)
-		c, _ := r.lib.at(r.id)
-		require.True(t, c.paused)
-		r.do(r.lib.Resume)
-		me, _ := call.Participant(r.dj)
-		require.False(t, me.Muted)
-		require.Equal(t, groupcall.In, r.state())
-	})
+	const before, during = "before", "during"
+	for name, c := range map[string]struct {
+		pause, resume string
+		paused        bool
+	}{
+		"paused before":                    {before, "", true},
+		"paused during it":                 {during, "", true},
+		"paused before, resumed during it": {before, during, false},
+		"paused and resumed during it":     {during, during, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+				call := r.chat.StartCall()
+				call.Enter(r.ann)
+				r.play()
+				for _, when := range []string{before, during} {
+					if when == during {
+						call.Mute(r.dj)
+						r.settle(5 * time.Second)
+					}
+					if c.pause == when {
+						changed, err := r.calls.Pause(r.id)
+						require.NoError(t, err)
+						require.True(t, changed)
+					}
+					if c.resume == when {
+						changed, err := r.calls.Resume(r.id)
+						require.NoError(t, err)
+						require.True(t, changed)
+					}
+					r.settle(2 * time.Second)
+				}
+				media, _ := r.lib.at(r.id)
+				require.True(t, media.paused, "muted")
+				call.Unmute(r.dj)
+				r.settle(5 * time.Second)
+				media, _ = r.lib.at(r.id)
+				require.Equal(t, c.paused, media.paused)
+				require.Equal(t, groupcall.In, r.state())
+				r.do(r.calls.Resume)
+				me, _ := call.Participant(r.dj)
+				require.False(t, me.Muted)
+			})
+		})
+	}
 }
