@@ -36,7 +36,7 @@ type Limits struct {
 	Queue    queue.Limits // default: 100 entries, 20 of one user
 	Playlist int          // tracks that one command adds; default 50
 
-	UserBurst     int           // commands at once of one user; default 5
+	UserBurst     int           // commands at once of one user; default 10
 	UserEvery     time.Duration // between further ones; default 2 s
 	ChatPerMinute int           // commands of a chat; default 20
 	PressEvery    time.Duration // between presses of one user, after a burst of 4; default 500 ms
@@ -81,7 +81,7 @@ func newConfig(cfg Config) (Config, error) {
 	or(&l.Queue.Entries, 100)
 	or(&l.Queue.PerUser, 20)
 	or(&l.Playlist, 50)
-	or(&l.UserBurst, 5)
+	or(&l.UserBurst, 10)
 	or(&l.UserEvery, 2*time.Second)
 	or(&l.ChatPerMinute, 20)
 	or(&l.PressEvery, 500*time.Millisecond)

@@ -34,7 +34,7 @@ type flood struct {
 type habit struct {
 	commands *rate.Limiter
 	presses  *rate.Limiter
-	muted    bool      // until the burst is allowed again
+	refused  int       // commands since the burst was last allowed again
 	warned   time.Time // last
 	seen     time.Time
 }
@@ -43,19 +43,23 @@ func newFlood(limits Limits) *flood {
 	return &flood{limits: limits, users: make(map[int64]*habit), chats: make(map[int64]*habit)}
 }
 
-// command judges a command. A user who has sent too many is not listened to until he has
-// been quiet for as long as the burst takes, so that he takes nothing from others.
+// patience is how many commands too many are only refused. After them the user is not
+// listened to until there has been quiet for as long as the burst takes, so that nothing
+// is taken from others.
+const patience = 5
+
+// command judges a command.
 func (f *flood) command(chat, user int64) verdict {
 	now := time.Now()
 	u := f.user(user, now)
-	if u.muted && u.commands.TokensAt(now) >= float64(f.limits.UserBurst) {
-		u.muted = false
+	if u.commands.TokensAt(now) >= float64(f.limits.UserBurst) {
+		u.refused = 0
 	}
-	if !u.commands.AllowN(now, 1) {
-		u.muted = true
-	}
-	if u.muted {
-		u.drain(now)
+	if u.refused > patience || !u.commands.AllowN(now, 1) {
+		u.refused++
+		if u.refused > patience {
+			u.drain(now)
+		}
 		return u.warn(now)
 	}
 	c := f.chat(chat, now)
