@@ -37,8 +37,8 @@ func Watch(ctx context.Context, tg *telegram.Client, o WatchOptions, interrupted
 	}
 	w := &watch{tg: tg, o: o, interrupted: interrupted}
 	w.hear()
-	h := tg.AddRawHandler(nil, func(telegram.Update, *telegram.Client) error { w.hear(); return nil })
-	defer func() { _ = protect(func() error { return tg.RemoveHandle(h) }) }()
+	// The handler stays: gogram cannot remove any while it calls them.
+	tg.AddRawHandler(nil, func(telegram.Update, *telegram.Client) error { w.hear(); return nil })
 	return w.run(ctx)
 }
 
