@@ -40,16 +40,17 @@ type assistant struct {
 // join makes the Calls of an assistant.
 func (b *Bot) join(a Assistant) *assistant {
 	user := a.Account.Self()
-	return &assistant{
-		user: user, media: a.Client,
-		calls: groupcall.New(a.Account, a.Client,
-			groupcall.WithLogger(b.cfg.Logger.With("account", user.ID)),
-			groupcall.WithNotify(func(n groupcall.Notice) { b.notice(user.ID, n) }),
-			groupcall.WithInvite(b.cfg.Messenger.Invite),
-			groupcall.WithAloneLeave(b.cfg.Times.Alone),
-			groupcall.WithRequestTimeout(b.cfg.Times.Request),
-		),
+	opts := []groupcall.Option{
+		groupcall.WithLogger(b.cfg.Logger.With("account", user.ID)),
+		groupcall.WithNotify(func(n groupcall.Notice) { b.notice(user.ID, n) }),
+		groupcall.WithInvite(b.cfg.Messenger.Invite),
+		groupcall.WithAloneLeave(b.cfg.Times.Alone),
+		groupcall.WithRequestTimeout(b.cfg.Times.Request),
 	}
+	if b.cfg.StartCalls {
+		opts = append(opts, groupcall.WithStart(groupcall.StartOptions{}))
+	}
+	return &assistant{user: user, media: a.Client, calls: groupcall.New(a.Account, a.Client, opts...)}
 }
 
 // choose returns the assistant for a chat: the one that the chat had last, or else the

@@ -20,6 +20,7 @@ type Config struct {
 	Resolver   Resolver
 	Store      *store.Store // stays open after Run
 	Logger     *slog.Logger // default: none
+	StartCalls bool         // in chats without a call, where the account may
 	Limits     Limits
 	Times      Times
 }
