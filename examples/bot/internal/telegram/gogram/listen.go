@@ -2,11 +2,14 @@ package gogram
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 
 	tl "github.com/amarnathcjd/gogram/telegram"
 
 	gogramcalls "github.com/gotgcall/gotgcall/adapters/gogram"
+	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 )
 
@@ -28,6 +31,7 @@ type listener struct {
 	slots   chan struct{}        // of lookups at once
 	waiting int                  // lookups; owned by run
 	lookups sync.WaitGroup
+	ended   atomic.Bool
 }
 
 // arrival is a message with what gogram knows of its sender.
@@ -36,7 +40,8 @@ type arrival struct {
 	from *tl.UserObj
 }
 
-// Listen calls f for each command, each press of a button and each change of the chat.
+// Listen calls f for each command, each press of a button and each change of the chat. It
+// fails with groupcall.ErrAccountDead when the session has ended.
 func (m *Messenger) Listen(ctx context.Context, f func(telegram.Update)) error {
 	l := &listener{
 		m:       m,
@@ -45,11 +50,12 @@ func (m *Messenger) Listen(ctx context.Context, f func(telegram.Update)) error {
 		slots:   make(chan struct{}, maxLookups),
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	messages := m.tg.AddMessageHandler(tl.OnNewMessage, func(msg *tl.NewMessage) error {
+	// The handlers stay: gogram cannot remove any while it calls them.
+	m.tg.AddMessageHandler(tl.OnNewMessage, func(msg *tl.NewMessage) error {
 		l.arrive(&arrival{msg.Message, msg.Sender})
 		return nil
 	}, tl.Custom(func(*tl.NewMessage) bool { return true })) // a filter lets the account's own through
-	others := m.tg.AddRawHandler(nil, func(u tl.Update, _ *tl.Client) error {
+	m.tg.AddRawHandler(nil, func(u tl.Update, _ *tl.Client) error {
 		switch u := u.(type) {
 		case *tl.UpdateNewMessage:
 			l.arriveService(u.Message)
@@ -60,15 +66,25 @@ func (m *Messenger) Listen(ctx context.Context, f func(telegram.Update)) error {
 		}
 		return nil
 	})
+	if m.me.Bot { // an account's own events watch over its client
+		l.lookups.Go(func() { // ends with ctx; awaited below
+			err := gogramcalls.Watch(ctx, m.tg, gogramcalls.WatchOptions{Logger: m.log}, nil)
+			if errors.Is(err, groupcall.ErrAccountDead) {
+				m.deadOnce.Do(func() { close(m.dead) })
+			}
+		})
+	}
 	defer l.lookups.Wait()
 	defer cancel()
-	defer func() { _, _ = m.tg.RemoveHandle(messages), m.tg.RemoveHandle(others) }()
-	l.run(ctx, f)
-	return ctx.Err()
+	defer l.ended.Store(true)
+	return l.run(ctx, f)
 }
 
 // arrive is called on gogram's goroutines.
 func (l *listener) arrive(u any) {
+	if l.ended.Load() {
+		return
+	}
 	select {
 	case l.arrived <- u:
 	default:
@@ -83,11 +99,13 @@ func (l *listener) arriveService(msg tl.Message) {
 	}
 }
 
-func (l *listener) run(ctx context.Context, f func(telegram.Update)) {
+func (l *listener) run(ctx context.Context, f func(telegram.Update)) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
+		case <-l.m.dead:
+			return groupcall.ErrAccountDead
 		case u := <-l.ready:
 			l.waiting--
 			if u != nil {

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*Client).monitorNoUpdatesTimeout"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ExSenders).cleanupLoop"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ContextStore).cleanupLoop"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*CACHE).UpdatePeersToCache.func2"), // a second
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*Client).handleMessageUpdate"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*Client).handleCallbackUpdate"),
 	)

@@ -31,6 +31,9 @@ type Messenger struct {
 	replies recent[message, int32]
 
 	files *gogramcalls.Downloader
+
+	dead     chan struct{} // closed when the session has ended
+	deadOnce sync.Once
 }
 
 type (
@@ -50,7 +53,7 @@ func New(tg *tl.Client, log *slog.Logger) (*Messenger, error) {
 	if me == nil || me.ID == 0 {
 		return nil, errors.New("messenger: nobody is logged in")
 	}
-	m := &Messenger{tg: tg, log: log, me: me, files: gogramcalls.NewDownloader(tg)}
+	m := &Messenger{tg: tg, log: log, me: me, files: gogramcalls.NewDownloader(tg), dead: make(chan struct{})}
 	for _, u := range me.Usernames {
 		if u.Active {
 			m.names = append(m.names, u.Username)

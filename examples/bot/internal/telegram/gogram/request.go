@@ -15,6 +15,9 @@ import (
 // call sends a request. Its errors are those of [telegram.Messenger].
 func call[T any](ctx context.Context, m *Messenger, request gogramcalls.Request) (T, error) {
 	answer, err := gogramcalls.Call[T](ctx, m.tg, request)
+	if errors.Is(err, groupcall.ErrAccountDead) {
+		m.deadOnce.Do(func() { close(m.dead) }) // ends Listen
+	}
 	return answer, classify(err)
 }
 
