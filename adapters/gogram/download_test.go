@@ -111,7 +111,7 @@ func TestDownloadIsTheFileAndNothingElse(t *testing.T) {
 	dir := filepath.Dir(f.Name())
 	for _, at := range []string{dir, filepath.Dir(dir)} {
 		_, err := os.Stat(filepath.Join(at, "x"))
-		assert.ErrorIs(t, err, os.ErrNotExist, "the sender's name is nothing to us")
+		require.ErrorIs(t, err, os.ErrNotExist, "the sender's name is nothing to us")
 	}
 	for _, c := range s.Calls("upload.getFile") {
 		assert.NotEqual(t, 1, c.Conn, "the client's own connection is left alone")

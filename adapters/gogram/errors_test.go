@@ -1,7 +1,6 @@
 package gogramcalls
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -93,7 +92,7 @@ func TestFloodSaysHowLong(t *testing.T) {
 		s.On("phone.leaveGroupCall", func(*tlserver.Request) any { return Error{Code: 420, Message: name} })
 		before := len(s.Calls("phone.leaveGroupCall"))
 		var flood *groupcall.Flood
-		require.True(t, errors.As(a.Leave(t.Context(), theCall, 1), &flood), name)
+		require.ErrorAs(t, a.Leave(t.Context(), theCall, 1), &flood, name)
 		assert.Equal(t, want, flood.Wait, name)
 		assert.Len(t, s.Calls("phone.leaveGroupCall"), before+1, "not repeated during the flood")
 	}

@@ -14,5 +14,6 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ExSenders).cleanupLoop"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect.func1"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*CACHE).UpdatePeersToCache.func2"), // writes a second later
 	)
 }

@@ -1,7 +1,6 @@
 package gogramcalls
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -75,6 +74,6 @@ func TestDeadSessionIsNoticedByAnyRequest(t *testing.T) {
 	s.On("phone.leaveGroupCall", func(*tlserver.Request) any { return Error{Code: 406, Message: "AUTH_KEY_DUPLICATED"} })
 	ended := make(chan error, 1)
 	go func() { ended <- a.Events(t.Context(), func(groupcall.Event) {}) }()
-	assert.True(t, errors.Is(a.Leave(t.Context(), theCall, 1), groupcall.ErrAccountDead))
+	require.ErrorIs(t, a.Leave(t.Context(), theCall, 1), groupcall.ErrAccountDead)
 	require.ErrorIs(t, <-ended, groupcall.ErrAccountDead)
 }

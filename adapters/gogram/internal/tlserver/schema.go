@@ -61,10 +61,10 @@ func (s *schema) parse(text string) error {
 	methods := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		switch {
-		case line == "---functions---":
+		switch line {
+		case "---functions---":
 			methods = true
-		case line == "---types---":
+		case "---types---":
 			methods = false
 		default:
 			if err := s.add(line, methods); err != nil {
