@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -107,7 +108,7 @@ func (s *Store) fetch(ctx context.Context, w Want, e *entry) (_ *File, err error
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if err := s.reserve(e, w.Max); err != nil {
+	if err := s.reserve(e, min(w.Max, max(w.Size, firstRoom))); err != nil {
 		return nil, err
 	}
 	dir := newName("fetch")
@@ -115,7 +116,7 @@ func (s *Store) fetch(ctx context.Context, w Want, e *entry) (_ *File, err error
 		return nil, fmt.Errorf("fetch a file: %w", err)
 	}
 	defer func() { _ = s.root.RemoveAll(dir) }() // what stays is removed at the next start
-	name, size, err := s.fill(ctx, w, dir)
+	name, size, err := s.fill(ctx, w, e, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -127,13 +128,13 @@ func (s *Store) fetch(ctx context.Context, w Want, e *entry) (_ *File, err error
 }
 
 // fill runs Fill in a directory, and moves what it has written out of there.
-func (s *Store) fill(ctx context.Context, w Want, dir string) (name string, size int64, err error) {
+func (s *Store) fill(ctx context.Context, w Want, e *entry, dir string) (name string, size int64, err error) {
 	root, err := os.OpenRoot(filepath.Join(s.cfg.Dir, dir))
 	if err != nil {
 		return "", 0, fmt.Errorf("fetch a file: %w", err)
 	}
 	defer root.Close()
-	filling, stop := s.watch(ctx, w, root)
+	filling, stop := s.watch(ctx, w, e, root)
 	filled, err := w.Fill(filling, root)
 	stop()
 	switch {
@@ -163,9 +164,14 @@ func (s *Store) fill(ctx context.Context, w Want, dir string) (name string, size
 // errFilled ends the watch of a directory.
 var errFilled = errors.New("filled")
 
+// firstRoom is what a file whose size is unknown has room for at first; more is made for
+// it in steps of as much. An hour of music has 60 MB.
+const firstRoom = 64 << 20
+
 // watch measures a directory until stop is called, which waits for it. The context ends
-// with ErrTooLarge when there is more in it than is wanted.
-func (s *Store) watch(ctx context.Context, w Want, root *os.Root) (_ context.Context, stop func()) {
+// with ErrTooLarge when there is more in it than is wanted, and with ErrFull when there
+// is no room for more.
+func (s *Store) watch(ctx context.Context, w Want, e *entry, root *os.Root) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() { // ends with ctx, which stop cancels before it waits
@@ -178,35 +184,54 @@ func (s *Store) watch(ctx context.Context, w Want, root *os.Root) (_ context.Con
 				return
 			case <-ticker.C:
 			}
-			size := dirSize(root)
+			size, shown := dirSize(root)
 			if size > w.Max {
 				cancel(ErrTooLarge)
+			} else if err := s.grow(e, size, w.Max); err != nil {
+				cancel(err)
 			}
 			if w.Progress != nil {
-				w.Progress(size)
+				w.Progress(shown)
 			}
 		}
 	}()
 	return ctx, func() { cancel(errFilled); <-done }
 }
 
-// dirSize returns the bytes of the files in a directory. What is renamed or removed
-// meanwhile does not matter.
-func dirSize(root *os.Root) int64 {
-	var size int64
-	_ = fs.WalkDir(root.FS(), ".", func(_ string, d fs.DirEntry, err error) error {
+// dirSize returns the bytes of the files in a directory, and of those that have no name
+// with a leading dot. What is renamed or removed meanwhile does not matter.
+func dirSize(root *os.Root) (size, shown int64) {
+	_ = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return nil //nolint:nilerr // it was there a moment ago
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
 			size += info.Size()
+			if !strings.HasPrefix(path, ".") {
+				shown += info.Size()
+			}
 		}
 		return nil
 	})
-	return size
+	return size, shown
 }
 
-// reserve makes room for an entry of size bytes, by removing what was used longest ago.
+// grow makes more room for an entry that is about to need it.
+func (s *Store) grow(e *entry, size, most int64) error {
+	s.mu.Lock()
+	room := e.size
+	s.mu.Unlock()
+	if room >= most || size+firstRoom/2 < room {
+		return nil
+	}
+	err := s.reserve(e, min(most, size+firstRoom))
+	if errors.Is(err, ErrFull) && size <= room {
+		return nil // it may end before it needs more
+	}
+	return err
+}
+
+// reserve makes room for an entry of size bytes in all, by removing what was used longest ago.
 func (s *Store) reserve(e *entry, size int64) error {
 	left, err := s.cfg.free(s.cfg.Dir)
 	if err != nil {
@@ -229,13 +254,15 @@ func (s *Store) makeRoom(e *entry, size, left int64) (victims []string, err erro
 	var unused []*entry
 	for _, other := range s.entries {
 		switch {
+		case other == e:
 		case other.name == "":
 			left -= other.size // booked, and not all of it written
 		case other.refs == 0:
 			unused = append(unused, other)
 		}
 	}
-	missing := max(s.used+size-s.cfg.Quota, s.cfg.Floor-(left-size))
+	more := size - e.size
+	missing := max(s.used+more-s.cfg.Quota, s.cfg.Floor+more-left)
 	slices.SortFunc(unused, func(a, b *entry) int { return cmp.Compare(a.lastUse, b.lastUse) })
 	n := 0
 	for ; missing > 0; n++ {
@@ -248,7 +275,7 @@ func (s *Store) makeRoom(e *entry, size, left int64) (victims []string, err erro
 		s.drop(victim)
 		victims = append(victims, victim.name)
 	}
+	s.used += more
 	e.size = size
-	s.used += size
 	return victims, nil
 }

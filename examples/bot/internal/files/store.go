@@ -186,9 +186,13 @@ func newName(kind string) string { return kind + "-" + rand.Text() }
 type Want struct {
 	// Key is the same for the same file.
 	Key string
+	// Size is how large it is expected to become; 0 where unknown. There is room for so
+	// much before Fill is called, and for more as it is written.
+	Size int64
 	// Max is how large the file, and all that Fill writes, may become.
 	Max int64
-	// Progress, when not nil, is called with the bytes written so far.
+	// Progress, when not nil, is called with the bytes written so far. What has a name
+	// with a leading dot is not counted.
 	Progress func(done int64)
 	// Fill writes the file into an empty directory and returns its name there. It must
 	// return soon after ctx is done.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -224,6 +225,45 @@ func TestTheDiskKeepsItsFloor(t *testing.T) {
 	a.Release()
 	fetch(t, s, "b", 20).Release()
 	require.NoFileExists(t, a.Path)
+}
+
+// Room is made for a file of unknown size while it is written: first what was not used,
+// then it is refused.
+func TestRoomGrowsWithTheFile(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Quota: 4 * firstRoom})
+	kept, old := fetch(t, s, "kept", firstRoom), fetch(t, s, "old", firstRoom)
+	old.Release()
+	sparse := func(size int64) func(context.Context, *os.Root) (string, error) {
+		return func(ctx context.Context, dir *os.Root) (string, error) {
+			f, err := dir.Create("x")
+			if err != nil {
+				return "", err
+			}
+			defer f.Close()
+			for n := int64(0); n <= size; n += firstRoom / 2 {
+				if err := f.Truncate(n); err != nil {
+					return "", err
+				}
+				select {
+				case <-ctx.Done():
+					return "", ctx.Err()
+				case <-time.After(2 * watchPeriod):
+				}
+			}
+			return "x", nil
+		}
+	}
+	f, err := s.Fetch(t.Context(), Want{Key: "grows", Max: 1 << 40, Fill: sparse(2.5 * firstRoom)})
+	require.NoError(t, err)
+	require.NoFileExists(t, old.Path)
+	require.FileExists(t, kept.Path)
+	f.Release()
+	_, err = s.Fetch(t.Context(), Want{Key: "grows more", Max: 1 << 40, Fill: sparse(4 * firstRoom)})
+	require.ErrorIs(t, err, ErrFull)
+	require.FileExists(t, kept.Path)
+	kept.Release()
+	require.Equal(t, kept.Size, s.used)
 }
 
 func TestThreeAreFetchedAtATime(t *testing.T) {

@@ -88,13 +88,11 @@ func direct(u *url.URL, a answer) track.Track {
 func (r *Resolver) ask(ctx context.Context, u *url.URL) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return answer{}, refuse(wordsMalformed, nil)
+	got, err := r.get(ctx, u, fmt.Sprintf("bytes=0-%d", sniffed-1))
+	if err == nil && got.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		got.Body.Close()
+		got, err = r.get(ctx, u, "") // an empty file, or a server that wants none of it
 	}
-	request.Header.Set("User-Agent", userAgent)
-	request.Header.Set("Range", fmt.Sprintf("bytes=0-%d", sniffed-1))
-	got, err := r.cfg.Guard.Client().Do(request)
 	switch {
 	case err != nil && strings.Contains(err.Error(), `"ICY`): // the status line of SHOUTcast, which is not HTTP
 		return answer{status: http.StatusOK, kind: playable, live: true}, nil
@@ -102,7 +100,7 @@ func (r *Resolver) ask(ctx context.Context, u *url.URL) (answer, error) {
 		return answer{}, err
 	}
 	defer got.Body.Close()
-	if got.StatusCode == http.StatusRequestedRangeNotSatisfiable || got.StatusCode == http.StatusOK && got.ContentLength == 0 {
+	if got.StatusCode == http.StatusOK && got.ContentLength == 0 {
 		return answer{}, refuse(wordsEmptyFile, nil)
 	}
 	head := make([]byte, sniffed)
@@ -111,6 +109,18 @@ func (r *Resolver) ask(ctx context.Context, u *url.URL) (answer, error) {
 		return answer{}, fmt.Errorf("read the answer: %w", err)
 	}
 	return describe(got, head[:n]), nil
+}
+
+func (r *Resolver) get(ctx context.Context, u *url.URL, ranges string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, refuse(wordsMalformed, nil)
+	}
+	request.Header.Set("User-Agent", userAgent)
+	if ranges != "" {
+		request.Header.Set("Range", ranges)
+	}
+	return r.cfg.Guard.Client().Do(request)
 }
 
 // describe reads an answer.

@@ -29,6 +29,14 @@ func TestAddressesOfMediaArePlayedDirectly(t *testing.T) {
 	f.serve("/list", "text/plain", "#EXTM3U\n")
 	f.serve("/binary.flac", "application/octet-stream", "fLaC....")
 	f.serve("/dash", "text/xml", `<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011">`)
+	f.mux.HandleFunc("/whole", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Range") != "" {
+			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+			return
+		}
+		w.Header().Set("Content-Type", "audio/mpeg")
+		_, _ = io.WriteString(w, "ID3")
+	})
 	f.mux.HandleFunc("/radio", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("icy-name", "Radio \u202eX")
 		w.Header().Set("Content-Type", "audio/mpeg")
@@ -51,6 +59,7 @@ func TestAddressesOfMediaArePlayedDirectly(t *testing.T) {
 		"/dash":          {Title: "dash"},
 		"/radio":         {Title: "Radio X", Live: true},
 		"/named":         {Title: "The Name"},
+		"/whole":         {Title: "whole"},
 	} {
 		tracks, err := f.ask(t, f.url+path)
 		require.NoError(t, err, path)

@@ -67,6 +67,16 @@ func (r *Resolver) download(ctx context.Context, t track.Track, progress func(do
 	return r.fromPage(ctx, t, progress)
 }
 
+// enter waits for a place. The caller must call leave.
+func enter(ctx context.Context, places chan struct{}) (leave func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // fromPage downloads by yt-dlp.
 func (r *Resolver) fromPage(ctx context.Context, t track.Track, progress func(done, total int64)) (*files.File, error) {
 	u, err := parseAddress(t.Origin.Page)
@@ -80,6 +90,12 @@ func (r *Resolver) fromPage(ctx context.Context, t track.Track, progress func(do
 	if t.Video {
 		kind, most = "video", 2*r.cfg.MaxPage // while picture and sound are merged
 	}
+	// Whoever waits here takes none of the places for downloads.
+	leave, err := enter(ctx, r.pages)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return r.cfg.Files.Fetch(ctx, files.Want{
 		Key:      "page " + kind + " " + u.String(),
 		Max:      most,
@@ -95,18 +111,17 @@ func (r *Resolver) fromTelegram(ctx context.Context, m track.Media, progress fun
 	if m.Size <= 0 || m.Size > r.cfg.MaxFile {
 		return nil, files.ErrTooLarge // the bounds may have changed since it was queued
 	}
-	select {
-	case r.telegram <- struct{}{}:
-		defer func() { <-r.telegram }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	leave, err := enter(ctx, r.telegram)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	key := fmt.Sprintf("media %d", m.ID)
 	if m.ID == 0 {
 		key = fmt.Sprintf("message %d %d", m.Chat, m.Message)
 	}
 	return r.cfg.Files.Fetch(ctx, files.Want{
-		Key: key, Max: m.Size,
+		Key: key, Size: m.Size, Max: m.Size,
 		Fill: func(ctx context.Context, dir *os.Root) (string, error) { return r.fill(ctx, m, dir, progress) },
 	})
 }

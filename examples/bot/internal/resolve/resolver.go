@@ -65,6 +65,7 @@ type Resolver struct {
 	// telegram has one element per download: two at a time of one account would be
 	// throttled, and are a data race in gogram.
 	telegram chan struct{}
+	pages    chan struct{} // of yt-dlp, which runs as many
 }
 
 // New returns a resolver. The caller must Close it, and what cfg refers to after it.
@@ -77,7 +78,7 @@ func New(cfg Config) (*Resolver, error) {
 	cfg.MaxLength = or(cfg.MaxLength, defaultLength)
 	cfg.MaxTracks = or(cfg.MaxTracks, defaultTracks)
 	cfg.stall = or(cfg.stall, defaultStall)
-	r := &Resolver{cfg: cfg, telegram: make(chan struct{}, 1)}
+	r := &Resolver{cfg: cfg, telegram: make(chan struct{}, 1), pages: make(chan struct{}, ytdlp.AtOnce)}
 	if cfg.Library != "" {
 		dir, err := filepath.Abs(cfg.Library)
 		if err == nil {

@@ -69,6 +69,8 @@ func wordsOf(err error) string {
 		return fmt.Sprintf("yt-dlp is too old here (%s): my owner has to install %s or later.", telegram.Clean(old.Version, 20), ytdlp.MinVersion)
 	case errors.Is(err, ytdlp.ErrCookies):
 		return "The file with cookies for yt-dlp cannot be used: my owner finds the reason in my log."
+	case errors.Is(err, ytdlp.ErrBusy):
+		return "I am busy with other searches and downloads. Try again in a minute."
 	case errors.Is(err, ytdlp.ErrSignIn):
 		return "That site wants to see that a person asks. My owner can give me a file with cookies for it."
 	case errors.Is(err, ytdlp.ErrUnsupported):

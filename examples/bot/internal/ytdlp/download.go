@@ -25,6 +25,11 @@ func (p *Program) Download(ctx context.Context, address string, length time.Dura
 	if p.err != nil {
 		return "", p.err
 	}
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	out := filepath.Join(dir.Name(), "out")
 	if err := dir.Mkdir("out", 0o700); err != nil {
 		return "", fmt.Errorf("yt-dlp: %w", err)

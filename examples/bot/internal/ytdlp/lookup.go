@@ -49,7 +49,14 @@ func (p *Program) lookup(ctx context.Context, chat int64, target string, limit i
 	if p.err != nil {
 		return nil, p.err
 	}
-	leave, err := p.chats.enter(ctx, chat)
+	waiting, stop := context.WithTimeoutCause(ctx, p.cfg.LookupTimeout, ErrBusy)
+	defer stop()
+	leaveChat, err := p.chats.enter(waiting, chat)
+	if err != nil {
+		return nil, err
+	}
+	defer leaveChat()
+	leave, err := p.enter(waiting)
 	if err != nil {
 		return nil, err
 	}

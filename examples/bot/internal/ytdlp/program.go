@@ -32,6 +32,8 @@ var (
 	ErrNothing = errors.New("nothing was found")
 	// ErrUnfit: the entry is live, too long or too large.
 	ErrUnfit = errors.New("live, too long or too large")
+	// ErrBusy: other runs did not end in time.
+	ErrBusy = errors.New("yt-dlp is busy")
 	// ErrTimeout: the run took too long.
 	ErrTimeout = errors.New("yt-dlp took too long")
 	// ErrOutput: yt-dlp printed too much, no JSON, or a file that is elsewhere.
@@ -83,14 +85,14 @@ type Program struct {
 	chats  turns
 }
 
-// atOnce is how many runs there are at a time.
-const atOnce = 2
+// AtOnce is how many runs there are at a time.
+const AtOnce = 2
 
 // Find looks for yt-dlp and asks for its version. What is wrong with it, or with the
 // file of cookies, is the error of every later call, and of [Program.Err].
 func Find(ctx context.Context, cfg Config, proxy *guard.Proxy) *Program {
 	cfg.setDefaults()
-	p := &Program{cfg: cfg, proxy: proxy, places: make(chan struct{}, atOnce)}
+	p := &Program{cfg: cfg, proxy: proxy, places: make(chan struct{}, AtOnce)}
 	p.limiter, _ = exec.LookPath("prlimit")
 	for _, r := range runtimes {
 		if _, err := exec.LookPath(r.program); err == nil {

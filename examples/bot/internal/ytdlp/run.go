@@ -33,16 +33,20 @@ type job struct {
 	guarded bool // it goes to the network
 }
 
-// run runs yt-dlp, kills it with all its children when it is over or ctx is, and returns
-// what it printed.
-func (p *Program) run(ctx context.Context, j job) ([]byte, error) {
+// enter waits for a place to run. The caller must call leave.
+func (p *Program) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case p.places <- struct{}{}:
-		defer func() { <-p.places }()
+		return func() { <-p.places }, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	home := filepath.Join(j.work, "home")
+}
+
+// run runs yt-dlp, kills it with all its children when it is over or ctx is, and returns
+// what it printed.
+func (p *Program) run(ctx context.Context, j job) ([]byte, error) {
+	home := filepath.Join(j.work, ".home")
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, fmt.Errorf("yt-dlp: %w", err)
 	}

@@ -358,6 +358,9 @@ func TestOneRunPerChatAndTwoInAll(t *testing.T) {
 	p.places <- struct{}{}
 	_, err = p.Lookup(ctx, 8, page, 1)
 	require.ErrorIs(t, err, context.Canceled)
+	p.cfg.LookupTimeout = time.Millisecond
+	_, err = p.Lookup(t.Context(), 8, page, 1)
+	require.ErrorIs(t, err, ErrBusy)
 }
 
 func TestDownloadTimeouts(t *testing.T) {
