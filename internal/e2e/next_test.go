@@ -181,37 +181,50 @@ func TestHundredFilesInARowLeaveNothing(t *testing.T) {
 }
 
 // TestNextSourceOfAServerThatHangsUp: the server cuts the connection while the source
-// waits for its turn. It is heard whole.
+// waits for its turn. A file in ranges is heard whole; any other is an error when what
+// had arrived has been heard.
 func TestNextSourceOfAServerThatHangsUp(t *testing.T) {
 	t.Parallel()
 	const seconds = 8
 	file, err := os.ReadFile(sweep(t, "next.mp3", mediatest.AudioSpec{Seconds: seconds}))
 	require.NoError(t, err)
-	hangUp := make(chan struct{})
-	server := webtest.Start(t, func(n int, q *http.Request) webtest.Answer {
-		a := webtest.Part(q, file)
-		if n == 0 {
-			a.Cut, a.Until = len(file)/2, hangUp
-		}
-		return a
-	})
-	first := gotgcall.FromFile(sweep(t, "first.wav", mediatest.AudioSpec{Seconds: 2}), gotgcall.EncodeOptions{})
-	const stall = time.Second // shorter than the wait
-	s, remote := playing(t, sfu.Config{}, first, gotgcall.WithStallTimeout(stall))
-	require.NoError(t, s.SetNextSource(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
-	close(hangUp)
-	for _, end := range s.awaitEnds(t, 2) {
-		require.NoError(t, end.err)
+	for name, c := range map[string]struct {
+		answer func(q *http.Request) webtest.Answer
+		want   error
+		heard  float64 // seconds, at least
+	}{
+		"in ranges":      {func(q *http.Request) webtest.Answer { return webtest.Part(q, file) }, nil, seconds - 0.05},
+		"without ranges": {func(*http.Request) webtest.Answer { return webtest.Answer{Body: file} }, gotgcall.ErrFile, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hangUp := make(chan struct{})
+			server := webtest.Start(t, func(n int, q *http.Request) webtest.Answer {
+				a := c.answer(q)
+				if n == 0 {
+					a.Cut, a.Until = len(file)/2, hangUp
+				}
+				return a
+			})
+			first := gotgcall.FromFile(sweep(t, "first.wav", mediatest.AudioSpec{Seconds: 2}), gotgcall.EncodeOptions{})
+			const stall = time.Second // shorter than the wait
+			s, remote := playing(t, sfu.Config{}, first, gotgcall.WithStallTimeout(stall))
+			require.NoError(t, s.SetNextSource(chat, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{})))
+			close(hangUp)
+			ends := s.awaitEnds(t, 2)
+			require.NoError(t, ends[0].err)
+			require.ErrorIs(t, ends[1].err, c.want)
+			packets, _ := s.leave(t, chat, remote)
+			require.NoError(t, mediatest.Inspect(packets).Err())
+			serially(func() {
+				pcm, err := mediatest.DecodeOpusInOrder(packets)
+				require.NoError(t, err)
+				heard := pcm.Sweep()
+				require.Len(t, heard, 2, "%v", heard)
+				require.Greater(t, (heard[1].End - heard[1].Start).Seconds(), c.heard, "%v", heard)
+			})
+		})
 	}
-	packets, _ := s.leave(t, chat, remote)
-	require.NoError(t, mediatest.Inspect(packets).Err())
-	serially(func() {
-		pcm, err := mediatest.DecodeOpusInOrder(packets)
-		require.NoError(t, err)
-		heard := pcm.Sweep()
-		require.Len(t, heard, 2, "%v", heard)
-		require.InDelta(t, seconds, (heard[1].End - heard[1].Start).Seconds(), 0.05, "%v", heard)
-	})
 }
 
 // TestNextSourceJoinsFilesByRTMP: the samples of two files follow one another in one
