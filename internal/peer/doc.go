@@ -5,10 +5,10 @@
 // It is the only importer of pion/webrtc in what ships. No SDP of ours is ever
 // read: the server's answer is applied as a synthesised remote offer, and what pion
 // answers is already fixed by the [Identity]. Nothing is received: RTP of other
-// participants is dropped where it arrives.
+// participants is dropped at the socket.
 //
 // To be read in this order: identity.go, what is announced; conn.go, [Dial] to
-// [Conn.Close]; route.go, sockets.go, settings.go and offer.go, what a connection
-// is made of; state.go, how its end is noticed; track.go, outbound.go, inbound.go
+// [Conn.Close]; route.go, sockets.go, filter.go, settings.go and offer.go, what a
+// connection is made of; state.go, how its end is noticed; track.go, outbound.go, inbound.go
 // and channel.go, what flows over it.
 package peer

@@ -9,10 +9,10 @@ import (
 )
 
 // bufferFactory is pion's BufferFactory: it decides where pion puts what arrives
-// for an SSRC. We send only: RTP of other participants is dropped on arrival, or
-// each of them would pin up to a megabyte that nobody reads. RTCP is read where it
-// arrives: pion hands each packet to every SSRC it names, so no goroutine has to
-// wait for it.
+// for an SSRC. We send only: RTP that passes the filter of the socket, inside TURN, is
+// dropped on arrival, or each participant would pin up to a megabyte that nobody reads.
+// RTCP is read where it arrives: pion hands each packet to every SSRC it names, so no
+// goroutine has to wait for it.
 type bufferFactory struct {
 	senders    []*wire.Sender
 	congestion *wire.Congestion

@@ -120,7 +120,7 @@ func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
 	s := &socket{
-		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: p.log.NewLogger("ice")}),
+		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: filtered(conn), Logger: p.log.NewLogger("ice")}),
 		conn:  conn,
 		local: local,
 		taken: make(map[netip.AddrPort]bool),

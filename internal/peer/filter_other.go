@@ -1,0 +1,11 @@
+//go:build !linux
+
+package peer
+
+import (
+	"errors"
+	"net"
+)
+
+// attachFilter fails: only Linux has filters of sockets.
+func attachFilter(*net.UDPConn) error { return errors.ErrUnsupported }
