@@ -92,6 +92,22 @@ func (p *PCM) Sweep() []Stretch {
 	return stretches
 }
 
+// SweepAt returns the place in the sweep of what sounds at a time, whatever the speed at
+// which it is played, or false when that is no sweep. It looks at 20 ms.
+func (p *PCM) SweepAt(at time.Duration) (position time.Duration, ok bool) {
+	return newSweepFinder(p.Samples).place(int(at * SampleRate / time.Second))
+}
+
+// Level returns the level between two times, in dB below a full sine's.
+func (p *PCM) Level(from, to time.Duration) float64 {
+	var power float64
+	samples := p.Samples[from*SampleRate/time.Second : to*SampleRate/time.Second]
+	for _, x := range samples {
+		power += float64(x) * float64(x)
+	}
+	return 10 * math.Log10(2*power/float64(len(samples)))
+}
+
 // span is the samples from, from+1, …, to-1.
 type span struct{ from, to int }
 
