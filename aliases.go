@@ -21,6 +21,8 @@ type (
 	Frame = media.Frame
 	// SourceInfo is what a Source says of itself; see [Client.SourceInfo].
 	SourceInfo = media.SourceInfo
+	// Sound is how the sources of a call sound; see [Client.SetSound].
+	Sound = media.Sound
 	// Env holds the settings with which a Source is opened.
 	Env = media.Env
 	// Track is a set of tracks.
@@ -109,6 +111,7 @@ var (
 	ErrNoSource            = models.ErrNoSource
 	ErrLive                = models.ErrLive
 	ErrDurationUnknown     = models.ErrDurationUnknown
+	ErrSoundUnsupported    = models.ErrSoundUnsupported
 	ErrInternal            = models.ErrInternal
 	ErrNotConnected        = models.ErrNotConnected
 	ErrWrongMode           = models.ErrWrongMode

@@ -130,6 +130,12 @@ func (c *Call) Position() time.Duration { return c.player.Position() }
 // SourceInfo returns what the current source says of itself, or false when there is none.
 func (c *Call) SourceInfo() (media.SourceInfo, bool) { return c.player.SourceInfo() }
 
+// SetSound sets the sound of the current source and of later ones.
+func (c *Call) SetSound(ctx context.Context, s media.Sound) error { return c.player.SetSound(ctx, s) }
+
+// Sound returns the sound that was set last.
+func (c *Call) Sound() media.Sound { return c.player.Sound() }
+
 // Stats returns what the call has done so far, over all its connections.
 func (c *Call) Stats() models.Stats {
 	c.mu.Lock()

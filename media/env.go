@@ -30,6 +30,8 @@ type Env struct {
 	// Format is what the stream's frames have to be. Only a RawSource is opened
 	// with another than the zero Format, which is Opus and VP8.
 	Format Format
+	// Sound is how a stream is to sound. One that has it says so; see [Stream].
+	Sound Sound
 	// Opener opens the sources of this package. A Source that wraps one of these
 	// passes on the Env that it was opened with.
 	Opener Opener

@@ -66,8 +66,11 @@ type Frame struct {
 // Further methods are optional. Start() time.Duration, of a Source or of the
 // Stream that its Open returned, is the position in the media at which Open begins; by
 // default 0. Restarts() uint64 is how often the Stream's input was opened again.
-// SourceInfo() SourceInfo is what the input says of itself, once Open has returned. The
-// last two may be called from any goroutine, and after Close.
+// SourceInfo() SourceInfo is what the input says of itself, once Open has returned.
+// Sound() (s Sound, tunable bool) is the sound that the Stream has, of that which Env asks
+// for, and whether its Source takes another; its frames' PTS are times at which they are
+// played, so at a speed of 2 a minute of the media lasts half a minute. The last three may
+// be called from any goroutine, and after Close.
 type Stream interface {
 	// Tracks reports the tracks the stream really has, which may be fewer
 	// than the source was asked for.

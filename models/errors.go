@@ -82,6 +82,10 @@ var (
 	// ErrDurationUnknown: the source does not say how long it is.
 	ErrDurationUnknown = errors.New("duration unknown")
 
+	// ErrSoundUnsupported: the current source cannot have all of the sound that was
+	// set: it is live, or a command or a program's own source. Later ones can.
+	ErrSoundUnsupported = errors.New("sound not supported by the source")
+
 	// ErrInternal: a defect of this library.
 	ErrInternal = errors.New("internal error")
 

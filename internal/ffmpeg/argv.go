@@ -67,12 +67,6 @@ func preroll(position time.Duration) time.Duration {
 	return min(position, 500*time.Millisecond)
 }
 
-// encodeArgs is the whole command line that encodes one input, read from a
-// position, into its outputs.
-func encodeArgs(position time.Duration, input []string, outputs [][]string) []string {
-	return assemble(watchedArgs(), input, preroll(position), outputs)
-}
-
 // listInput reads a playlist that names nothing but loopback addresses, from a
 // position. Segments may be encrypted.
 func listInput(address string, position time.Duration) []string {
@@ -87,28 +81,7 @@ func dashInput(address string, position time.Duration) []string {
 	return slices.Concat([]string{"-flags2:a", "+skip_manual"}, listInput(address, position))
 }
 
-// encodeArgsOfSegments is encodeArgs for a playlist whose first segment holds the
-// position: what is before that is decoded and thrown away. ffmpeg itself seeks
-// wrongly in segments where their times begin again.
-func encodeArgsOfSegments(position time.Duration, input []string, outputs [][]string) []string {
-	return assemble(watchedArgs(), input, position, outputs)
-}
-
-// encodeArgsOfTimes is encodeArgsOfSegments from one of the media's own times on:
-// which of its first frames ffmpeg counts from depends on the order of tracks.
-func encodeArgsOfTimes(at time.Duration, input []string, outputs [][]string) []string {
-	return assemble(append(watchedArgs(), "-copyts"), input, at, outputs)
-}
-
-// encodeArgsOfDASH is encodeArgs for a description of segments. ffmpeg begins with
-// the segment that holds the position and, unless the media's own times are kept,
-// takes the first frame of it for the position's.
-func encodeArgsOfDASH(position time.Duration, input []string, outputs [][]string) []string {
-	global := append(watchedArgs(), "-copyts", "-start_at_zero")
-	return assemble(global, input, position, outputs)
-}
-
-// assemble returns a command line whose outputs begin at a time of the input.
+// assemble returns a command line whose outputs begin at a time of their own.
 func assemble(global, input []string, from time.Duration, outputs [][]string) []string {
 	args := slices.Concat(global, input)
 	if len(outputs) > 1 {
@@ -123,16 +96,6 @@ func assemble(global, input []string, from time.Duration, outputs [][]string) []
 // emptyInput has a stream of subtitles without a line. ffmpeg refuses an output
 // without a stream, as one of two is for an input of sound or pictures alone.
 func emptyInput() []string { return []string{"-f", "srt", "-i", "data:,x"} }
-
-// outputsOf are the options of each output, and its name: all tracks on standard
-// output or, apart, sound on standard output and pictures on descriptor 3. In one
-// container sound would wait for the picture before it.
-func outputsOf(o media.EncodeOptions, apart bool) [][]string {
-	if !o.Tracks.Has(media.TrackVideo) {
-		return [][]string{slices.Concat(mapSound(), audioArgs(o), liveMatroskaArgs(), []string{"pipe:1"})}
-	}
-	return outputs(videoArgs(o), audioArgs(o), apart)
-}
 
 // outputs are those of encoders for both tracks.
 func outputs(video, audio []string, apart bool) [][]string {
@@ -160,12 +123,12 @@ func apartArgs() []string {
 	}, liveMatroskaArgs()...)
 }
 
-func audioArgs(o media.EncodeOptions) []string {
+func audioArgs(o media.EncodeOptions, s sound) []string {
 	args := musicArgs()
 	if o.Voice {
 		args = voiceArgs()
 	}
-	return slices.Concat([]string{"-c:a", "libopus"}, args,
+	return slices.Concat(s.audioFilter(o.AudioChannels), []string{"-c:a", "libopus"}, args,
 		[]string{"-b:a", kbps(o.AudioBitrateKbps), "-ar", "48000", "-ac", strconv.Itoa(o.AudioChannels)})
 }
 
@@ -183,9 +146,9 @@ func voiceArgs() []string {
 	return []string{"-application", "voip", "-vbr", "on", "-frame_duration", "20", "-fec", "1", "-packet_loss", "10"}
 }
 
-func videoArgs(o media.EncodeOptions) []string {
+func videoArgs(o media.EncodeOptions, s sound) []string {
 	args := []string{
-		"-filter:v", limitRate(o.VideoFPS) + "," + fitInside(o.VideoWidth, o.VideoHeight),
+		"-filter:v", s.video() + limitRate(o.VideoFPS) + "," + fitInside(o.VideoWidth, o.VideoHeight),
 		// A source's own times, to the container's millisecond, rather than
 		// times rounded to a guessed frame rate.
 		"-enc_time_base:v", "1:1000",

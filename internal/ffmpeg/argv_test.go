@@ -110,7 +110,11 @@ func TestEncoderArguments(t *testing.T) {
 			// name has none.
 			opts, err := test.opts.Resolve()
 			require.NoError(t, err)
-			got := encodeArgs(test.position, test.input, outputsOf(opts, !test.together))
+			outs := Encoding{Options: opts}.outputs()
+			if test.together {
+				outs = outputs(videoArgs(opts, sound{}), audioArgs(opts, sound{}), false)
+			}
+			got := assemble(watchedArgs(), test.input, preroll(test.position), outs)
 			require.Equal(t, strings.Split(test.want, " "), got)
 		})
 	}

@@ -141,6 +141,9 @@ func (e *Encoder) broken() error {
 // Start returns where in the media a command of FromShell begins by itself.
 func (e *Encoder) Start() time.Duration { return e.job.start }
 
+// Sound returns the sound that the stream has, and whether its source takes another.
+func (e *Encoder) Sound() (media.Sound, bool) { return e.job.sound, e.job.tunable }
+
 // Tracks returns the tracks there are.
 func (e *Encoder) Tracks() media.Track { return e.got }
 

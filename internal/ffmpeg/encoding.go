@@ -14,36 +14,49 @@ import (
 type Encoding struct {
 	Options media.EncodeOptions // resolved
 	Format  media.Format        // of the frames
+	Sound   media.Sound         // resolved; the zero Sound is the input's own
+	Gain    float64             // what the loudness takes, in dB
 }
+
+func (e Encoding) sound() sound { return sound{e.Sound, e.Gain} }
 
 // File returns the job that plays a local file, and nothing but that file, from a
 // position.
 func (e Encoding) File(path string, position time.Duration) Job {
-	return e.job(encodeArgs(position, fileInput(path, position), e.outputs()), position)
+	return e.job(e.from(fileInput(path, position), preroll(position)), position)
 }
 
 // Fetched returns the job that plays a resource served at a loopback address, from a
 // position.
 func (e Encoding) Fetched(address string, position time.Duration) Job {
-	return e.job(encodeArgs(position, fetchedInput(address, position), e.outputs()), position)
+	return e.job(e.from(fetchedInput(address, position), preroll(position)), position)
+}
+
+// from returns the command line that encodes an input from a time of it.
+func (e Encoding) from(input []string, at time.Duration, global ...string) []string {
+	return assemble(append(watchedArgs(), global...), input, e.Sound.Played(at), e.outputs())
 }
 
 // Segments returns the job that plays a playlist at a loopback address, whose first
-// segment holds the position. That counts from the beginning of the segment.
+// segment holds the position. That counts from the beginning of the segment. What is
+// before it is decoded and thrown away: ffmpeg itself seeks wrongly in segments where
+// their times begin again.
 func (e Encoding) Segments(address string, position time.Duration) Job {
-	return e.job(encodeArgsOfSegments(position, listInput(address, 0), e.outputs()), position)
+	return e.job(e.from(listInput(address, 0), position), position)
 }
 
-// Timed is Segments where the position is one of the media's own times, at, too.
+// Timed is Segments where the position is one of the media's own times, at, too: which
+// of its first frames ffmpeg counts from depends on the order of tracks.
 func (e Encoding) Timed(address string, position, at time.Duration) Job {
-	return e.job(encodeArgsOfTimes(at, listInput(address, 0), e.outputs()), position)
+	return e.job(e.from(listInput(address, 0), at, "-copyts"), position)
 }
 
 // Described returns the job that plays a DASH description at a loopback address, from
-// a position.
+// a position. ffmpeg begins with the segment that holds it and, unless the media's own
+// times are kept, takes the first frame of that for the position's.
 func (e Encoding) Described(address string, position time.Duration) Job {
 	input := dashInput(address, position-preroll(position))
-	return e.job(encodeArgsOfDASH(position, input, e.outputs()), position)
+	return e.job(e.from(input, position, "-copyts", "-start_at_zero"), position)
 }
 
 // Connected returns the job that plays a URL by a protocol that ffmpeg speaks, at an
@@ -54,7 +67,7 @@ func (e Encoding) Connected(u InputURL, address, tcURL string) Job {
 	if tcURL != "" {
 		input = append([]string{"-rtmp_tcurl", tcURL}, input...)
 	}
-	j := e.job(assemble(watchedArgs(), input, 0, e.outputs()), 0)
+	j := e.job(e.from(input, 0), 0)
 	j.liveUnlessFinite = true
 	j.Redact = func(line string) string { return u.Redact(strings.ReplaceAll(line, address, u.Public)) }
 	j.Lost = func(line string) bool {
@@ -68,6 +81,8 @@ func (e Encoding) job(args []string, position time.Duration) Job {
 		args:     args,
 		want:     e.Options.Tracks,
 		apart:    e.apart(),
+		sound:    e.Sound,
+		tunable:  true,
 		seek:     seekCheck{position: position, inputs: 1},
 		interval: time.Second / time.Duration(e.Options.VideoFPS),
 	}
@@ -77,15 +92,20 @@ func (e Encoding) job(args []string, position time.Duration) Job {
 	return j
 }
 
-// outputs returns the options of ffmpeg's outputs, and their names.
+// outputs returns the options of each output, and its name: all tracks on standard output
+// or, apart, sound on standard output and pictures on descriptor 3. In one container sound
+// would wait for the picture before it.
 func (e Encoding) outputs() [][]string {
-	switch {
-	case !e.Format.Raw():
-		return outputsOf(e.Options, e.apart())
-	case !e.Options.Tracks.Has(media.TrackVideo):
-		return [][]string{slices.Concat(mapSound(), rawAudioArgs(), liveMatroskaArgs(), []string{"pipe:1"})}
+	var audio, video []string
+	if e.Format.Raw() {
+		audio, video = rawAudioArgs(e.sound()), rawVideoArgs(e.Format, e.sound())
+	} else {
+		audio, video = audioArgs(e.Options, e.sound()), videoArgs(e.Options, e.sound())
 	}
-	return outputs(rawVideoArgs(e.Format), rawAudioArgs(), e.apart())
+	if !e.Options.Tracks.Has(media.TrackVideo) {
+		return [][]string{slices.Concat(mapSound(), audio, liveMatroskaArgs(), []string{"pipe:1"})}
+	}
+	return outputs(video, audio, e.apart())
 }
 
 // apart reports whether pictures have an output of their own. Windows gives a

@@ -38,13 +38,27 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		require.NoError(t, err)
 		return e.Connected(u, address, tcURL)
 	}
-	shell := func(line string, want media.Track, position time.Duration) Job {
-		j, err := ShellJob(media.Shell{Command: line, Want: want})
+	shell := func(line string, want media.Track, position time.Duration, sounds ...media.Sound) Job {
+		var tuned media.Sound
+		if len(sounds) > 0 {
+			tuned = sounds[0]
+		}
+		j, err := ShellJob(media.Shell{Command: line, Want: want}, tuned)
 		if position > 0 {
-			j, _, err = ShellJobAt(media.Shell{Command: line, Want: want}, position)
+			j, _, err = ShellJobAt(media.Shell{Command: line, Want: want}, position, tuned)
 		}
 		require.NoError(t, err)
 		return j
+	}
+	loud, err := media.Sound{Volume: 200, Speed: 1.25, Bass: 6, Treble: -3}.Resolve()
+	require.NoError(t, err)
+	neutral, err := media.Sound{}.Resolve()
+	require.NoError(t, err)
+	quiet, err := media.Sound{Volume: 50}.Resolve()
+	require.NoError(t, err)
+	with := func(e Encoding, s media.Sound) Encoding {
+		e.Sound = s
+		return e
 	}
 	publication := Publication{Format: raw.Format, VideoKbps: 800, AudioKbps: 128, KeyInterval: 2}
 	for name, job := range map[string]Job{
@@ -65,6 +79,14 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		"rtmps":             connected(sound, "rtmps://host/app/key", "rtmps://host/app"),
 		"rtsp":              connected(both, "rtsp://host/x", ""),
 		"srt":               connected(both, "srt://host:1", ""),
+		"file-neutral":      with(sound, neutral).File("song.mp3", 0),
+		"file-quiet":        with(sound, quiet).File("song.mp3", 0),
+		"file-both-loud-at": with(both, loud).File("film.mp4", 90*time.Second),
+		"file-raw-loud":     with(raw, loud).File("film.mp4", 0),
+		"hls-timed-loud":    with(both, loud).Timed(at, 3*time.Second, 93*time.Second),
+		"command-loud-at":   shell("ffmpeg -ss 3 -i song.mp3 -af afade -t 60", media.TrackAudio, 10*time.Second, loud),
+		"command-both-loud": shell("ffmpeg -ss 3 -i film.mp4 -vf hflip", media.TrackAudio|media.TrackVideo, 0, loud),
+		"command-complex":   shell("ffmpeg -i song.mp3 -filter_complex volume=2", media.TrackAudio, 0, loud),
 		"publication":       {args: publication.Args()},
 		"command":           shell("ffmpeg -i song.mp3", media.TrackAudio, 0),
 		"command-at":        shell("ffmpeg -ss 3 -i song.mp3 -t 60", media.TrackAudio, 10*time.Second),

@@ -30,6 +30,11 @@ type Job struct {
 	bounds   *excerpt
 	timeless bool
 
+	// sound is the one that the process makes, and tunable that the job can be made
+	// with another.
+	sound   media.Sound
+	tunable bool
+
 	// liveUnlessFinite reports that an input without a length is live.
 	liveUnlessFinite bool
 

@@ -41,6 +41,9 @@ func (o opened) Next() (media.Frame, error) {
 // Start returns where in the media the commands begin by themselves.
 func (p *pair) Start() time.Duration { return p.sound.Start() }
 
+// Sound returns that of the sound. The pictures have its speed.
+func (p *pair) Sound() (media.Sound, bool) { return p.sound.Sound() }
+
 func (p *pair) Tracks() media.Track { return p.sound.Tracks() | p.pictures.Tracks() }
 
 func (p *pair) ReadFrame() (media.Frame, error) {

@@ -6,16 +6,16 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-func rawVideoArgs(f media.Format) []string {
+func rawVideoArgs(f media.Format, s sound) []string {
 	return []string{
-		"-filter:v", limitRate(f.FPS) + "," + letterbox(f.Width, f.Height),
+		"-filter:v", s.video() + limitRate(f.FPS) + "," + letterbox(f.Width, f.Height),
 		"-enc_time_base:v", "1:1000", "-c:v", "rawvideo", "-pix_fmt", "yuv420p",
 	}
 }
 
 // rawAudioArgs make frames of 20 ms, so that a pause is as exact as with Opus.
-func rawAudioArgs() []string {
-	return []string{"-filter:a", "aresample=44100,asetnsamples=n=882:p=0", "-c:a", "pcm_s16le", "-ar", "44100", "-ac", "2"}
+func rawAudioArgs(s sound) []string {
+	return append(s.audioFilter(2, "aresample=44100", "asetnsamples=n=882:p=0"), "-c:a", "pcm_s16le", "-ar", "44100", "-ac", "2")
 }
 
 // letterbox scales to square pixels inside w x h, with the aspect kept, and fills

@@ -9,13 +9,29 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// ShellJob returns the job that runs a command as it is.
-func ShellJob(s media.Shell) (Job, error) { return shell{line: s.Command, want: s.Want}.job() }
+// ShellJob returns the job that runs a command as it is, but for a sound that it can have.
+func ShellJob(s media.Shell, sound media.Sound) (Job, error) {
+	return shell{line: s.Command, want: s.Want, sound: sound}.job()
+}
 
 // ShellJobAt returns the job that runs a command so that it begins at a position, and
 // the inputs it reads. The position must not be negative.
-func ShellJobAt(s media.Shell, position time.Duration) (j Job, inputs []string, err error) {
-	return shell{line: s.Command, want: s.Want}.jobAt(position)
+func ShellJobAt(s media.Shell, position time.Duration, sound media.Sound) (j Job, inputs []string, err error) {
+	return shell{line: s.Command, want: s.Want, sound: sound}.jobAt(position)
+}
+
+// ShellSound returns the part of a sound that a command can have.
+func ShellSound(s media.Shell, sound media.Sound) media.Sound {
+	_, args, ffmpeg, err := shell{line: s.Command, want: s.Want}.words()
+	if err != nil || !ffmpeg {
+		return media.Sound{}
+	}
+	out, err := parseArgs(args)
+	if err != nil {
+		return media.Sound{}
+	}
+	sound, _ = out.tunable(s.Want, sound)
+	return sound
 }
 
 // ShellStart returns where in its input a command begins by itself, or 0 if that is not
@@ -24,8 +40,9 @@ func ShellStart(s media.Shell) time.Duration { return shell{line: s.Command, wan
 
 // shell is a command line of FromShell.
 type shell struct {
-	line string
-	want media.Track
+	line  string
+	want  media.Track
+	sound media.Sound // resolved, or zero
 }
 
 // start returns where in its input the command begins, or 0 if that is not known.
@@ -77,8 +94,21 @@ func (s shell) job() (Job, error) {
 	var known bool
 	j.bounds, known = played(args)
 	j.timeless = !known
+	out, err := parseArgs(args)
+	if err != nil {
+		return Job{}, err
+	}
+	j.sound, j.tunable = out.tunable(j.want, s.sound)
+	if j.tuned().speed() != 1 {
+		if args, _, err = seekArgs(args, j.start, j.tuned()); err != nil {
+			return Job{}, err
+		}
+	}
 	return j.watched(0, args)
 }
+
+// tuned is the sound that the command gets.
+func (j Job) tuned() sound { return sound{Sound: j.sound} }
 
 // played returns the part of the media that a command plays, or false if its output's
 // times say nothing of the media's.
@@ -97,6 +127,12 @@ func (j Job) watched(position time.Duration, args []string) (Job, error) {
 	out, err := parseArgs(args)
 	if err == nil && len(out.logging) == 0 {
 		j.seek = seekCheck{position: position, inputs: len(out.inputs)}
+	}
+	if err == nil {
+		args, err = tune(args, j.want, j.tuned())
+	}
+	if err != nil {
+		return Job{}, err
 	}
 	return j.complete(watchedArgs(), args)
 }
@@ -124,7 +160,7 @@ func (s shell) jobAt(position time.Duration) (j Job, urls []string, err error) {
 	if !ffmpeg {
 		return Job{}, nil, fmt.Errorf("%w: the command is not ffmpeg's", models.ErrSeekUnsupported)
 	}
-	args, urls, err = seekArgs(args, position)
+	args, urls, err = seekArgs(args, position, j.tuned())
 	if err != nil {
 		return Job{}, nil, err
 	}

@@ -43,12 +43,11 @@ func completeArgs(global, args []string, want media.Track) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := len(args)
+	at := out.end()
 	switch {
 	case len(out.urls) > 1:
 		return nil, fmt.Errorf("%w: the command has %d outputs, want one", models.ErrInvalidParams, len(out.urls))
 	case len(out.urls) == 1:
-		at = out.urls[0]
 		if url := args[at]; url != "-" && url != "pipe:" && url != "pipe:1" {
 			return nil, fmt.Errorf("%w: the command writes to %q, want standard output (pipe:1)", models.ErrInvalidParams, url)
 		}
@@ -109,6 +108,14 @@ func parseArgs(args []string) (commandLine, error) {
 	}
 	out.mapped = len(out.filters) > 0 || out.has("map", "")
 	return out, nil
+}
+
+// end is where in args the output's options end.
+func (o commandLine) end() int {
+	if len(o.urls) > 0 {
+		return o.urls[0]
+	}
+	return len(o.args)
 }
 
 // settle spells the booleans that take a value before ffmpeg 7 and none since, so that

@@ -31,9 +31,9 @@ func commandStart(args []string) (time.Duration, error) {
 	return e.start, err
 }
 
-// seekArgs rewrites a command so that it begins at a position and ends where it
-// did. It returns what the command reads, too.
-func seekArgs(args []string, position time.Duration) (rewritten, urls []string, err error) {
+// seekArgs rewrites a command so that it begins at a position, at the speed of a sound,
+// and ends where it did. It returns what the command reads, too.
+func seekArgs(args []string, position time.Duration, s sound) (rewritten, urls []string, err error) {
 	out, err := parseArgs(args)
 	if err != nil {
 		return nil, nil, err
@@ -65,11 +65,16 @@ func seekArgs(args []string, position time.Duration) (rewritten, urls []string, 
 		return o.name != "ss" && o.name != "t" && o.name != "to"
 	})
 	drop = append(drop, out.logging...)
-	at := len(args)
-	if len(out.urls) > 0 {
-		at = out.urls[0]
+	at := out.end()
+	insert[at] = startAt(s.Played(lead))
+	if part.outputEnd != unbounded {
+		insert[at] = append(insert[at], "-t", seconds(s.Played(part.outputEnd-position)))
 	}
-	insert[at] = append(startAt(lead), remaining(part.outputEnd, position)...)
+	return rewrite(args, drop, insert), urls, nil
+}
+
+// rewrite returns arguments without some options, and with others before an index.
+func rewrite(args []string, drop []option, insert map[int][]string) (rewritten []string) {
 	for i := 0; i <= len(args); i++ {
 		rewritten = append(rewritten, insert[i]...)
 		dropped := slices.ContainsFunc(drop, func(o option) bool { return o.at <= i && i < o.end })
@@ -77,7 +82,7 @@ func seekArgs(args []string, position time.Duration) (rewritten, urls []string, 
 			rewritten = append(rewritten, args[i])
 		}
 	}
-	return rewritten, urls, nil
+	return rewritten
 }
 
 // remaining is the option that ends an input or output where it did.

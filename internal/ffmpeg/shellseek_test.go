@@ -66,16 +66,16 @@ func TestCommandsAreRewrittenForAPosition(t *testing.T) {
 			start, err := commandStart(args)
 			require.NoError(t, err)
 			require.Equal(t, test.start, start)
-			got, _, err := seekArgs(args, 35*time.Second)
+			got, _, err := seekArgs(args, 35*time.Second, sound{})
 			require.NoError(t, err)
 			require.Equal(t, strings.Fields(test.want), got)
 		})
 	}
-	got, urls, err := seekArgs(strings.Fields("-ss 30 -i x -t 10"), 0)
+	got, urls, err := seekArgs(strings.Fields("-ss 30 -i x -t 10"), 0, sound{})
 	require.NoError(t, err)
 	require.Equal(t, strings.Fields("-i x -t 40"), got)
 	require.Equal(t, []string{"x"}, urls)
-	_, _, err = seekArgs(strings.Fields("-ss 30 -i x -t 10"), 40*time.Second)
+	_, _, err = seekArgs(strings.Fields("-ss 30 -i x -t 10"), 40*time.Second, sound{})
 	require.ErrorIs(t, err, io.EOF)
 }
 
@@ -104,7 +104,7 @@ func TestCommandsWithoutAPositionAreNotRewritten(t *testing.T) {
 		"-i x -vf drawtext=text=%{pts}", "-i x -vf drawtext=timecode=1", `-i x -vf drawtext=text='%\{n}'`, "-i x -af asendcmd=f=x",
 		"-i x -filter_complex [0:a]adelay=500", "-filter_complex amovie=y -i x", "-i x -filter_script:a f", "-i x -output_ts_offset 5",
 	} {
-		_, _, err := seekArgs(strings.Fields(line), 35*time.Second)
+		_, _, err := seekArgs(strings.Fields(line), 35*time.Second, sound{})
 		require.ErrorIs(t, err, models.ErrSeekUnsupported, line)
 	}
 }

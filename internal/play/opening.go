@@ -15,8 +15,10 @@ import (
 // one. Of each kind only the latest counts: it cancels the one before.
 type opening struct {
 	cancel context.CancelCauseFunc
-	order  uint64 // of all openings of the player, by when they began
+	done   chan struct{} // closed when it has succeeded or failed
+	order  uint64        // of all openings of the player, by when they began
 	source media.Source
+	sound  media.Sound   // with which it is opened
 	from   time.Duration // where the stream begins
 	exact  bool          // open the source at from, not where it begins itself
 
@@ -28,6 +30,12 @@ type opening struct {
 	// target makes the position of a seek of that of the current source; nil for
 	// a new source.
 	target func(at time.Duration) time.Duration
+
+	// retunes reports that the current source is reopened, where it will be, for its
+	// sound alone. It is at join in its stream then; see sound.go.
+	retunes bool
+	join    time.Duration
+	nextOf  *session // the next session that it is to replace, or nil: any
 
 	// seekOf is the session whose source a seek reopens; nil for a new source. An
 	// end of that session meanwhile is kept in sourceEnded and endErr.
@@ -97,7 +105,7 @@ func (o *opening) start(ctx context.Context, env media.Env) (media.Stream, error
 		return o.source.(media.SeekableSource).OpenAt(ctx, env, o.from)
 	}
 	stream, err := o.source.Open(ctx, env)
-	if err == nil {
+	if err == nil && !o.retunes {
 		o.from = startOf(o.source, stream)
 	}
 	return stream, err
@@ -123,13 +131,14 @@ func (p *Player) open(ctx context.Context, o *opening) error {
 // live returns the context that the source gets, which lives as long as its stream.
 func (o *opening) live(ctx context.Context) context.Context {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	o.cancel = cancel
+	o.cancel, o.done = cancel, make(chan struct{})
 	return life
 }
 
 // complete starts and installs an opening that has begun. Until the stream is installed
 // life ends with ctx too, and when the stall timeout has passed.
 func (p *Player) complete(ctx, life context.Context, o *opening) (err error) {
+	defer close(o.done)
 	release := context.AfterFunc(ctx, func() { o.cancel(context.Cause(ctx)) })
 	defer release()
 	stalled := fmt.Errorf("%w: nothing for %s", models.ErrStalled, p.cfg.StallTimeout)
@@ -143,7 +152,9 @@ func (p *Player) complete(ctx, life context.Context, o *opening) (err error) {
 		}
 	}()
 
-	stream, failed := o.start(life, p.cfg.Env)
+	env := p.cfg.Env
+	env.Sound = o.sound
+	stream, failed := o.start(life, env)
 	if failed != nil {
 		if life.Err() != nil {
 			failed = context.Cause(life)
@@ -154,9 +165,12 @@ func (p *Player) complete(ctx, life context.Context, o *opening) (err error) {
 	if !have.Has(want) {
 		p.cfg.Env.Logger.Info("the source lacks a track that was asked for", "asked", want, "has", have)
 	}
+	held := o.retunes && !p.meet(life, o)
 	switch {
 	case !release():
 		failed = context.Cause(ctx)
+	case held:
+		failed = errHeld
 	case !stall.Stop():
 		failed = stalled
 	default:
@@ -181,8 +195,13 @@ func (p *Player) begin(o *opening) error {
 			return err
 		}
 	}
+	if o.retunes {
+		if err := p.aim(o); err != nil {
+			return err
+		}
+	}
 	p.orders++
-	o.order = p.orders
+	o.order, o.sound = p.orders, p.sound
 	if o.next {
 		if p.openingNext != nil {
 			p.openingNext.cancel(models.ErrSourceReplaced)
@@ -213,7 +232,8 @@ func (p *Player) cancelOpening(reason error, next *opening) {
 	o.cancel(reason)
 }
 
-// failOpening ends an opening that failed. A seek past the end ends the source.
+// failOpening ends an opening that failed. A seek past the end ends the source; another
+// sound past the end leaves it to itself.
 func (p *Player) failOpening(o *opening, err error) {
 	if o.next {
 		p.failNext(o, err)
@@ -225,7 +245,7 @@ func (p *Player) failOpening(o *opening, err error) {
 		return
 	}
 	over := o.seekOf
-	past := over != nil && !o.sourceEnded && errors.Is(err, io.EOF)
+	past := over != nil && !o.retunes && !o.sourceEnded && errors.Is(err, io.EOF)
 	p.cancelOpening(nil, nil)
 	p.advance(time.Time{})
 	p.mu.Unlock()
@@ -242,6 +262,12 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 	defer p.mu.Unlock()
 	if p.opening != o && p.openingNext != o || life.Err() != nil {
 		return context.Cause(life)
+	}
+	if o.nextOf != nil && o.nextOf != p.next {
+		return models.ErrSourceReplaced // it has begun
+	}
+	if o.retunes && !o.exact {
+		o.from = o.seekOf.position()
 	}
 	s := p.session(o, stream, tracks)
 	if o.next {
@@ -260,6 +286,9 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 	if o.seekOf != nil {
 		p.count.restarts++
 	}
+	if o.retunes && old != nil {
+		s.goOn(old)
+	}
 	p.play(s, old)
 	p.announce()
 	p.restoreNext(life, o.then)
@@ -270,6 +299,7 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 func (p *Player) session(o *opening, stream media.Stream, tracks media.Track) *session {
 	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
 	s.order, s.tracks, s.trail.step = o.order, tracks, p.cfg.Window/trailSteps
+	s.asked, s.retuned = o.sound, o.retunes
 	s.cancel = func() { o.cancel(models.ErrClosed) }
 	return s
 }
@@ -294,6 +324,9 @@ func (p *Player) start(s, old *session) {
 	s.ready = true
 	if old != nil && p.audioEnd.After(p.picture) {
 		s.begin = p.audioEnd
+	}
+	if old != nil && s.retuned {
+		s.skipTo(old, p.picture)
 	}
 	p.syncClock(s)
 }

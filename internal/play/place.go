@@ -30,6 +30,7 @@ type trail struct {
 	mu    sync.Mutex        // guards what follows
 	marks [trailLength]mark // a ring
 	count int               // marks ever made
+	first time.Duration     // what had been handed over before
 }
 
 // mark is the amount of a stream that had been handed over at an instant.
@@ -61,7 +62,20 @@ func (t *trail) at(instant time.Time) time.Duration {
 	if t.count > trailLength {
 		return t.marks[t.count%trailLength].handed
 	}
-	return 0
+	return t.first
+}
+
+// follow makes the trail that of another session up to now, whose times become those of
+// this one by a function.
+func (t *trail) follow(other *trail, convert func(time.Duration) time.Duration) {
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.marks, t.count, t.first = other.marks, other.count, convert(other.first)
+	for i := range t.marks {
+		t.marks[i].handed = convert(t.marks[i].handed)
+	}
 }
 
 // Silence keeps the place at an instant, the server's last sign of life, until Audible
@@ -92,17 +106,18 @@ type Snapshot struct {
 	Tracks        media.Track   // those its stream has
 	Position      time.Duration // what the server can have received
 	Paused, Muted bool
+	Sound         media.Sound
 }
 
 // Snapshot returns the source and its place for [Player.Restore].
 func (p *Player) Snapshot() Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := Snapshot{Paused: p.paused, Muted: p.muted}
+	r := Snapshot{Paused: p.paused, Muted: p.muted, Sound: p.sound}
 	if s := p.current; s != nil {
 		r.Source, r.Tracks, r.Position = s.source, s.tracks, s.position()
 		if p.silent {
-			r.Position = s.base + s.place
+			r.Position = s.media(s.place)
 		}
 	}
 	switch o := p.openingNext; {
@@ -120,6 +135,9 @@ func (p *Player) Snapshot() Snapshot {
 func (p *Player) Restore(ctx context.Context, r Snapshot) error {
 	p.mu.Lock()
 	p.paused, p.muted, p.quiet = r.Paused, r.Muted, true
+	if sound, err := r.Sound.Resolve(); err == nil {
+		p.sound = sound
+	}
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()

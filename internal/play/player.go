@@ -42,6 +42,8 @@ type Player struct {
 	cfg    Config // immutable
 	events Events // immutable
 
+	tuning chan struct{} // holds a token while somebody reopens sources for their sound
+
 	pumps sync.WaitGroup // one for each session that is not quite gone
 
 	mu           sync.Mutex // guards what follows; held while nothing waits
@@ -51,6 +53,9 @@ type Player struct {
 	next         *session   // begins when the current one has ended; or nil
 	openingNext  *opening   // the latest that is to become next, or nil
 	orders       uint64     // how many openings have begun
+	sound        media.Sound
+	sounds       uint64    // how often it was set
+	tuned        time.Time // when a source was last reopened for it
 	paused       bool
 	muted        bool
 	needKey      bool              // pictures were withheld: the next one sent is a key frame
@@ -68,7 +73,8 @@ type Player struct {
 
 // New returns a Player without a source. It opens nothing.
 func New(cfg Config, events Events) *Player {
-	p := &Player{cfg: cfg, events: events}
+	p := &Player{cfg: cfg, events: events, tuning: make(chan struct{}, 1)}
+	p.sound, _ = media.Sound{}.Resolve() // the zero Sound is valid
 	p.lastState = p.describe()
 	return p
 }
@@ -83,9 +89,9 @@ func (p *Player) syncClock(s *session) {
 	case p.out == nil || p.paused:
 		s.clock.hold(now)
 		s.begin = time.Time{}
-	case s.at() == 0 && now.Sub(s.begin) < maxLate:
+	case s.fresh() && now.Sub(s.begin) < maxLate:
 		s.clock.run(s.begin)
-	case p.audioEnd.After(now) && s.at() == 0:
+	case p.audioEnd.After(now) && s.fresh():
 		s.clock.run(p.audioEnd)
 	default:
 		s.clock.run(now)

@@ -44,6 +44,8 @@ type session struct {
 	tracks media.Track        // those of the stream
 	cancel context.CancelFunc // ends the context that the source was opened with
 	base   time.Duration      // where in the media the stream begins
+	asked  media.Sound        // that the source was opened with
+	sound  media.Sound        // that the stream has, of that
 	stall  time.Duration
 	clock  *clock
 	write  func(f media.Frame, due time.Time)
@@ -54,17 +56,27 @@ type session struct {
 	halted  chan struct{} // closed when the last frame has been written
 	done    chan struct{} // closed when nothing of the session is left
 
-	handed      atomic.Int64  // nanoseconds of media handed to write
+	handed      atomic.Int64  // nanoseconds of the stream handed to write
+	heard       atomic.Int64  // of its sound
 	late, moves atomic.Uint64 // frames written late; moves of the clock
 	reading     atomic.Bool   // the pump may be blocked in ReadFrame
 	stalled     atomic.Bool   // the stream was closed because no frame came
 
 	// guarded by the player's mu
-	begin time.Time     // when position 0 is due; zero: as soon as it may be
+	begin time.Time     // when the first frame is due; zero: as soon as it may be
+	tried uint64        // the count of sounds at which it was last retuned
+	atEnd bool          // it was, when it was to be retuned
 	ready bool          // the pump is about to read
 	place time.Duration // in the stream, at the server's last sign of life; see place.go
 
 	trail trail
+
+	// Of a session that goes on with the media of the one before, in another sound:
+	// retuned is immutable, joined and picture are owned by the pump.
+	retuned bool
+	joined  bool         // its first sound has come
+	lead    atomic.Int64 // nanoseconds of the stream that had been played before it began
+	picture time.Time    // when the last picture written was due
 
 	edge time.Duration // where the frame read last ends; owned by the pump
 	sent [2]time.Time  // when the last two frames were written; owned by the pump
@@ -82,6 +94,7 @@ func newSession(
 	return &session{
 		source: source,
 		stream: stream,
+		sound:  soundOf(stream),
 		cancel: func() {},
 		base:   base,
 		stall:  stall,
@@ -98,7 +111,7 @@ func newSession(
 func (s *session) at() time.Duration { return time.Duration(s.handed.Load()) }
 
 // position returns at, counted from the start of the media.
-func (s *session) position() time.Duration { return s.base + s.at() }
+func (s *session) position() time.Duration { return s.media(s.at()) }
 
 // run is the pump's goroutine. It writes its first frame after the session before, if
 // any, has written its last, and is done after that one is. It calls started in
@@ -144,6 +157,8 @@ func (s *session) pump() error {
 			return fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
 		case err != nil:
 			return err
+		case s.played(f):
+			continue
 		}
 		s.skipHole(f)
 		due, ok := s.await(f, timer)
@@ -216,6 +231,9 @@ func (s *session) await(f media.Frame, timer *time.Timer) (time.Time, bool) {
 // notBefore returns when a frame may be sent: when it is due, or, if it is late, some
 // time after the two before it. Frames that are late leave in pairs, not in a burst.
 func (s *session) notBefore(f media.Frame, due time.Time) time.Time {
+	if f.PTS < time.Duration(s.lead.Load()) {
+		return due // sound waits behind it
+	}
 	if spaced := s.sent[0].Add(min(pairGap, f.Duration/2)); spaced.After(due) {
 		return spaced
 	}
@@ -230,6 +248,7 @@ func (s *session) governs(f media.Frame, now time.Time) bool {
 
 func (s *session) play(f media.Frame, due time.Time) {
 	now := time.Now()
+	due = s.afterPicture(f, due)
 	late := now.Sub(due)
 	if late > lateFrame {
 		s.late.Add(1)
@@ -243,6 +262,7 @@ func (s *session) play(f media.Frame, due time.Time) {
 	s.sent[0], s.sent[1] = s.sent[1], now
 	if f.Track == media.TrackAudio {
 		s.sounded = now
+		s.heard.Store(int64(f.PTS + f.Duration))
 	}
 	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
 		s.handed.Store(end)

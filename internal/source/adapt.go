@@ -35,6 +35,7 @@ type adaptive struct {
 	logger *slog.Logger
 	tracks media.Track
 	info   media.SourceInfo
+	tuning tuning
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
@@ -82,7 +83,7 @@ func (e effort) of(enc ffmpeg.Encoding) ffmpeg.Encoding {
 // effort, and reopens it by open.
 func newAdaptive(env media.Env, stream media.Stream, position time.Duration, open func(context.Context, time.Duration, effort) (media.Stream, error)) *adaptive {
 	a := &adaptive{
-		open: open, logger: env.Logger, tracks: stream.Tracks(), info: infoOf(stream), current: stream, base: position,
+		open: open, logger: env.Logger, tracks: stream.Tracks(), info: infoOf(stream), tuning: tuningOf(stream), current: stream, base: position,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
@@ -92,6 +93,9 @@ func (a *adaptive) Tracks() media.Track { return a.tracks }
 
 // SourceInfo returns what the file says of itself.
 func (a *adaptive) SourceInfo() media.SourceInfo { return a.info }
+
+// Sound returns the sound that the stream has, and whether its source takes another.
+func (a *adaptive) Sound() (media.Sound, bool) { return a.tuning.sound, a.tuning.ok }
 
 // Restarts returns how often the file was reopened.
 func (a *adaptive) Restarts() uint64 { return a.restarts.Load() }
@@ -134,7 +138,7 @@ func (a *adaptive) reduce() error {
 		return errStreamClosed()
 	}
 	_ = a.current.Close()
-	stream, err := a.open(a.ctx, a.base+a.sound, a.effort+1)
+	stream, err := a.open(a.ctx, a.base+a.tuning.sound.Media(a.sound), a.effort+1)
 	switch {
 	case a.ctx.Err() != nil:
 		if err == nil {

@@ -35,6 +35,7 @@ func (s address) connectOnce(ctx context.Context, env media.Env, u ffmpeg.InputU
 	if err != nil {
 		return nil, false, err
 	}
+	s.Sound = s.Sound.Live()
 	job := s.Connected(u, r.url, r.tcURL)
 	job.Release = r.release
 	e, err := ffmpeg.Open(ctx, env, job)

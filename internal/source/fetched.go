@@ -90,6 +90,9 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 		release()
 		return nil, nil, err
 	}
+	if resource.Size < 0 {
+		s.Sound = s.Sound.Live() // what has no length comes as fast as it likes
+	}
 	job := s.Fetched(address, position)
 	job.InputErr, job.Resumed = resource.Err, resource.Resumed
 	job.Live, job.Name = resource.Kind == fetch.Live, resource.Name

@@ -15,9 +15,10 @@ import (
 
 func openFile(ctx context.Context, env media.Env, src media.File, position time.Duration) (media.Stream, error) {
 	opts, err := src.Options.Resolve()
+	env, err = withSound(env, err)
 	var stream media.Stream
 	if err = errors.Join(err, validPosition(position)); err == nil {
-		stream, err = encodeFile(ctx, env, src.Path, ffmpeg.Encoding{Options: opts, Format: env.Format}, position)
+		stream, err = encodeFile(ctx, env, src.Path, ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, position)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open file %q: %w", src.Path, err)

@@ -48,15 +48,19 @@ func (s address) programme(
 	if len(p.Parts) == 1 {
 		return open(ctx, 0)
 	}
+	// Parts have an end, and so the speed that was asked for.
 	ends := make([]time.Duration, len(p.Parts))
 	for i, part := range p.Parts {
-		ends[i] = part.End - position
+		ends[i] = s.Sound.Played(part.End - position)
 	}
 	return openSeries(ctx, ends, open, release)
 }
 
 // part returns the job that plays a part of a programme, from a position of the programme.
 func (s address) part(p *programme.Programme, part programme.Part, position time.Duration) ffmpeg.Job {
+	if p.Live {
+		s.Sound = s.Sound.Live()
+	}
 	from := max(0, position-part.Start)
 	var job ffmpeg.Job
 	switch {

@@ -17,12 +17,14 @@ type Opener struct{}
 func (o Opener) Open(ctx context.Context, env media.Env, src media.Source) (media.Stream, error) {
 	switch s := src.(type) {
 	case media.Shell:
-		if err := mustEncode(env); err != nil {
+		env, err := mustEncode(env)
+		if err != nil {
 			return nil, err
 		}
 		return encoderStream(openShell(ctx, env, s))
 	case media.Shells:
-		if err := mustEncode(env); err != nil {
+		env, err := mustEncode(env)
+		if err != nil {
 			return nil, err
 		}
 		return openShells(ctx, env, s)
@@ -38,12 +40,14 @@ func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, pos
 	case media.URL:
 		return openURL(ctx, env, s, position)
 	case media.Shell:
-		if err := mustEncode(env); err != nil {
+		env, err := mustEncode(env)
+		if err != nil {
 			return nil, err
 		}
 		return encoderStream(openShellAt(ctx, env, s, position))
 	case media.Shells:
-		if err := mustEncode(env); err != nil {
+		env, err := mustEncode(env)
+		if err != nil {
 			return nil, err
 		}
 		return openShellsAt(ctx, env, s, position)
@@ -51,12 +55,13 @@ func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, pos
 	return nil, fmt.Errorf("%w: a %T is no source of package media", models.ErrInvalidParams, src)
 }
 
-// mustEncode returns an error if raw frames are asked for, which no command writes.
-func mustEncode(env media.Env) error {
+// mustEncode returns the Env of a command, or an error if raw frames are asked for, which
+// no command writes.
+func mustEncode(env media.Env) (media.Env, error) {
 	if env.Format.Raw() {
-		return fmt.Errorf("%w: a command gives Opus and VP8, not raw frames", models.ErrInvalidParams)
+		return env, fmt.Errorf("%w: a command gives Opus and VP8, not raw frames", models.ErrInvalidParams)
 	}
-	return nil
+	return withSound(env, nil)
 }
 
 // encoderStream keeps a nil encoder from becoming a Stream that is not nil.

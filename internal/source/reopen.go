@@ -37,6 +37,7 @@ type reopening struct {
 	patience time.Duration // how long the input may be lost
 	silence  time.Duration // how long it may give nothing
 	tracks   media.Track
+	tuning   tuning
 	info     media.SourceInfo                           // that of the input when it was opened first
 	finite   func(end error, played time.Duration) bool // what ended so is not live; nil: it is
 	ctx      context.Context                            // ends with Close
@@ -69,6 +70,7 @@ func newReopening(env media.Env, stream media.Stream, open opener) *reopening {
 		silence:  min(maxSilence, patience(env)/2),
 		tracks:   stream.Tracks(),
 		info:     infoOf(stream),
+		tuning:   tuningOf(stream),
 		current:  stream,
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -79,6 +81,9 @@ func (r *reopening) Tracks() media.Track { return r.tracks }
 
 // SourceInfo returns what the input says of itself.
 func (r *reopening) SourceInfo() media.SourceInfo { return r.info }
+
+// Sound returns the sound that the stream has, and whether its source takes another.
+func (r *reopening) Sound() (media.Sound, bool) { return r.tuning.sound, r.tuning.ok }
 
 // Restarts returns how often the input was reopened.
 func (r *reopening) Restarts() uint64 { return r.restarts.Load() }

@@ -32,7 +32,8 @@ type series struct {
 	release func() // called once, when all are closed
 	tracks  media.Track
 	info    media.SourceInfo // by the first part
-	ctx     context.Context  // ends with Close
+	tuning  tuning
+	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	close   sync.Once
 
@@ -67,7 +68,7 @@ func openSeries(
 		release()
 		return nil, err
 	}
-	s := &series{ends: ends, open: open, release: release, tracks: first.Tracks(), info: infoOf(first), current: first, last: map[media.Track]time.Duration{}}
+	s := &series{ends: ends, open: open, release: release, tracks: first.Tracks(), info: infoOf(first), tuning: tuningOf(first), current: first, last: map[media.Track]time.Duration{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -76,6 +77,9 @@ func (s *series) Tracks() media.Track { return s.tracks }
 
 // SourceInfo returns what the whole says of itself.
 func (s *series) SourceInfo() media.SourceInfo { return s.info }
+
+// Sound returns the sound that the stream has, and whether its source takes another.
+func (s *series) Sound() (media.Sound, bool) { return s.tuning.sound, s.tuning.ok }
 
 func (s *series) ReadFrame() (media.Frame, error) {
 	for s.failure == nil {

@@ -14,7 +14,7 @@ import (
 
 // openShell runs a command as it is.
 func openShell(ctx context.Context, env media.Env, s media.Shell) (*ffmpeg.Encoder, error) {
-	job, err := ffmpeg.ShellJob(s)
+	job, err := ffmpeg.ShellJob(s, env.Sound)
 	return run(ctx, env, s, job, err)
 }
 
@@ -23,7 +23,7 @@ func openShellAt(ctx context.Context, env media.Env, s media.Shell, position tim
 	if position == ffmpeg.ShellStart(s) {
 		return openShell(ctx, env, s)
 	}
-	job, inputs, err := ffmpeg.ShellJobAt(s, position)
+	job, inputs, err := ffmpeg.ShellJobAt(s, position, env.Sound)
 	if err == nil {
 		err = validPosition(position)
 	}
@@ -52,8 +52,18 @@ func legs(s media.Shells) (audio, video media.Shell) {
 	return media.Shell{Command: s.Audio, Want: media.TrackAudio}, media.Shell{Command: s.Video, Want: media.TrackVideo}
 }
 
+// soundOfBoth returns an Env whose sound has a speed that both commands can have.
+func soundOfBoth(env media.Env, s media.Shells) media.Env {
+	audio, video := legs(s)
+	if ffmpeg.ShellSound(audio, env.Sound).Speed != env.Sound.Speed || ffmpeg.ShellSound(video, env.Sound).Speed != env.Sound.Speed {
+		env.Sound.Speed = 1
+	}
+	return env
+}
+
 // openShells runs two commands as they are.
 func openShells(ctx context.Context, env media.Env, s media.Shells) (media.Stream, error) {
+	env = soundOfBoth(env, s)
 	return both(ctx, s, func(ctx context.Context, leg media.Shell) (*ffmpeg.Encoder, error) {
 		return openShell(ctx, env, leg)
 	})
@@ -61,6 +71,7 @@ func openShells(ctx context.Context, env media.Env, s media.Shells) (media.Strea
 
 // openShellsAt runs two commands so that they begin at a position.
 func openShellsAt(ctx context.Context, env media.Env, s media.Shells, position time.Duration) (media.Stream, error) {
+	env = soundOfBoth(env, s)
 	audio, video := legs(s)
 	if a, v := ffmpeg.ShellStart(audio), ffmpeg.ShellStart(video); a != v {
 		return nil, fmt.Errorf("%w: the commands begin at %v and %v", models.ErrSeekUnsupported, a, v)
