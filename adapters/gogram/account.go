@@ -98,10 +98,16 @@ func newAccount(tg *telegram.Client, opts ...AccountOption) (*account, error) {
 		looking:  map[look]bool{},
 		dead:     make(chan struct{}),
 	}
-	tg.AddRawHandler(nil, func(u telegram.Update, _ *telegram.Client) error {
-		a.update(u)
+	err := protect(func() error { // it panics when updates are off
+		tg.AddRawHandler(nil, func(u telegram.Update, _ *telegram.Client) error {
+			a.update(u)
+			return nil
+		})
 		return nil
 	})
+	if err != nil {
+		return nil, fmt.Errorf("a client without updates: %w", err)
+	}
 	return a, nil
 }
 

@@ -55,11 +55,14 @@ func InputPeer(tg *telegram.Client, chat int64) (telegram.InputPeer, error) {
 // accessHash reads the cache itself: gogram's own look-ups guess what an id is from its
 // digits.
 func accessHash(tg *telegram.Client, chat int64) (hash int64, ok bool) {
-	if tg.Cache == nil || tg.Cache.InputPeers == nil {
+	if tg.Cache == nil {
 		return 0, false
 	}
 	tg.Cache.RLock()
 	defer tg.Cache.RUnlock()
+	if tg.Cache.InputPeers == nil {
+		return 0, false
+	}
 	if id, isChannel := channel(chat); isChannel {
 		hash, ok = tg.Cache.InputPeers.InputChannels[id]
 	} else {

@@ -21,7 +21,8 @@ type WatchOptions struct {
 // Watch watches over a client's connection until ctx ends or the session is dead, which
 // is groupcall.ErrAccountDead. It calls interrupted, if not nil, after each interruption:
 // updates may be missing. gogram itself notices a connection that is half open after a
-// quarter of an hour.
+// quarter of an hour, and waits as long between two attempts to connect. There should be
+// one Watch for a client; an Account's Events is one.
 func Watch(ctx context.Context, tg *telegram.Client, o WatchOptions, interrupted func()) error {
 	if o.Idle <= 0 {
 		o.Idle = defaultIdle
@@ -35,10 +36,16 @@ func Watch(ctx context.Context, tg *telegram.Client, o WatchOptions, interrupted
 	if interrupted == nil {
 		interrupted = func() {}
 	}
-	w := &watch{tg: tg, o: o, interrupted: interrupted}
+	w := &watch{tg: tg, o: o, interrupted: interrupted, dialled: make(chan error, 1), up: true}
 	w.hear()
-	// The handler stays: gogram cannot remove any while it calls them.
-	tg.AddRawHandler(nil, func(telegram.Update, *telegram.Client) error { w.hear(); return nil })
+	// The handler stays: gogram reads the list of them while one is removed.
+	err := protect(func() error {
+		tg.AddRawHandler(nil, func(telegram.Update, *telegram.Client) error { w.hear(); return nil })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return w.run(ctx)
 }
 
@@ -47,6 +54,12 @@ type watch struct {
 	o           WatchOptions
 	interrupted func()
 	heard       atomic.Int64 // when the server was last heard, in Unix nanoseconds
+
+	// Owned by run.
+	up      bool
+	since   time.Time  // when it was last up, or something was done about it
+	dialing bool       // a redial is under way
+	dialled chan error // its result
 }
 
 func (w *watch) hear() { w.heard.Store(time.Now().UnixNano()) }
@@ -63,40 +76,64 @@ func (w *watch) run(ctx context.Context) error {
 	defer tick.Stop()
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
-	up := true
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-flush.C:
 			w.tg.Cache.WriteFile()
-			continue
+		case err := <-w.dialled:
+			w.dialing = false
+			if w.up = w.tg.IsConnected(); w.up {
+				w.hear()
+				w.interrupted()
+			} else {
+				w.o.Logger.Warn("Telegram cannot be reached", "err", err)
+			}
 		case <-tick.C:
+			if err := w.look(ctx); err != nil {
+				return err
+			}
 		}
-		was := up
-		up = w.tg.IsConnected()
-		if up && !was {
-			w.hear()
-			w.interrupted()
-		}
-		if !up || time.Since(time.Unix(0, w.heard.Load())) < w.o.Idle {
-			continue
-		}
-		err := w.probe(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, groupcall.ErrAccountDead):
-			return err
-		case err != nil:
-			w.reconnect(ctx, err)
-			w.interrupted()
-		}
-		w.hear()
 	}
 }
 
-// probe asks for anything. An error that Telegram itself sent is an answer, too.
+// look does what is due.
+func (w *watch) look(ctx context.Context) error {
+	was := w.up
+	w.up = w.tg.IsConnected()
+	switch {
+	case w.up && !was && !w.dialing:
+		w.hear()
+		w.interrupted()
+	case was && !w.up:
+		w.since = time.Now()
+	case !w.up && time.Since(w.since) > w.o.Idle:
+		w.redial()
+	case w.up && !w.dialing && time.Since(time.Unix(0, w.heard.Load())) > w.o.Idle:
+		return w.ask(ctx)
+	}
+	return nil
+}
+
+// ask asks the server for anything, and connects again if it does not answer.
+func (w *watch) ask(ctx context.Context) error {
+	err := w.probe(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, groupcall.ErrAccountDead):
+		return err
+	case err != nil:
+		w.o.Logger.Warn("Telegram does not answer; connecting again", "err", err)
+		w.redial()
+	default:
+		w.hear()
+	}
+	return nil
+}
+
+// probe returns why there is no answer. An error that Telegram itself sent is one, too.
 func (w *watch) probe(ctx context.Context) error {
 	r := &telegram.UpdatesGetStateParams{}
 	_, err := ask[*telegram.UpdatesState](ctx, w.o.Timeout, r, func(ctx context.Context) (any, error) {
@@ -108,18 +145,22 @@ func (w *watch) probe(ctx context.Context) error {
 	return err
 }
 
-// reconnect has gogram connect again. It tries for hours; ctx's end does not wait for it.
-func (w *watch) reconnect(ctx context.Context, why error) {
-	w.o.Logger.Warn("Telegram does not answer; connecting again", "err", why)
-	done := make(chan error, 1)
-	go func() { // ends when there is a connection, or with the client
-		done <- protect(func() error { return w.tg.Reconnect(false) })
-	}()
-	select {
-	case err := <-done:
-		if err != nil {
-			w.o.Logger.Warn("connecting again failed", "err", err)
+// redial has gogram connect at once. Where it is connecting, that is ended: it may be
+// waiting for long.
+func (w *watch) redial() {
+	down, again := !w.up, w.dialing
+	w.since, w.dialing = time.Now(), true
+	go func() { // ends with the connection, by the next redial, or with the client
+		var err error
+		if down {
+			err = protect(w.tg.Disconnect)
 		}
-	case <-ctx.Done():
-	}
+		if again {
+			return // the redial before reports that it has failed
+		}
+		if err == nil && !(down && w.tg.IsConnected()) {
+			err = protect(func() error { return w.tg.Reconnect(false) })
+		}
+		w.dialled <- err
+	}()
 }

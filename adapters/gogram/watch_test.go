@@ -41,6 +41,21 @@ func TestCutConnectionIsReported(t *testing.T) {
 	settle(t, s)
 }
 
+// gogram's own next attempt would come after 2, 4, 8, … 900 s.
+func TestServerThatWasAwayIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	s, a := newTestAccount(t)
+	a.conf.idle = 500 * time.Millisecond
+	got := listen(t, a)
+	comeBack := s.Leave()
+	require.Eventually(t, func() bool { return !a.tg.IsConnected() }, waitFor, tick)
+	comeBack()
+	next[groupcall.Reconnected](t, got)
+	settle(t, s)
+	s.On("phone.leaveGroupCall", func(*tlserver.Request) any { return updates() })
+	require.NoError(t, a.Leave(t.Context(), theCall, 1))
+}
+
 // settle waits for the end of a reconnect, a ping: a client that is closed before it
 // races with itself.
 func settle(t *testing.T, s *tlserver.Server) {

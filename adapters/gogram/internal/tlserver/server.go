@@ -76,13 +76,14 @@ func New(t testing.TB) *Server {
 	_, _ = rand.Read(s.key)
 	s.key[0] |= 0x80
 	s.keys[keyID(s.key)] = s.key
-	var err error
-	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.listener = l
 	s.On("help.getConfig", func(*Request) any { return M{"_": "config"} })
 	s.On("updates.getState", func(*Request) any { return M{"_": "updates.state", "pts": 1, "seq": 0, "date": 1} })
-	s.wg.Go(s.accept)
+	s.wg.Go(func() { s.accept(l) })
 	t.Cleanup(s.close)
 	return s
 }
@@ -103,7 +104,11 @@ func schemaOf(t testing.TB) *schema {
 }
 
 // Addr is where the server listens.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listener.Addr().String()
+}
 
 // Session returns a session string of a user who is logged in here.
 func (s *Server) Session() string {
@@ -173,6 +178,26 @@ func (s *Server) RotateSalt() {
 	s.salt++
 }
 
+// Leave makes the server unreachable, and returns what brings it back.
+func (s *Server) Leave() (comeBack func()) {
+	s.mu.Lock()
+	l := s.listener
+	s.mu.Unlock()
+	_ = l.Close()
+	s.Cut()
+	return func() {
+		again, err := net.Listen("tcp", l.Addr().String())
+		if err != nil {
+			s.t.Errorf("tlserver: %v", err)
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.listener = again
+		s.wg.Go(func() { s.accept(again) })
+	}
+}
+
 // Cut ends all connections.
 func (s *Server) Cut() {
 	for _, c := range s.live() {
@@ -197,9 +222,9 @@ func (s *Server) live() []*conn {
 	return live
 }
 
-func (s *Server) accept() {
+func (s *Server) accept(l net.Listener) {
 	for {
-		n, err := s.listener.Accept()
+		n, err := l.Accept()
 		if err != nil {
 			return
 		}
@@ -220,8 +245,9 @@ func (s *Server) accept() {
 func (s *Server) close() {
 	s.mu.Lock()
 	s.closed = true
+	l := s.listener
 	s.mu.Unlock()
-	_ = s.listener.Close()
+	_ = l.Close()
 	s.Cut()
 	s.wg.Wait()
 }
