@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the named programs that are missing: ffmpeg, cc (a C compiler), make,
-# node, npm, chromium, nginx-rtmp (nginx with its RTMP module, where apt-get is).
+# node, npm, chromium, yt-dlp, nginx-rtmp (nginx with its RTMP module, where apt-get is).
 # Debian, Ubuntu and macOS; elsewhere it says what to install.
 # What ends in ? is wished for: apt-get may bring it, and what lacks it skips.
 set -euo pipefail
