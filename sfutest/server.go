@@ -160,6 +160,14 @@ func (s *Server) signal() {
 	s.changed = make(chan struct{})
 }
 
+// Listen answers the SDP offer of a WebRTC peer that wants to receive Opus and VP8, such
+// as a browser, and sends it what the participant sends who joined last. The answer holds
+// all candidates. The listener stays until it leaves or the server is closed; ctx bounds
+// the answering alone.
+func (s *Server) Listen(ctx context.Context, offer string) (answer string, err error) {
+	return s.sfu.Listen(ctx, offer)
+}
+
 // Participant returns the newest participant with an audio SSRC, connected or gone,
 // or nil if there has been none. [gotgcall.Client.AudioSSRC] has a chat's.
 //

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/sfu/page"
 )
 
 // run plays what args name, or a sample of a length, into a server. Its error
@@ -49,12 +50,12 @@ func run(ctx context.Context, args []string, stdout io.Writer, cfg sfu.Config, l
 		return err
 	}
 	defer far.close()
-	page, err := openPage(*listen, far.server)
+	web, err := page.Open(*listen, far.server.Listen)
 	if err != nil {
 		return err
 	}
-	defer page.close()
-	bar := newProgress(stdout, far, page.invitation())
+	defer web.Close()
+	bar := newProgress(stdout, far, web.Invitation())
 	p, err := play(ctx, client, far.server.Join, src, bar.show)
 	bar.end()
 	if err != nil {

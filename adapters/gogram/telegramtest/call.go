@@ -140,6 +140,18 @@ func (c *Call) Tones(ctx context.Context, user groupcall.User, n int) ([]sfutest
 	return p.Media.Tones(ctx, n)
 }
 
+// Listen answers the SDP offer of a browser that wants to hear the call, as
+// [sfutest.Server.Listen] does.
+func (c *Call) Listen(ctx context.Context, offer string) (answer string, err error) {
+	c.world.mu.Lock()
+	server := c.server
+	c.world.mu.Unlock()
+	if server == nil {
+		return "", errors.New("the call has no media")
+	}
+	return server.Listen(ctx, offer)
+}
+
 // Enter puts users into the call, who say nothing.
 func (c *Call) Enter(users ...groupcall.User) {
 	c.world.mu.Lock()

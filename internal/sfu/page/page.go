@@ -1,6 +1,8 @@
-package main
+// Package page is a web page on which a browser hears and sees a call of package sfu.
+package page
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -15,18 +17,20 @@ import (
 //go:embed page.html
 var pageHTML []byte
 
-// page lets browsers hear and see what plays.
-type page struct {
-	url    string // empty: there is none
+// Page serves the page. A nil Page serves none.
+type Page struct {
+	url    string
 	server http.Server
 	served chan struct{}
 }
 
-// openPage serves the page at an address, unless that is empty. The caller must
-// close it.
-func openPage(address string, server *sfu.SFU) (*page, error) {
+// ListenFunc answers the SDP offer of a browser that wants to receive.
+type ListenFunc func(ctx context.Context, offer string) (answer string, err error)
+
+// Open serves the page at an address, unless that is empty. The caller must Close it.
+func Open(address string, listen ListenFunc) (*Page, error) {
 	if address == "" {
-		return &page{}, nil
+		return nil, nil
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -37,27 +41,27 @@ func openPage(address string, server *sfu.SFU) (*page, error) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(pageHTML) // who went away misses nothing
 	})
-	mux.HandleFunc("POST /offer", func(w http.ResponseWriter, r *http.Request) { answer(w, r, server) })
-	p := &page{
+	mux.HandleFunc("POST /offer", func(w http.ResponseWriter, r *http.Request) { answer(w, r, listen) })
+	p := &Page{
 		url:    "http://" + listener.Addr().String(),
 		server: http.Server{Handler: mux, ReadTimeout: 10 * time.Second},
 		served: make(chan struct{}),
 	}
-	go func() { // stopped and awaited by close
+	go func() { // stopped and awaited by Close
 		defer close(p.served)
 		_ = p.server.Serve(listener) // ErrServerClosed
 	}()
 	return p, nil
 }
 
-// answer takes a browser's SDP offer and gives the server's answer.
-func answer(w http.ResponseWriter, r *http.Request, server *sfu.SFU) {
+// answer takes a browser's offer.
+func answer(w http.ResponseWriter, r *http.Request, listen ListenFunc) {
 	offer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	sdp, err := server.Listen(r.Context(), string(offer))
+	sdp, err := listen(r.Context(), string(offer))
 	switch {
 	case errors.Is(err, sfu.ErrClosed):
 		http.Error(w, "the call is over", http.StatusGone)
@@ -69,16 +73,17 @@ func answer(w http.ResponseWriter, r *http.Request, server *sfu.SFU) {
 	}
 }
 
-// invitation is a line that says where the page is, or nothing.
-func (p *page) invitation() string {
-	if p.url == "" {
+// Invitation returns a line that says where the page is, or nothing.
+func (p *Page) Invitation() string {
+	if p == nil {
 		return ""
 	}
 	return "hear it at " + p.url + "\n"
 }
 
-func (p *page) close() {
-	if p.url != "" {
+// Close ends the page.
+func (p *Page) Close() {
+	if p != nil {
 		p.server.Close()
 		<-p.served
 	}
