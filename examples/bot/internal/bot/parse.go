@@ -33,8 +33,10 @@ func parseTime(s string) (d time.Duration, relative, ok bool) {
 	switch {
 	case strings.HasPrefix(s, "+"):
 		s, relative = s[1:], true
-	case strings.HasPrefix(s, "-"), strings.HasPrefix(s, "−"):
-		s, relative, sign = strings.TrimLeft(s, "-−"), true, -1
+	case strings.HasPrefix(s, "-"):
+		s, relative, sign = s[1:], true, -1
+	case strings.HasPrefix(s, "−"): // as phones write it
+		s, relative, sign = strings.TrimPrefix(s, "−"), true, -1
 	}
 	d, ok = parseClock(s)
 	if !ok {

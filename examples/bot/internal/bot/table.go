@@ -31,8 +31,8 @@ func newTable() table {
 		{name: "play", also: []string{"p"}, args: "file, link or words", help: "play a file you reply to, a link, or what is found", run: (*chat).cmdPlay},
 		{name: "vplay", args: "file, link or words", help: "the same with its picture", run: (*chat).cmdVplay},
 		{name: "playnext", args: "file, link or words", help: "play it before all others", needs: admin, run: (*chat).cmdPlayNext},
-		{name: "pause", help: "pause", needs: control, run: (*chat).cmdPause},
-		{name: "resume", help: "go on", needs: control, run: (*chat).cmdResume},
+		{name: "pause", help: "pause what plays", needs: control, run: (*chat).cmdPause},
+		{name: "resume", help: "go on after a pause", needs: control, run: (*chat).cmdResume},
 		{name: "skip", also: []string{"next"}, args: "[n]", help: "go to the next track, or over n of them", needs: control, vote: true, own: (*chat).ownSkip, run: (*chat).cmdSkip},
 		{name: "stop", also: []string{"leave", "end"}, help: "stop, empty the queue and leave", needs: control, own: (*chat).ownAll, run: (*chat).cmdStop},
 		{name: "seek", args: "1:23, +10 or -10", help: "go to another place of the track", needs: control, run: (*chat).cmdSeek},
@@ -40,8 +40,8 @@ func newTable() table {
 		{name: "queue", also: []string{"q"}, args: "[page]", help: "show what comes", run: (*chat).cmdQueue},
 		{name: "now", also: []string{"np", "nowplaying"}, help: "show what plays", run: (*chat).cmdNow},
 		{name: "volume", also: []string{"vol"}, args: "0 to 200", help: "make it louder or softer, in percent", needs: control, own: (*chat).ownAll, run: (*chat).cmdVolume},
-		{name: "mute", help: "be silent, but run on", needs: control, run: (*chat).cmdMute},
-		{name: "unmute", help: "end that", needs: control, run: (*chat).cmdUnmute},
+		{name: "mute", help: "be silent while the track runs on", needs: control, run: (*chat).cmdMute},
+		{name: "unmute", help: "be heard again", needs: control, run: (*chat).cmdUnmute},
 		{name: "remove", also: []string{"rm"}, args: "n [to]", help: "take an entry out of the queue, or move it", needs: control, own: (*chat).ownEntry, run: (*chat).cmdRemove},
 		{name: "clear", help: "empty the queue", needs: control, own: (*chat).ownWaiting, run: (*chat).cmdClear},
 		{name: "shuffle", help: "mix the queue", needs: control, own: (*chat).ownWaiting, run: (*chat).cmdShuffle},
@@ -93,7 +93,7 @@ func (t table) help() telegram.Message {
 		if c.help == "" {
 			continue
 		}
-		text.Add("\n").Mark(telegram.Code, strings.TrimSpace("/"+c.name+" "+c.args)).Add(" " + c.help)
+		text.Add("\n").Mark(telegram.Code, strings.TrimSpace("/"+c.name+" "+c.args)).Add(" — " + c.help)
 		if c.needs == admin {
 			text.Add(" (admins)")
 		}
