@@ -64,7 +64,7 @@ func (r *Resolver) address(ctx context.Context, u *url.URL, q track.Request) ([]
 	if q.Max > 0 {
 		limit = min(limit, q.Max)
 	}
-	found, err := r.cfg.Pages.Lookup(ctx, q.Chat, u.String(), limit)
+	found, err := r.cfg.Pages.Lookup(ctx, q.Chat, written(u), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func direct(u *url.URL, a answer) track.Track {
 	if strings.HasPrefix(strings.ToLower(name), "index") || name == "stream" || name == "playlist" {
 		name = "" // of all files of a kind
 	}
-	link := u.String()
+	link := written(u)
 	return track.Track{
 		Title: title(a.name, name, u.Hostname()), Live: a.live, Link: link,
 		Origin: track.Origin{URL: link},
@@ -86,6 +86,11 @@ func direct(u *url.URL, a answer) track.Track {
 
 // ask asks a server what is at an address. It reads no more than it needs.
 func (r *Resolver) ask(ctx context.Context, u *url.URL) (answer, error) {
+	leave, err := enter(ctx, r.asking)
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	got, err := r.get(ctx, u, fmt.Sprintf("bytes=0-%d", sniffed-1))
@@ -120,8 +125,16 @@ func (r *Resolver) get(ctx context.Context, u *url.URL, ranges string) (*http.Re
 	if ranges != "" {
 		request.Header.Set("Range", ranges)
 	}
-	return r.cfg.Guard.Client().Do(request)
+	answer, err := r.cfg.Guard.Client().Do(request)
+	var whole *url.Error
+	if errors.As(err, &whole) {
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, whole.Err) // without the address
+	}
+	return answer, err
 }
+
+// errNoAnswer is the error of a server that gives no answer.
+var errNoAnswer = errors.New("ask for an address")
 
 // describe reads an answer.
 func describe(got *http.Response, head []byte) answer {
@@ -215,7 +228,7 @@ func (r *Resolver) entries(found []ytdlp.Entry) ([]track.Track, error) {
 		case e.Length > r.cfg.MaxLength:
 			last = r.tooLong()
 		default:
-			link := u.String()
+			link := written(u)
 			tracks = append(tracks, track.Track{
 				Title: title(e.Title, u.Hostname()), Artist: telegram.Clean(e.Artist, telegram.MaxTitle),
 				Length: e.Length, Link: link, Origin: track.Origin{Page: link},

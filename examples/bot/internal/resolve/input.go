@@ -89,10 +89,17 @@ func parseAddress(text string) (*url.URL, error) {
 		return nil, refuse(wordsMalformed, nil) // orders to yt-dlp
 	}
 	u.Host = strings.ToLower(u.Host)
-	if len(u.String()) > maxAddress {
+	if len(written(u)) > maxAddress {
 		return nil, refuse("That address is too long.", nil)
 	}
 	return u, nil
+}
+
+// written returns an address as it is given to others: its host is in letters, which
+// package url writes as escapes that no other program knows.
+func written(u *url.URL) string {
+	host := url.URL{Host: u.Host}
+	return strings.Replace(u.String(), host.String(), "//"+u.Host, 1)
 }
 
 // badPort reports a port that is none; an address may have no port.

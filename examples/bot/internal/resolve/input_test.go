@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 	"unicode"
@@ -68,7 +67,7 @@ func TestAddresses(t *testing.T) {
 		"youtu.be/abc":                      "https://youtu.be/abc",
 		"www.youtube.com/watch?v=1":         "https://www.youtube.com/watch?v=1",
 		"https://music.example/#/song?id=1": "https://music.example/#/song?id=1",
-		"https://bücher.example/ä":          "https://b%C3%BCcher.example/%C3%A4",
+		"https://bücher.example/ä":          "https://bücher.example/%C3%A4",
 		"https://example.com/$(x)'\"`;|&":   "https://example.com/$%28x%29%27%22%60;%7C&",
 		"https://example.com/a%0Ab":         "https://example.com/a%0Ab",
 		"http://127.0.0.1/":                 "http://127.0.0.1/", // refused when its host is looked at
@@ -76,11 +75,7 @@ func TestAddresses(t *testing.T) {
 		in, err := parse(text)
 		require.NoError(t, err, text)
 		require.NotNil(t, in.address, text)
-		got, err := url.Parse(in.address.String())
-		require.NoError(t, err)
-		wanted, err := url.Parse(want)
-		require.NoError(t, err)
-		require.Equal(t, wanted.String(), got.String(), text)
+		require.Equal(t, want, written(in.address), text)
 	}
 }
 
@@ -108,13 +103,13 @@ func FuzzParse(f *testing.F) {
 		require.False(t, strings.ContainsFunc(in.words+in.name, unicode.IsControl))
 		switch {
 		case in.address != nil:
-			s := in.address.String()
+			s := written(in.address)
 			require.Regexp(t, `^https?://[^/]`, s)
 			require.False(t, strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), s)
 			require.Nil(t, in.address.User)
 			again, err := parseAddress(s)
 			require.NoError(t, err, s)
-			require.Equal(t, s, again.String())
+			require.Equal(t, s, written(again))
 		case in.words != "":
 			require.NotContains(t, in.words, "://")
 			require.NotContains(t, `/.~-\`, in.words[:1])

@@ -13,10 +13,11 @@ import (
 	"github.com/gotgcall/gotgcall/examples/bot/internal/ytdlp"
 )
 
-var (
-	errIncomplete = errors.New("the download is incomplete")
-	errStalled    = errors.New("the download stands still")
-)
+// errDownload is the error of a message's file that did not come.
+var errDownload = errors.New("download")
+
+// errStalled ends a download without progress.
+var errStalled = fmt.Errorf("%w: no progress", errDownload)
 
 // Prepare makes a track playable, by a download where it needs one. progress, which must
 // not block and may be nil, is called with a growing done; total is 0 where unknown. The
@@ -43,7 +44,7 @@ func (r *Resolver) Prepare(ctx context.Context, t track.Track, progress func(don
 		if err != nil {
 			return nil, nil, explain(err)
 		}
-		return gotgcall.FromURL(u.String(), options), func() {}, nil
+		return gotgcall.FromURL(written(u), options), func() {}, nil
 	case o.Name != "":
 		path, err := r.libraryFile(o.Name, t.By)
 		if err != nil {
@@ -51,7 +52,7 @@ func (r *Resolver) Prepare(ctx context.Context, t track.Track, progress func(don
 		}
 		return gotgcall.FromFile(path, options), func() {}, nil
 	case o.Media == nil && o.Page == "":
-		return nil, nil, fmt.Errorf("prepare %q: it has no origin", t.Title)
+		return nil, nil, explain(errors.New("a track without an origin"))
 	}
 	f, err := r.download(ctx, t, progress)
 	if err != nil {
@@ -97,11 +98,11 @@ func (r *Resolver) fromPage(ctx context.Context, t track.Track, progress func(do
 	}
 	defer leave()
 	return r.cfg.Files.Fetch(ctx, files.Want{
-		Key:      "page " + kind + " " + u.String(),
+		Key:      "page " + kind + " " + written(u),
 		Max:      most,
 		Progress: func(done int64) { progress(done, 0) },
 		Fill: func(ctx context.Context, dir *os.Root) (string, error) {
-			return r.cfg.Pages.Download(ctx, u.String(), t.Length, t.Video, dir)
+			return r.cfg.Pages.Download(ctx, written(u), t.Length, t.Video, dir)
 		},
 	})
 }
@@ -150,14 +151,14 @@ func (r *Resolver) fill(ctx context.Context, m track.Media, dir *os.Root, progre
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return "", fmt.Errorf("download: %w", err)
+		return "", fmt.Errorf("%w: %w", errDownload, err)
 	}
 	info, err := f.Stat()
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("download: %w", err)
 	case info.Size() != m.Size:
-		return "", fmt.Errorf("%w: %d bytes of %d", errIncomplete, info.Size(), m.Size)
+		return "", fmt.Errorf("%w: %d bytes of %d", errDownload, info.Size(), m.Size)
 	}
 	return name, nil
 }

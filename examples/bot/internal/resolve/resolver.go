@@ -55,6 +55,7 @@ const (
 	defaultLength  = 4 * time.Hour
 	defaultTracks  = 50
 	defaultStall   = time.Minute
+	maxAsking      = 16
 )
 
 // Resolver finds and prepares tracks. All methods may be called from any goroutine.
@@ -66,6 +67,7 @@ type Resolver struct {
 	// throttled, and are a data race in gogram.
 	telegram chan struct{}
 	pages    chan struct{} // of yt-dlp, which runs as many
+	asking   chan struct{} // one element per server that is asked what it serves
 }
 
 // New returns a resolver. The caller must Close it, and what cfg refers to after it.
@@ -78,7 +80,7 @@ func New(cfg Config) (*Resolver, error) {
 	cfg.MaxLength = or(cfg.MaxLength, defaultLength)
 	cfg.MaxTracks = or(cfg.MaxTracks, defaultTracks)
 	cfg.stall = or(cfg.stall, defaultStall)
-	r := &Resolver{cfg: cfg, telegram: make(chan struct{}, 1), pages: make(chan struct{}, ytdlp.AtOnce)}
+	r := &Resolver{cfg: cfg, telegram: make(chan struct{}, 1), pages: make(chan struct{}, ytdlp.AtOnce), asking: make(chan struct{}, maxAsking)}
 	if cfg.Library != "" {
 		dir, err := filepath.Abs(cfg.Library)
 		if err == nil {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
+	"syscall"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/files"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/guard"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
@@ -28,24 +29,23 @@ const (
 	wordsEmptyFile = "That file is empty."
 )
 
-// explain turns an error into one whose words a user can do something with. The end of a
-// context stays what it is.
+// explain turns an error into a refusal, whose words never are the error's own: it may
+// name files and addresses of this machine. The end of a context stays what it is.
 func explain(err error) error {
 	var refusal *track.Refusal
-	if err == nil || errors.As(err, &refusal) || errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &refusal):
+		return refusal
 	}
-	if words := wordsOf(err); words != "" {
-		return refuse(words, err)
-	}
-	return err
+	return refuse(wordsOf(err), err)
 }
 
-// wordsOf returns the words for an error, or "" for a defect.
 func wordsOf(err error) string {
 	var old *ytdlp.VersionError
 	var failed *ytdlp.FailedError
-	var network net.Error
+	var flood *groupcall.Flood
 	switch {
 	case errors.Is(err, gotgcall.ErrNotPublic):
 		return wordsPrivate
@@ -55,14 +55,16 @@ func wordsOf(err error) string {
 		return wordsRedirect
 	case errors.Is(err, guard.ErrTooMuch), errors.Is(err, files.ErrTooLarge):
 		return "That is too large for me."
-	case errors.Is(err, files.ErrFull):
+	case errors.Is(err, files.ErrFull), errors.Is(err, syscall.ENOSPC):
 		return "There is no room for it on my disk while other files play. Try again in a few minutes."
 	case errors.Is(err, files.ErrEmpty):
 		return wordsEmptyFile
-	case errors.Is(err, errIncomplete), errors.Is(err, errStalled):
-		return "Telegram did not send me the whole file. Try again."
+	case errors.As(err, &flood):
+		return groupcall.Words(flood)
 	case errors.Is(err, telegram.ErrGone):
 		return "The message with that file is gone. Send it again."
+	case errors.Is(err, errDownload):
+		return "Telegram did not send me the whole file. Try again."
 	case errors.Is(err, ytdlp.ErrMissing):
 		return wordsNoPages
 	case errors.As(err, &old):
@@ -85,10 +87,10 @@ func wordsOf(err error) string {
 		return "That page does not offer anything that I can play."
 	case errors.As(err, &failed):
 		return "The site says: " + telegram.Clean(site(failed.Words), 150)
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errNoAnswer), errors.Is(err, context.DeadlineExceeded):
 		return wordsNoServer
 	}
-	return ""
+	return "Something went wrong on my side: my owner finds it in my log."
 }
 
 // site returns yt-dlp's words without the name of the extractor, and without addresses,

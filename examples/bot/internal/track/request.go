@@ -1,6 +1,10 @@
 package track
 
-import "time"
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
 
 // Request is what a user asks to play: a file in a message, or words.
 type Request struct {
@@ -28,6 +32,14 @@ type Refusal struct {
 
 // Error returns the words for the user.
 func (r *Refusal) Error() string { return r.Words }
+
+// LogValue is the words and the cause.
+func (r *Refusal) LogValue() slog.Value {
+	if r.Err == nil {
+		return slog.StringValue(r.Words)
+	}
+	return slog.StringValue(fmt.Sprintf("%s (%v)", r.Words, r.Err))
+}
 
 // Unwrap returns the cause.
 func (r *Refusal) Unwrap() error { return r.Err }

@@ -16,7 +16,7 @@ import (
 const (
 	proxied   = `[protocol~='^(https?|http_dash_segments|m3u8|m3u8_native)$']`
 	wantAudio = "ba" + proxied + "[acodec=opus]/ba" + proxied + "/b" + proxied
-	wantVideo = "bv*" + proxied + "[height<=?720]+ba" + proxied + "/b" + proxied + "[height<=?720]"
+	wantVideo = "bv*" + proxied + "[height<=?720]+ba" + proxied + "/b" + proxied + "[height<=?720]/" + wantAudio
 )
 
 // Download downloads the entry at an address into an empty directory and returns the
