@@ -172,6 +172,7 @@ func (c *chat) tryFresh(err error) {
 func (c *chat) verifyLater() {
 	c.try.again++
 	switch {
+	case c.try.again == 1: // the answer alone may be lost: to verify is no repetition
 	case c.back.active && time.Since(c.back.began) < c.calls.cfg.patience:
 		c.due = time.Now().Add(comebackDelays[len(comebackDelays)-1]) // nothing reaches Telegram, so no flood
 	case c.try.again > 3:
