@@ -68,7 +68,7 @@ func (c *Chat) AwaitCard(ctx context.Context, wanted func(Card) bool) (Card, err
 		return ok && wanted(card)
 	})
 	if err != nil {
-		return card, fmt.Errorf("no such card, but %s: %w", c.transcript(), err)
+		return card, fmt.Errorf("no such card, but %s: %w", c.Transcript(), err)
 	}
 	return card, nil
 }

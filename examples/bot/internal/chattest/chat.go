@@ -235,7 +235,7 @@ func (c *Chat) AwaitMessage(ctx context.Context, words ...string) (Message, erro
 		return i >= 0
 	})
 	if err != nil {
-		return found, fmt.Errorf("no message with %q, but %s: %w", words, c.transcript(), err)
+		return found, fmt.Errorf("no message with %q, but %s: %w", words, c.Transcript(), err)
 	}
 	return found, nil
 }
@@ -256,8 +256,8 @@ func containsAll(text string, words []string) bool {
 	return true
 }
 
-// transcript returns what the bot has written, for a test that failed.
-func (c *Chat) transcript() string {
+// Transcript returns all that the bot has written, for a test that fails.
+func (c *Chat) Transcript() string {
 	var b strings.Builder
 	for _, x := range c.Said() {
 		fmt.Fprintf(&b, "\n  %d (deleted: %v):", x.ID, x.Deleted)

@@ -7,6 +7,6 @@ import "time"
 // The size of the soak that is part of every test run; see make soak.
 const (
 	soakChats  = 3
-	soakLength = 25 * time.Second
+	soakLength = 20 * time.Second
 	soakSong   = 5 * time.Minute // longer than it can be played
 )
