@@ -18,6 +18,9 @@ type Request struct {
 	Args   any    // such as [JoinArgs]
 	// PerChat is true when limits and floods count for the chat, not for the user.
 	PerChat bool
+	// Repeated is true for a request that the client itself repeats when its answer is
+	// lost: the weather only delays it.
+	Repeated bool
 
 	At       time.Time     // when it was sent
 	Took     time.Duration // until the answer; 0 before
@@ -129,7 +132,10 @@ func (w *World) send(r *Request, execute func() error) (<-chan error, error) {
 	if w.rand.Float64() < w.opts.weather.Slow {
 		back += w.opts.weather.SlowBy
 	}
-	if w.rand.Float64() < w.opts.weather.Lost {
+	switch lost := w.rand.Float64() < w.opts.weather.Lost; {
+	case lost && r.Repeated:
+		back += w.opts.weather.SlowBy
+	case lost:
 		f.Lost = true
 	}
 	if left := time.Until(w.floods[r.floodKey()]); left > 0 {

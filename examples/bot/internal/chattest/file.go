@@ -93,7 +93,9 @@ func (m *Telegram) Download(
 	ctx context.Context, media track.Media, to *os.File, progress func(done, total int64),
 ) error {
 	var f *File // not to be read before the answer
-	err := m.do(ctx, "Download", media.Chat, media, func() error {
+	r := m.request("Download", media.Chat, media)
+	r.Repeated = true // part by part
+	err := m.World.Do(ctx, r, func() error {
 		if err := m.in(media.Chat); err != nil {
 			return err
 		}

@@ -106,11 +106,14 @@ func (m *Telegram) Self() (id int64, username string) { return m.bot.ID, m.bot.U
 
 // do sends a request of the bot.
 func (m *Telegram) do(ctx context.Context, method string, chat int64, args any, execute func() error) error {
-	r := telegramtest.Request{By: m.bot.ID, Method: method, Chat: chat, Args: args, PerChat: true}
-	return m.World.Do(ctx, r, func() error {
+	return m.World.Do(ctx, m.request(method, chat, args), func() error {
 		defer m.World.Changed()
 		return execute()
 	})
+}
+
+func (m *Telegram) request(method string, chat int64, args any) telegramtest.Request {
+	return telegramtest.Request{By: m.bot.ID, Method: method, Chat: chat, Args: args, PerChat: true}
 }
 
 // spend counts a message or an edit.

@@ -150,6 +150,8 @@ func (r *Resolver) fill(ctx context.Context, m track.Media, dir *os.Root, progre
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case errors.Is(err, context.DeadlineExceeded): // a request's own
+		return "", fmt.Errorf("%w: %w", errStalled, err)
 	case err != nil:
 		return "", fmt.Errorf("%w: %w", errDownload, err)
 	}

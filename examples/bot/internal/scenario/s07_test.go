@@ -15,6 +15,7 @@ import (
 // file.
 func TestScenario07_HundredTracks(t *testing.T) {
 	inEveryWeather(t, func(t *testing.T, s *stage) {
+		s.limit(4 * time.Minute)
 		chat, call := s.newChat("Friends")
 		ann := chat.User("Ann")
 		const half = 50
@@ -24,7 +25,7 @@ func TestScenario07_HundredTracks(t *testing.T) {
 			for i := range half {
 				n := side*half + i
 				wanted = append(wanted, 300+20*float64(n))
-				files = append(files, s.song(fmt.Sprintf("Track %d", n+1), time.Second, wanted[n]))
+				files = append(files, s.wave(fmt.Sprintf("Track %d", n+1), time.Second, wanted[n]))
 			}
 			s.album(ann, fmt.Sprintf("side %d", side+1), files...)
 		}

@@ -101,7 +101,8 @@ const answerBound = 10 * time.Second
 func (l *life) live(until time.Time) error {
 	err := l.play()
 	for err == nil && time.Now().Before(until) {
-		<-time.After(time.Duration(2+l.rand.IntN(3)) * time.Second) // within 20 messages a minute
+		// A command costs an answer and an edit of the card, of 20 a minute.
+		<-time.After(time.Duration(4000+l.rand.IntN(4000)) * time.Millisecond)
 		err = l.step()
 	}
 	if err != nil {
@@ -118,7 +119,7 @@ func (l *life) step() error {
 		return l.play()
 	case n < 7 && len(l.titles) > 1:
 		l.titles = l.titles[1:]
-		return l.command("/skip", func() bool { return l.shows(l.titles[0]) })
+		return l.command("/skip", l.saidSomething())
 	case n < 8 && len(l.titles) > 2:
 		l.titles = slices.Delete(l.titles, 1, 2)
 		return l.command("/remove 1", l.saidSomething())
@@ -198,29 +199,33 @@ func (l *life) saidSomething() func() bool {
 	return func() bool { return count() > before }
 }
 
-// shows reports whether the card is that of a title.
-func (l *life) shows(title string) bool {
-	card, ok := l.chat.Card()
-	return ok && card.Title == title
-}
-
 // answered does something and waits for its answer. done is nil for what may change
 // nothing.
 func (l *life) answered(what string, do func(), done func() bool) error {
 	l.note(what)
-	began := time.Now()
+	began, said := time.Now(), len(l.chat.Said())
 	do()
 	if done == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(l.s.ctx, answerBound)
 	defer cancel()
-	err := l.s.world.Wait(ctx, done)
+	err := l.s.world.Wait(ctx, func() bool { return done() || l.refused(said) })
+	if err == nil && !done() { // an answer that the bot needed was lost, and it says so
+		do()
+		err = l.s.world.Wait(ctx, done)
+	}
 	l.slowest = max(l.slowest, time.Since(began))
 	if err != nil {
 		return fmt.Errorf("%s has no answer in %v; the bot says %s", what, answerBound, l.chat.Transcript())
 	}
 	return nil
+}
+
+// refused reports whether the bot has asked to try again, in one of its messages from
+// the n-th on.
+func (l *life) refused(n int) bool {
+	return slices.ContainsFunc(l.chat.Said()[n:], func(m chattest.Message) bool { return strings.Contains(m.Text, "Try again.") })
 }
 
 // press presses a button that changes nothing for good. That it is answered within 10 s

@@ -192,6 +192,16 @@ func (s *stage) song(title string, each time.Duration, frequencies ...float64) c
 	}
 }
 
+// wave makes a WAV of tones, which takes no encoder.
+func (s *stage) wave(title string, each time.Duration, frequencies ...float64) chattest.File {
+	s.t.Helper()
+	path := filepath.Join(s.dir, title+".wav")
+	require.NoError(s.t, sfutest.WriteTones(path, each, frequencies...))
+	return chattest.File{
+		Path: path, MIME: "audio/x-wav", Title: title, Length: each * time.Duration(len(frequencies)),
+	}
+}
+
 // tones makes an MP3 of tones and returns where it is.
 func (s *stage) tones(name string, each time.Duration, frequencies ...float64) string {
 	s.t.Helper()
