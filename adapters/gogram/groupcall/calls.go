@@ -55,6 +55,7 @@ type library interface {
 	Resume(chatID int64) (bool, error)
 	SetStreamSourcesContext(ctx context.Context, chatID int64, src gotgcall.Source) error
 	SeekToContext(ctx context.Context, chatID int64, position time.Duration) error
+	SetSound(chatID int64, s gotgcall.Sound) error
 	OnStreamEnd(func(int64, gotgcall.StreamType, gotgcall.Device, error))
 	OnConnectionChange(func(int64, gotgcall.NetworkInfo))
 	OnUpgrade(func(int64, gotgcall.MediaState))

@@ -38,7 +38,7 @@ func (c *chat) create() {
 		c.giveUp(err)
 		return
 	}
-	c.newLibraryCall()
+	c.freshLibraryCall()
 	c.reopenSource()
 	c.tookParams(params, nil)
 	c.sendJoin()
@@ -47,6 +47,16 @@ func (c *chat) create() {
 func (c *chat) newLibraryCall() {
 	c.libs++
 	c.lib, c.link, c.silentSince = c.libs, gotgcall.Connecting, time.Time{}
+}
+
+// freshLibraryCall is newLibraryCall for a call that has not had a source yet.
+func (c *chat) freshLibraryCall() {
+	c.newLibraryCall()
+	if sound := c.calls.cfg.sound(c.id); sound != (gotgcall.Sound{}) {
+		if err := c.client.SetSound(c.id, sound); err != nil { // without a source it does not block
+			c.log.Warn("the sound is not as wanted", "err", err)
+		}
+	}
 }
 
 // rejoinParams returns other params for the library's call. It blocks while a lost one

@@ -28,6 +28,7 @@ type library struct {
 	onUpgrade  func(int64, gotgcall.MediaState)
 	openTakes  time.Duration
 	publishing []string
+	sounds     []gotgcall.Sound
 }
 
 type libraryCall struct {
@@ -285,6 +286,16 @@ func (l *library) Mute(id int64) (bool, error) {
 
 func (l *library) Unmute(id int64) (bool, error) {
 	return l.set(id, func(c *libraryCall) *bool { return &c.muted }, false)
+}
+
+func (l *library) SetSound(id int64, s gotgcall.Sound) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := l.call(id); err != nil {
+		return err
+	}
+	l.sounds = append(l.sounds, s)
+	return nil
 }
 
 func (l *library) SetStreamSourcesContext(ctx context.Context, id int64, src gotgcall.Source) error {

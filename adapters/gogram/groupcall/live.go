@@ -33,7 +33,7 @@ func (c *chat) publishTo() {
 			c.giveUp(err)
 			return
 		}
-		c.newLibraryCall()
+		c.freshLibraryCall()
 		c.reopenSource()
 		c.due = time.Time{}
 		c.move(Connecting, Resolving)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/gotgcall/gotgcall"
 )
 
 // Option changes how a [Calls] behaves; see the With functions.
@@ -15,6 +17,7 @@ type config struct {
 	invite   func(ctx context.Context, chat, user int64) (link string, err error)
 	start    *StartOptions
 	others   func(chat int64) int
+	sound    func(chat int64) gotgcall.Sound
 	alone    time.Duration
 	patience time.Duration
 	request  time.Duration
@@ -24,6 +27,7 @@ func newConfig(opts []Option) config {
 	cfg := config{
 		logger:   slog.New(slog.DiscardHandler),
 		others:   func(int64) int { return 0 },
+		sound:    func(int64) gotgcall.Sound { return gotgcall.Sound{} },
 		alone:    5 * time.Minute,
 		patience: 10 * time.Minute,
 		request:  25 * time.Second,
@@ -50,6 +54,12 @@ func WithNotify(f func(Notice)) Option {
 // of its own, and ends with ctx. Without it such a chat is [ErrNotInChat].
 func WithInvite(invite func(ctx context.Context, chat, user int64) (link string, err error)) Option {
 	return func(c *config) { c.invite = invite }
+}
+
+// WithSound sets how the sources of a chat's call sound from the call's beginning on, as
+// [gotgcall.Client.SetSound] changes it later. f must not block.
+func WithSound(f func(chat int64) gotgcall.Sound) Option {
+	return func(c *config) { c.sound = f }
 }
 
 // WithStart starts a call in a chat that has none. The account needs the right to

@@ -153,3 +153,18 @@ func TestAdminMuteIsHeardAsAPause(t *testing.T) {
 	require.IsIncreasing(t, heard)
 	require.LessOrEqual(t, heard[5], int(at.Seconds())+4, "nothing is left out")
 }
+
+func TestTheSoundIsSetBeforeTheFirstSource(t *testing.T) {
+	t.Parallel()
+	sound := gotgcall.Sound{Volume: 40}
+	set := setting{calls: []groupcall.Option{groupcall.WithSound(func(int64) gotgcall.Sound { return sound })}}
+	inVirtualTime(t, set, func(t *testing.T, r *rig) {
+		r.chat.StartCall()
+		require.NoError(t, r.calls.Play(r.ctx, r.id, song{"a"}))
+		require.NoError(t, r.calls.Play(r.ctx, r.id, song{"b"}))
+		require.Equal(t, []gotgcall.Sound{sound}, r.lib.sounds, "once for a call")
+		require.NoError(t, r.calls.Leave(r.ctx, r.id))
+		require.NoError(t, r.calls.Play(r.ctx, r.id, song{"c"}))
+		require.Len(t, r.lib.sounds, 2)
+	})
+}
