@@ -27,6 +27,8 @@ type media interface {
 	SeekToContext(ctx context.Context, chat int64, to time.Duration) error
 	SetNextSourceContext(ctx context.Context, chat int64, src gotgcall.Source) error
 	Position(chat int64) (time.Duration, error)
+	Duration(chat int64) (time.Duration, error)
+	SetSoundContext(ctx context.Context, chat int64, s gotgcall.Sound) error
 	Stats(chat int64) (gotgcall.Stats, error)
 }
 
@@ -46,6 +48,7 @@ func (b *Bot) join(a Assistant) *assistant {
 		groupcall.WithInvite(b.cfg.Messenger.Invite),
 		groupcall.WithAloneLeave(b.cfg.Times.Alone),
 		groupcall.WithRequestTimeout(b.cfg.Times.Request),
+		groupcall.WithSound(b.sound),
 	}
 	if b.cfg.StartCalls {
 		opts = append(opts, groupcall.WithStart(groupcall.StartOptions{}))

@@ -38,6 +38,7 @@ type Bot struct {
 	assistants []*assistant
 	lost       map[int64]bool // assistants that are of no use
 	chats      map[int64]*chat
+	volumes    map[int64]int       // of chats that have chosen one, in percent
 	gone       map[int64]time.Time // chats that the bot is out of, and since when
 	closing    bool
 }
@@ -67,7 +68,7 @@ func newBot(cfg Config) (*Bot, error) {
 		cfg: cfg, log: cfg.Logger, table: newTable(),
 		global: rate.NewLimiter(rate.Limit(cfg.Limits.MessagesPerSecond), cfg.Limits.MessagesPerSecond),
 		flood:  newFlood(cfg.Limits), seen: newSeen(),
-		lost: make(map[int64]bool), chats: make(map[int64]*chat), gone: make(map[int64]time.Time),
+		lost: make(map[int64]bool), chats: make(map[int64]*chat), volumes: make(map[int64]int), gone: make(map[int64]time.Time),
 	}
 	b.me, b.username = cfg.Messenger.Self()
 	b.life, b.end = context.WithCancel(context.Background())
@@ -201,6 +202,7 @@ func (b *Bot) retire(c *chat) bool {
 		return false
 	}
 	delete(b.chats, c.id)
+	delete(b.volumes, c.id)
 	return true
 }
 

@@ -50,6 +50,7 @@ type chat struct {
 type settings struct {
 	Rights Rights
 	Votes  bool // members may vote to skip
+	Volume int  `json:",omitempty"` // in percent; 0: 100
 }
 
 // place is where a chat's playback stands, as it is written down.
@@ -157,6 +158,7 @@ func (c *chat) load() {
 			c.log.Error("the chat's state cannot be read", "err", err)
 		}
 	}
+	c.bot.keepVolume(c.id, c.settings.Volume)
 	c.place.Lost = time.Time{}
 	if c.place.Card != 0 {
 		c.card = known(c.here(), c.place.Card)
@@ -207,6 +209,7 @@ func (c *chat) shut() {
 // lose ends a chat that the bot is out of: nothing is said to it, its queue is kept for a
 // while.
 func (c *chat) lose() {
+	c.bot.keepVolume(c.id, 0)
 	c.out.forget()
 	c.place.Lost = time.Now()
 	c.save()
@@ -220,6 +223,8 @@ func (c *chat) moved(from, to int64) {
 	c.out.forget()
 	c.id, c.log = to, c.bot.log.With("chat", to)
 	c.card, c.list, c.place.Card = nil, nil, 0
+	c.bot.keepVolume(from, 0)
+	c.bot.keepVolume(to, c.settings.Volume)
 	if err := c.bot.cfg.Store.Move(from, to); err != nil {
 		c.log.Error("the chat's state cannot be moved", "err", err)
 	}

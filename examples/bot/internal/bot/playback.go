@@ -247,6 +247,9 @@ func (c *chat) started(attempt int, f *file, err error) {
 func (c *chat) heard() {
 	c.play.phase = playing
 	c.play.trouble = ""
+	if length, err := c.play.assistant.media.Duration(c.id); err == nil {
+		c.queue.Current.Length = length // what its sender said may be anything
+	}
 	c.changed()
 	c.show(card)
 	c.schedule()

@@ -97,6 +97,9 @@ func (s *songs) Prepare(ctx context.Context, t track.Track, progress func(done, 
 		return nil, nil, err
 	}
 	s.held++
+	if t.Origin.Media != nil {
+		t.Length = 90 * time.Second
+	}
 	return &song{title: t.Title, length: t.Length, broken: s.unplayed[t.Title], crash: s.crash[t.Title]}, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -38,6 +38,7 @@ type stage struct {
 type show struct {
 	in, live, paused, muted bool
 	listeners               int
+	sound                   gotgcall.Sound
 	now, next               *song
 	began                   time.Time     // when it was at `at`
 	at                      time.Duration // then
@@ -235,6 +236,19 @@ func (s *stage) SetNextSourceContext(_ context.Context, chat int64, src gotgcall
 	return nil
 }
 
+func (s *stage) SetSoundContext(_ context.Context, chat int64, sound gotgcall.Sound) error {
+	if _, err := sound.Resolve(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.show(chat).in {
+		return gotgcall.ErrConnectionNotFound
+	}
+	s.show(chat).sound = sound
+	return nil
+}
+
 // position returns where the song is. mu must be held.
 func (x *show) position() time.Duration {
 	if x.now == nil || x.paused {
@@ -250,6 +264,15 @@ func (s *stage) Position(chat int64) (time.Duration, error) {
 		return x.position(), nil
 	}
 	return 0, gotgcall.ErrConnectionNotFound
+}
+
+func (s *stage) Duration(chat int64) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.show(chat); x.now != nil {
+		return x.now.length, nil
+	}
+	return 0, gotgcall.ErrNoSource
 }
 
 func (s *stage) Stats(chat int64) (gotgcall.Stats, error) {

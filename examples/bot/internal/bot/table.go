@@ -39,7 +39,7 @@ func newTable() table {
 		{name: "loop", also: []string{"repeat"}, args: "[off, track or queue]", help: "repeat the track or the queue", needs: control, own: (*chat).ownAll, run: (*chat).cmdLoop},
 		{name: "queue", also: []string{"q"}, args: "[page]", help: "show what comes", run: (*chat).cmdQueue},
 		{name: "now", also: []string{"np", "nowplaying"}, help: "show what plays", run: (*chat).cmdNow},
-		{name: "volume", also: []string{"vol"}, args: "0 to 200", help: "make it louder or softer, in percent", needs: control, own: (*chat).ownAll, run: (*chat).cmdVolume},
+		{name: "volume", also: []string{"vol"}, args: "1 to 200", help: "make it louder or softer, in percent", needs: control, own: (*chat).ownAll, run: (*chat).cmdVolume},
 		{name: "mute", help: "be silent while the track runs on", needs: control, run: (*chat).cmdMute},
 		{name: "unmute", help: "be heard again", needs: control, run: (*chat).cmdUnmute},
 		{name: "remove", also: []string{"rm"}, args: "n [to]", help: "take an entry out of the queue, or move it", needs: control, own: (*chat).ownEntry, run: (*chat).cmdRemove},

@@ -162,10 +162,6 @@ func (c *chat) cmdNow(r *request) {
 	c.repost()
 }
 
-func (c *chat) cmdVolume(r *request) {
-	c.reply(r, "I cannot change the volume yet. Hold my name in the video chat: the slider there does it for you.")
-}
-
 func (c *chat) cmdMute(r *request)   { c.setMuted(r, true) }
 func (c *chat) cmdUnmute(r *request) { c.setMuted(r, false) }
 
