@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/gotgcall/gotgcall/internal/shared"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -139,3 +140,19 @@ func FromShell(cmd string, tracks Track) Source { return media.FromShell(cmd, tr
 // FromShells plays the standard output of two commands, one for each track, which
 // start at once. An empty command leaves its track out.
 func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audioCmd, videoCmd) }
+
+// Shared returns a Source that plays one run of another in any number of chats, of one
+// Client or several: a radio in a thousand chats is one connection and one ffmpeg.
+//
+//	a chat that                begins, or goes on
+//	comes first                at the start of the source
+//	comes within 4 s of that   at the start
+//	comes later                where the others are: with pictures at the last key frame
+//	pauses for long, is slow   where the others are by then; none of them waits for it
+//	leaves                     the others do not notice; with the last one the run ends
+//	comes after the end        at the start, of another run
+//
+// Each chat gets the end, or the error, when it has played what came before. Position
+// counts from where the chat began. It can neither seek nor be given a sound of a chat's
+// own. RTMP calls share a run among themselves.
+func Shared(src Source) Source { return shared.New(src) }

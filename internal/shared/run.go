@@ -1,0 +1,189 @@
+package shared
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+const (
+	// window is how much is kept behind the newest frame: twice the interval of key
+	// frames, so that one of them is always there, and more than a machine that is
+	// busy is late.
+	window = 4 * time.Second
+	// maxKept and maxBytes bound what is kept of a source whose times stand still, and
+	// of raw pictures.
+	maxKept  = 4096
+	maxBytes = 16 << 20
+	// ahead is how many frames are read before the furthest reader wants them: a
+	// reader that finds its frame ready wakes once for it, not twice.
+	ahead = 8
+)
+
+// run is one run of the source within.
+type run struct {
+	source *Source
+	format media.Format
+	cancel context.CancelFunc // set by open
+	opened chan struct{}      // closed by open
+	done   chan struct{}      // closed when the goroutine has ended
+
+	// written before opened is closed
+	stream    media.Stream
+	err       error // why it could not be opened
+	abandoned bool  // because the one who opened it had enough
+
+	readers int // guarded by the source's mu
+
+	mu     sync.Mutex    // guards what follows
+	moved  sync.Cond     // a frame was added, or a reader closed
+	wish   sync.Cond     // edge has moved, or it is over
+	ring   []media.Frame // frame n is at n modulo its length
+	oldest uint64        // the number of the first frame that is kept
+	next   uint64        // the number of the next frame to be read
+	bytes  int           // of the frames that are kept
+	spare  [2][]byte     // for the data of the next sound and picture
+	edge   uint64        // the number of the frame that the furthest reader reads next
+	end    error         // why there are no further frames; nil while there are
+	over   bool          // nobody reads
+}
+
+func newRun(s *Source, format media.Format) *run {
+	r := &run{source: s, format: format, cancel: func() {}, opened: make(chan struct{}), done: make(chan struct{})}
+	r.moved.L, r.wish.L = &r.mu, &r.mu
+	return r
+}
+
+// open opens the source within and starts to read it. Until then the opening ends with
+// ctx.
+func (r *run) open(ctx context.Context, env media.Env) {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	release := context.AfterFunc(ctx, cancel)
+	r.err = fmt.Errorf("%w: the source panicked", models.ErrInternal)
+	defer func() {
+		if r.err != nil {
+			cancel()
+			r.source.forget(r)
+			close(r.done)
+		}
+		close(r.opened)
+	}()
+	env.Sound = media.Sound{} // a call's own sound is not for the others
+	r.stream, r.err = r.source.inner.Open(life, env)
+	if !release() && r.err == nil {
+		_ = r.stream.Close() // its opening has been given up
+		r.err = ctx.Err()
+	}
+	r.abandoned = r.err != nil && ctx.Err() != nil
+	if r.err == nil {
+		go r.read() // ends with the stream, or by close, which waits for it
+	}
+}
+
+// close ends a run that nobody reads, and waits for it.
+func (r *run) close() {
+	r.cancel()
+	r.mu.Lock()
+	r.over = true
+	r.wish.Signal()
+	r.mu.Unlock()
+	if r.stream != nil && r.err == nil {
+		_ = r.stream.Close() // the error of a killed process means nothing
+	}
+	<-r.done
+}
+
+// read reads frames as they are wanted, until the stream ends.
+func (r *run) read() {
+	defer close(r.done)
+	for r.wanted() {
+		f, err := r.stream.ReadFrame()
+		r.add(f, err)
+		if err != nil {
+			r.source.forget(r)
+			_ = r.stream.Close()
+			return
+		}
+	}
+}
+
+// wanted waits until a reader is about to need another frame, and reports false when
+// nobody reads.
+func (r *run) wanted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.over && r.next >= r.edge+ahead {
+		r.wish.Wait()
+	}
+	return !r.over
+}
+
+// at returns a frame that is kept. mu must be held.
+func (r *run) at(n uint64) *media.Frame { return &r.ring[n%uint64(len(r.ring))] }
+
+// add appends a frame to the ring, or notes the end.
+func (r *run) add(f media.Frame, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.moved.Broadcast()
+	if err != nil {
+		r.end = err
+		return
+	}
+	for r.oldest < r.next {
+		first := r.at(r.oldest)
+		if f.PTS-first.PTS <= window && r.next-r.oldest < maxKept && r.bytes <= maxBytes {
+			break
+		}
+		*r.spareOf(first) = first.Data
+		r.bytes -= len(first.Data)
+		first.Data = nil
+		r.oldest++
+	}
+	spare := r.spareOf(&f)
+	f.Data = append((*spare)[:0], f.Data...)
+	*spare = nil
+	r.bytes += len(f.Data)
+	if r.next-r.oldest == uint64(len(r.ring)) {
+		r.grow()
+	}
+	*r.at(r.next) = f
+	r.next++
+}
+
+// grow doubles the ring. mu must be held.
+func (r *run) grow() {
+	larger := make([]media.Frame, max(64, 2*len(r.ring)))
+	for n := r.oldest; n < r.next; n++ {
+		larger[n%uint64(len(larger))] = *r.at(n)
+	}
+	r.ring = larger
+}
+
+// spareOf returns the buffer for frames of the same track. mu must be held.
+func (r *run) spareOf(f *media.Frame) *[]byte {
+	if f.Track == media.TrackVideo {
+		return &r.spare[1]
+	}
+	return &r.spare[0]
+}
+
+// live returns the number of the frame with which a reader begins: the first of all
+// while it is kept, or else the last key frame before the edge, or without pictures the
+// edge. mu must be held.
+func (r *run) live() uint64 {
+	if r.oldest == 0 {
+		return 0
+	}
+	for n := min(r.edge, r.next); n > r.oldest; n-- {
+		if f := r.at(n - 1); f.Track == media.TrackVideo && f.Key {
+			return n - 1
+		}
+	}
+	return max(r.edge, r.oldest)
+}

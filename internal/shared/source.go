@@ -1,0 +1,103 @@
+package shared
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
+)
+
+// Source is a media.Source whose streams are readers of one run.
+type Source struct {
+	inner media.Source
+
+	mu   sync.Mutex // guards what follows, and the readers of each run
+	runs map[media.Format]*run
+}
+
+// rawSource is a Source of one that can be published by RTMP.
+type rawSource struct {
+	*Source
+	raw media.RawSource
+}
+
+// Encoding returns that of the source within.
+func (s rawSource) Encoding() media.EncodeOptions { return s.raw.Encoding() }
+
+// New returns a source that plays another one, for as many as want it.
+func New(inner media.Source) media.Source {
+	s := &Source{inner: inner, runs: map[media.Format]*run{}}
+	if raw, ok := inner.(media.RawSource); ok {
+		return &rawSource{s, raw}
+	}
+	return s
+}
+
+// Tracks returns those of the source within.
+func (s *Source) Tracks() media.Track { return s.inner.Tracks() }
+
+// Open joins the run, or opens the source within if there is none. Encoded and raw
+// frames, and raw ones of different sizes, are runs of their own. The first who joins
+// opens, with its env.
+func (s *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) {
+	for {
+		r, first := s.join(env.Format)
+		if first {
+			r.open(ctx, env)
+		}
+		select {
+		case <-r.opened:
+		case <-ctx.Done():
+		}
+		switch {
+		case ctx.Err() != nil:
+			s.leave(r)
+			return nil, fmt.Errorf("shared: %w", ctx.Err())
+		case r.abandoned: // by the one who was opening it
+			s.leave(r)
+		case r.err != nil:
+			s.leave(r)
+			return nil, r.err
+		default:
+			return r.newReader(), nil
+		}
+	}
+}
+
+// join returns the run of a format, and whether the caller has to open it.
+func (s *Source) join(format media.Format) (r *run, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r = s.runs[format]
+	if first = r == nil; first {
+		r = newRun(s, format)
+		s.runs[format] = r
+	}
+	r.readers++
+	return r, first
+}
+
+// leave ends the use of a run, and the run with the last one.
+func (s *Source) leave(r *run) {
+	s.mu.Lock()
+	r.readers--
+	last := r.readers == 0
+	s.mu.Unlock()
+	if last {
+		s.forget(r)
+		r.close()
+	}
+}
+
+// forget makes whoever comes next open the source again.
+func (s *Source) forget(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs[r.format] == r {
+		delete(s.runs, r.format)
+	}
+}
+
+var errClosed = fmt.Errorf("read frame: stream: %w", models.ErrClosed)
