@@ -47,14 +47,26 @@ func (b *Bot) join(a Assistant) *assistant {
 		groupcall.WithNotify(func(n groupcall.Notice) { b.notice(user.ID, n) }),
 		groupcall.WithInvite(b.cfg.Messenger.Invite),
 		groupcall.WithAloneLeave(b.cfg.Times.Alone),
+		groupcall.WithPatience(b.cfg.Times.Patience),
 		groupcall.WithRequestTimeout(b.cfg.Times.Request),
 		groupcall.WithSound(b.sound),
 	}
 	if b.cfg.StartCalls {
 		opts = append(opts, groupcall.WithStart(groupcall.StartOptions{}))
 	}
-	return &assistant{user: user, media: a.Client, calls: groupcall.New(a.Account, a.Client, opts...)}
+	calls := groupcall.New(a.Account, a.Client, opts...)
+	return &assistant{user: user, media: pausing{a.Client, calls}, calls: calls}
 }
+
+// pausing is a Client that pauses by its Calls, which pause as well: what a user paused
+// then stays so when an admin has muted the account meanwhile.
+type pausing struct {
+	*gotgcall.Client
+	calls *groupcall.Calls
+}
+
+func (p pausing) Pause(chat int64) (bool, error)  { return p.calls.Pause(chat) }
+func (p pausing) Resume(chat int64) (bool, error) { return p.calls.Resume(chat) }
 
 // choose returns the assistant for a chat: the one that the chat had last, or else the
 // one in the fewest calls. It returns nil when none is left.

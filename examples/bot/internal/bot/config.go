@@ -52,6 +52,7 @@ type Limits struct {
 // Times are how long the bot waits for this and that.
 type Times struct {
 	Alone        time.Duration // until it leaves a call without listeners; default 5 min
+	Patience     time.Duration // for which it waits for a call to begin; default 10 min
 	Empty        time.Duration // until it leaves a call after its queue has ended; default 3 min
 	Prepare      time.Duration // how long before a track's end the next one is opened; default 20 s
 	Progress     time.Duration // between edits of the card that only move its bar; default 10 s
@@ -90,6 +91,7 @@ func newConfig(cfg Config) (Config, error) {
 	or(&l.MessagesPerSecond, 25)
 	t := &cfg.Times
 	or(&t.Alone, 5*time.Minute)
+	or(&t.Patience, 10*time.Minute)
 	or(&t.Empty, 3*time.Minute)
 	or(&t.Prepare, 20*time.Second)
 	or(&t.Progress, 10*time.Second)

@@ -55,6 +55,9 @@ func (c *Chat) Remove(user groupcall.User) {
 // Migrate makes a basic group a supergroup, which is returned.
 func (c *Chat) Migrate() *Chat {
 	to := &Chat{Chat: c.Chat.Migrate(), tg: c.tg}
+	c.tg.mu.Lock()
+	c.tg.moved[c.ID()] = to.ID()
+	c.tg.mu.Unlock()
 	c.tg.push(telegram.ChatMoved{From: c.ID(), To: to.ID()})
 	return to
 }

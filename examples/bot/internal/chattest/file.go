@@ -96,7 +96,7 @@ func (m *Telegram) Download(
 	r := m.request("Download", media.Chat, media)
 	r.Repeated = true // part by part
 	err := m.World.Do(ctx, r, func() error {
-		if err := m.in(media.Chat); err != nil {
+		if err := m.in(m.now(media.Chat)); err != nil {
 			return err
 		}
 		m.mu.Lock()
@@ -121,6 +121,16 @@ func (m *Telegram) Download(
 		return fmt.Errorf("download: %w", err)
 	}
 	return nil
+}
+
+// now returns the chat that one has become. Its messages stay where they were sent.
+func (m *Telegram) now(chat int64) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if to, ok := m.moved[chat]; ok {
+		return to
+	}
+	return chat
 }
 
 // transfer copies the file at its rate.

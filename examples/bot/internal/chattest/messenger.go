@@ -45,6 +45,7 @@ type Telegram struct {
 	downloads []Download
 	menu      []telegram.MenuEntry
 	sessions  []*Session
+	moved     map[int64]int64 // chats that have become others
 }
 
 // Session is a connection of the bot. A bot that starts again has another one.
@@ -60,6 +61,7 @@ func New(world *telegramtest.World, bot groupcall.User) *Telegram {
 	return &Telegram{
 		World: world, bot: bot, downloading: make(chan struct{}, 1),
 		presses: map[int64]*Answer{}, users: map[string]*groupcall.User{}, files: map[int64]*File{},
+		moved: map[int64]int64{},
 	}
 }
 
