@@ -208,6 +208,9 @@ func (c *chat) goLive() {
 // skip goes n tracks on.
 func (c *chat) skip(n int) {
 	c.queue.Skip(n)
+	if n, e := c.next, c.queue.Current; n != nil && e != nil && n.entry == e.ID {
+		n.set = false // it does not wait for the end of what plays
+	}
 	c.begin(0)
 }
 

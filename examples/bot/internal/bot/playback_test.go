@@ -39,6 +39,19 @@ func TestTracksPlayOneAfterAnother(t *testing.T) {
 	})
 }
 
+func TestASkipDoesNotWaitForTheEnd(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.says("/play a 60,b 60")
+		r.after(45 * time.Second)
+		require.Equal(t, "b", r.look().next.title)
+		r.says("/skip")
+		require.Equal(t, "b", r.look().now.title)
+		require.Equal(t, "b", r.card().Title)
+		r.after(58 * time.Second)
+		require.Equal(t, []string{"a", "b"}, r.heard())
+	})
+}
+
 func TestTheNextTrackIsSetBeforeTheEnd(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.says("/play a 60,b 60")
