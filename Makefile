@@ -21,7 +21,7 @@ export CGO_ENABLED := 0
 
 banner = @printf '\n=== %s\n' '$(1)'
 
-.PHONY: test setup lint unit strict versions narrow cross nested bench fuzz soak demo fmt
+.PHONY: test setup lint unit strict versions narrow cross nested bench fuzz soak demo bot-demo fmt
 .NOTPARALLEL:
 
 # Everything, in the order that finds mistakes soonest.
@@ -96,6 +96,12 @@ soak:
 demo:
 	@scripts/setup.sh ffmpeg
 	@go run ./examples/local $(if $(FILE),'$(FILE)')
+
+# Runs the music bot of examples/bot in a Telegram of this machine: a chat in the
+# terminal, a call in the browser.
+bot-demo:
+	@scripts/setup.sh ffmpeg
+	@cd examples/bot && go run ./demo
 
 # Formats the code.
 fmt: $(GOFUMPT)
