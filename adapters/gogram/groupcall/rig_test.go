@@ -44,6 +44,7 @@ type setting struct {
 	world  []telegramtest.Option
 	calls  []groupcall.Option
 	client []gotgcall.Option
+	wrap   func(groupcall.Account) groupcall.Account
 }
 
 // newRig returns one with a real Client: what it plays can be heard.
@@ -85,7 +86,11 @@ func (r *rig) begin(t *testing.T, s setting, client groupcall.Library) {
 	r.account = r.world.Account(r.dj)
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opts := append([]groupcall.Option{groupcall.WithNotify(r.note), groupcall.WithLogger(logger)}, s.calls...)
-	r.calls = groupcall.NewOver(r.account, client, opts...)
+	var account groupcall.Account = r.account
+	if s.wrap != nil {
+		account = s.wrap(account)
+	}
+	r.calls = groupcall.NewOver(account, client, opts...)
 	t.Cleanup(func() { require.NoError(t, r.calls.Close()) })
 }
 
