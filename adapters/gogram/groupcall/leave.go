@@ -200,7 +200,7 @@ func (c *chat) migrated(to int64) {
 			c.pending = nil
 		}
 	}
-	c.say(Moved{InChat(c.id), to})
+	c.say(Moved{InChat: InChat(c.id), To: to, Plays: p.src != nil, At: c.place})
 	c.giveUp(nil)
 	if p.src != nil {
 		_ = c.calls.open(to, func(next *chat) { next.play(p) }) // unless all is closed

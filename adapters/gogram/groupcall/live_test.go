@@ -130,6 +130,8 @@ func TestChatBecomesAnother(t *testing.T) {
 				super := group.Migrate()
 				moved := await[groupcall.Moved](r, 1)
 				require.Equal(t, super.ID(), moved.To)
+				require.True(t, moved.Plays)
+				require.InDelta(t, 20, moved.At.Seconds(), 0.5)
 				await[groupcall.Entered](r, 2)
 				r.settle(5 * time.Second)
 				require.Equal(t, groupcall.In, r.calls.State(super.ID()))

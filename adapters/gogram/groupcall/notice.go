@@ -74,11 +74,14 @@ type Listening struct {
 	Listeners int
 }
 
-// Moved reports that the chat has become another one, a supergroup, in which the
-// source plays on.
+// Moved reports that the chat has become another one, a supergroup. What [Calls.Play]
+// was given plays on there by itself, and Plays is true; what followed it by
+// [gotgcall.Client.SetNextSource] has to be played there again, from At.
 type Moved struct {
 	InChat
-	To int64
+	To    int64
+	Plays bool
+	At    time.Duration
 }
 
 // AccountLost reports that the account can be used no longer: [ErrAccountDead] or

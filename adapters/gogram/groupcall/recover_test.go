@@ -175,3 +175,74 @@ func TestEndOfTheCallKeepsThePlace(t *testing.T) {
 		})
 	})
 }
+
+// TestPlayWhileTheCallIsLost: the new source is what is heard when it is back, and Play
+// does not wait for that longer than it must.
+func TestPlayWhileTheCallIsLost(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(r *rig, call *telegramtest.Call){
+		"connection silent": func(r *rig, _ *telegramtest.Call) {
+			r.lib.change(r.id, gotgcall.Disconnected)
+			r.settle(30 * time.Second)
+		},
+		"connection lost": func(r *rig, _ *telegramtest.Call) {
+			r.lib.change(r.id, gotgcall.Disconnected)
+			r.settle(38 * time.Second)
+			r.lib.fail(r.id)
+			r.settle(0)
+		},
+		"removed": func(r *rig, call *telegramtest.Call) {
+			call.Kick(r.dj)
+			r.settle(time.Second)
+		},
+		"removed and lost": func(r *rig, call *telegramtest.Call) {
+			call.Kick(r.dj)
+			r.lib.fail(r.id)
+			r.settle(time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+				call := r.chat.StartCall()
+				call.Enter(r.ann)
+				r.play()
+				r.settle(20 * time.Second)
+				lose(r, call)
+				require.Equal(t, groupcall.Recovering, r.state())
+				require.NoError(t, r.calls.Play(r.ctx, r.id, song{"b"}))
+				if c, ok := r.lib.at(r.id); ok && c.state == gotgcall.Disconnected {
+					r.lib.change(r.id, gotgcall.Connected)
+				}
+				r.settle(20 * time.Second)
+				require.Equal(t, groupcall.In, r.state())
+				c, _ := r.lib.at(r.id)
+				require.Equal(t, song{"b"}, c.source)
+				require.False(t, c.paused)
+				require.Less(t, c.at, 25*time.Second)
+				require.Len(t, call.Participants(), 2)
+			})
+		})
+	}
+}
+
+// TestPlayWhileACallIsWaitedFor: the newest source is what the next call hears.
+func TestPlayWhileACallIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, setting{}, func(t *testing.T, r *rig) {
+		call := r.chat.StartCall()
+		r.play()
+		r.settle(20 * time.Second)
+		call.Discard()
+		await[groupcall.Waiting](r, 1)
+		var parked *groupcall.ParkedError
+		require.ErrorAs(t, r.calls.Play(r.ctx, r.id, song{"b"}), &parked)
+		require.ErrorAs(t, r.calls.Play(r.ctx, r.id, song{"c"}), &parked)
+		r.chat.StartCall()
+		await[groupcall.Restored](r, 1)
+		r.settle(time.Second)
+		c, _ := r.lib.at(r.id)
+		require.Equal(t, song{"c"}, c.source)
+		require.False(t, c.paused)
+	})
+}

@@ -216,6 +216,13 @@ func (b *Bot) notice(account int64, n groupcall.Notice) {
 		b.mu.Unlock()
 	case groupcall.Moved:
 		b.move(n.Chat(), n.To)
+		if !n.Plays {
+			b.tell(n.To, func(c *chat) {
+				if c.play.phase == playing {
+					c.begin(n.At)
+				}
+			})
+		}
 	default:
 		b.tell(n.Chat(), func(c *chat) { c.notice(account, n) })
 	}

@@ -84,7 +84,7 @@ func TestAGroupThatMovesTakesItsQueueAlong(t *testing.T) {
 		r.stage.mu.Lock() // as groupcall does
 		r.stage.shows[to.ID()] = r.stage.shows[old]
 		r.stage.mu.Unlock()
-		r.stage.notify(groupcall.Moved{InChat: groupcall.InChat(old), To: to.ID()})
+		r.stage.notify(groupcall.Moved{InChat: groupcall.InChat(old), To: to.ID(), Plays: true})
 		r.chat = to
 		r.after(3 * time.Second)
 		require.Equal(t, "a", r.card().Title)
