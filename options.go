@@ -144,7 +144,7 @@ func (c *config) mediaEnv() media.Env {
 		StallTimeout: c.stallTimeout,
 		URLPolicy:    c.urlPolicy,
 		InsecureTLS:  c.insecureTLS,
-		Opener:       source.Opener{},
+		Opener:       source.New(),
 	}
 }
 

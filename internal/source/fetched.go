@@ -93,6 +93,7 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 	if resource.Size < 0 {
 		s.Sound = s.Sound.Live() // what has no length comes as fast as it likes
 	}
+	s.Encoding = s.measured.ofURL(ctx, env, s.Encoding, u, resource)
 	job := s.Fetched(address, position)
 	job.InputErr, job.Resumed = resource.Err, resource.Resumed
 	job.Live, job.Name = resource.Kind == fetch.Live, resource.Name

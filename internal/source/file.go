@@ -13,12 +13,12 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-func openFile(ctx context.Context, env media.Env, src media.File, position time.Duration) (media.Stream, error) {
+func (o Opener) openFile(ctx context.Context, env media.Env, src media.File, position time.Duration) (media.Stream, error) {
 	opts, err := src.Options.Resolve()
 	env, err = withSound(env, err)
 	var stream media.Stream
 	if err = errors.Join(err, validPosition(position)); err == nil {
-		stream, err = encodeFile(ctx, env, src.Path, ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, position)
+		stream, err = o.encodeFile(ctx, env, src.Path, ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, position)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open file %q: %w", src.Path, err)
@@ -26,13 +26,14 @@ func openFile(ctx context.Context, env media.Env, src media.File, position time.
 	return stream, nil
 }
 
-func encodeFile(ctx context.Context, env media.Env, path string, enc ffmpeg.Encoding, position time.Duration) (media.Stream, error) {
+func (o Opener) encodeFile(ctx context.Context, env media.Env, path string, enc ffmpeg.Encoding, position time.Duration) (media.Stream, error) {
 	if path == "" || strings.ContainsRune(path, 0) {
 		return nil, fmt.Errorf("%w: a file's name is not empty and has no NUL byte", models.ErrInvalidParams)
 	}
 	if err := playableFile(path, position); err != nil {
 		return nil, err
 	}
+	enc = o.measured.ofFile(ctx, env, enc, path)
 	open := func(ctx context.Context, position time.Duration, e effort) (media.Stream, error) {
 		return encoderStream(ffmpeg.Open(ctx, env, e.of(enc).File(path, position)))
 	}

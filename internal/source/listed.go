@@ -61,6 +61,7 @@ func (s address) part(p *programme.Programme, part programme.Part, position time
 	if p.Live {
 		s.Sound = s.Sound.Live()
 	}
+	s.Sound.Loudness = 0 // it would be that of its parts
 	from := max(0, position-part.Start)
 	var job ffmpeg.Job
 	switch {

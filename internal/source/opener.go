@@ -10,8 +10,12 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// Opener opens the sources that package media describes. The zero Opener is ready.
-type Opener struct{}
+// Opener opens the sources that package media describes. The zero Opener is ready, and
+// measures loudness each time; [New] returns one that remembers it.
+type Opener struct{ measured *loudnesses }
+
+// New returns an Opener for any number of sources.
+func New() Opener { return Opener{measured: new(loudnesses)} }
 
 // Open opens a source where it begins by itself.
 func (o Opener) Open(ctx context.Context, env media.Env, src media.Source) (media.Stream, error) {
@@ -36,9 +40,9 @@ func (o Opener) Open(ctx context.Context, env media.Env, src media.Source) (medi
 func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, position time.Duration) (media.Stream, error) {
 	switch s := src.(type) {
 	case media.File:
-		return openFile(ctx, env, s, position)
+		return o.openFile(ctx, env, s, position)
 	case media.URL:
-		return openURL(ctx, env, s, position)
+		return o.openURL(ctx, env, s, position)
 	case media.Shell:
 		env, err := mustEncode(env)
 		if err != nil {

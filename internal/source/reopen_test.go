@@ -233,3 +233,8 @@ func TestLiveInputOfSRTIsReopened(t *testing.T) {
 	}
 	require.NoError(t, next())
 }
+
+// radioOf serves a song as a radio does.
+func radioOf(t *testing.T, song []byte) string {
+	return webtest.Start(t, func(int, *http.Request) webtest.Answer { return radio("ICY 200 OK", song) }).URL
+}

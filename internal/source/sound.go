@@ -6,7 +6,6 @@ import "github.com/gotgcall/gotgcall/media"
 // sound has a value out of range.
 func withSound(env media.Env, err error) (media.Env, error) {
 	resolved, invalid := env.Sound.Resolve()
-	resolved.Loudness = 0 // nobody has measured it
 	env.Sound = resolved
 	if err == nil {
 		err = invalid

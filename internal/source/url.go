@@ -12,16 +12,19 @@ import (
 )
 
 // address opens URLs by one encoding.
-type address struct{ ffmpeg.Encoding }
+type address struct {
+	ffmpeg.Encoding
+	measured *loudnesses
+}
 
-func openURL(ctx context.Context, env media.Env, src media.URL, position time.Duration) (media.Stream, error) {
+func (o Opener) openURL(ctx context.Context, env media.Env, src media.URL, position time.Duration) (media.Stream, error) {
 	u, err := ffmpeg.ParseInputURL(src.Address)
 	opts, invalid := src.Options.Resolve()
 	env, invalid = withSound(env, invalid)
 	if err := errors.Join(err, invalid, validPosition(position)); err != nil {
 		return nil, fmt.Errorf("open URL: %w", err)
 	}
-	stream, err := address{ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}}.open(ctx, env, u, position)
+	stream, err := address{ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, o.measured}.open(ctx, env, u, position)
 	if err != nil {
 		return nil, fmt.Errorf("open URL %s: %w", u.Public, err)
 	}
