@@ -12,6 +12,7 @@ import (
 
 	"github.com/amarnathcjd/gogram/telegram"
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // account is gogram's groupcall.Account.
@@ -70,7 +71,7 @@ func newAccount(tg *telegram.Client, opts ...AccountOption) (*account, error) {
 		o(&conf)
 	}
 	var me *telegram.UserObj
-	if err := protect(func() error { me = tg.Me(); return nil }); err != nil {
+	if err := safe.Do(func() error { me = tg.Me(); return nil }); err != nil {
 		return nil, err
 	}
 	switch {
@@ -98,7 +99,7 @@ func newAccount(tg *telegram.Client, opts ...AccountOption) (*account, error) {
 		looking:  map[look]bool{},
 		dead:     make(chan struct{}),
 	}
-	err := protect(func() error { // it panics when updates are off
+	err := safe.Do(func() error { // it panics when updates are off
 		tg.AddRawHandler(nil, func(u telegram.Update, _ *telegram.Client) error {
 			a.update(u)
 			return nil

@@ -1,7 +1,6 @@
 package gogramcalls
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"time"
@@ -119,74 +118,48 @@ type theirCall struct {
 }
 
 // join puts the account in, in place of an earlier participation with another SSRC.
-func (c *theirCall) join(r *tlserver.Request) any {
+func (c *theirCall) join(r *tlserver.Request) (answer any, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n++
 	payload := r.Args["params"].(M)["data"].(string)
 	if c.in[payload] {
-		return Error{Code: 400, Message: "GROUPCALL_SSRC_DUPLICATE_MUCH"}
+		return Error{Code: 400, Message: "GROUPCALL_SSRC_DUPLICATE_MUCH"}, false
 	}
 	c.in = map[string]bool{payload: true}
-	return updates(connection("for " + payload))
+	return updates(connection("for " + payload)), c.n == 1
 }
 
-func TestInterruptedJoinLeavesOneParticipant(t *testing.T) {
-	t.Parallel()
-	for name, interrupt := range map[string]func(s *tlserver.Server, r *tlserver.Request){
-		"connection cut": func(_ *tlserver.Server, r *tlserver.Request) { r.Cut() }, // costs gogram 10 s
-		"salt changed": func(s *tlserver.Server, _ *tlserver.Request) {
-			s.RotateSalt()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, a := newTestAccount(t)
-			s.On("messages.getChats", func(*tlserver.Request) any { return M{"_": "messages.chats"} })
-			var c theirCall
-			executed := make(chan struct{})
-			first := true
-			s.On("phone.joinGroupCall", func(r *tlserver.Request) any {
-				got := c.join(r)
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				if first {
-					first = false
-					interrupt(s, r)
-					close(executed)
-					return tlserver.NoAnswer{}
-				}
-				return got
-			})
-			if name == "salt changed" { // the next request makes gogram send both again
-				go func() {
-					<-executed
-					_, _ = a.tg.MessagesGetChats([]int64{1})
-				}()
-			}
-			_, err := a.Join(t.Context(), theCall, "first", groupcall.JoinOptions{})
-			require.ErrorIs(t, err, groupcall.ErrFresh, "it was executed twice")
-			got, err := a.Join(t.Context(), theCall, "second", groupcall.JoinOptions{})
-			require.NoError(t, err)
-			assert.Equal(t, "for second", got.Answer)
-			assert.Equal(t, map[string]bool{"second": true}, c.in)
-			assert.Equal(t, 3, c.n)
-			if name == "connection cut" {
-				settle(t, s)
-			}
-		})
-	}
+// interrupt lets a join be executed and its answer be lost, and returns once the account
+// has joined with another SSRC.
+func interruptJoin(t *testing.T, s *tlserver.Server, a *account, interrupt func(*tlserver.Request)) {
+	t.Helper()
+	var c theirCall
+	s.On("phone.joinGroupCall", func(r *tlserver.Request) any {
+		got, first := c.join(r)
+		if first {
+			interrupt(r)
+			return tlserver.NoAnswer{}
+		}
+		return got
+	})
+	_, err := a.Join(t.Context(), theCall, "first", groupcall.JoinOptions{})
+	require.ErrorIs(t, err, groupcall.ErrFresh, "it was executed twice")
+	got, err := a.Join(t.Context(), theCall, "second", groupcall.JoinOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, "for second", got.Answer)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	assert.Equal(t, map[string]bool{"second": true}, c.in, "one participant")
+	assert.Equal(t, 3, c.n)
 }
 
-func TestJoinEndsWithItsContextWhateverGogramDoes(t *testing.T) {
+func TestJoinDuringAChangeOfSaltLeavesOneParticipant(t *testing.T) {
 	t.Parallel()
 	s, a := newTestAccount(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	s.On("phone.joinGroupCall", func(r *tlserver.Request) any {
-		r.Cut() // gogram sends it again, with a deadline of its own
-		cancel()
-		return tlserver.NoAnswer{}
+	s.On("messages.getChats", func(*tlserver.Request) any { return M{"_": "messages.chats"} })
+	interruptJoin(t, s, a, func(*tlserver.Request) {
+		s.RotateSalt()
+		go func() { _, _ = a.tg.MessagesGetChats([]int64{1}) }() // makes gogram send both again
 	})
-	_, err := a.Join(ctx, theCall, "{}", groupcall.JoinOptions{})
-	require.ErrorIs(t, err, context.Canceled)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	gogram "github.com/amarnathcjd/gogram"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // keyTries is how often a key is made with a data centre before that is a failure: one
@@ -62,7 +63,7 @@ func (d *Downloader) open(ctx context.Context, dc int32) (*gogram.MTProto, error
 	done := make(chan result)
 	go func() { // ends when gogram has given up, at the latest
 		var r result
-		if err := protect(func() (err error) {
+		if err := safe.Do(func() (err error) {
 			r.line, err = d.tg.CreateExportedSender(int(dc), false)
 			return err
 		}); err != nil {
@@ -124,7 +125,7 @@ func (d *Downloader) takeLines() []*gogram.MTProto {
 
 func terminate(lines []*gogram.MTProto) (err error) {
 	for _, line := range lines {
-		err = errors.Join(err, protect(line.Terminate))
+		err = errors.Join(err, safe.End(line, line.Terminate))
 	}
 	return err
 }

@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ExSenders).cleanupLoop"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect.func1"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).sendPacketWithMsgID.func1"),       // of an ack that failed
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*CACHE).UpdatePeersToCache.func2"), // writes a second later
 	)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/amarnathcjd/gogram/telegram"
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // channelMark is added to a channel's id, and the sum negated, to tell it from users and
@@ -76,7 +77,7 @@ func learn(tg *telegram.Client, users []telegram.User, chats []telegram.Chat) {
 	if tg.Cache == nil {
 		return
 	}
-	_ = protect(func() error { tg.Cache.UpdatePeersToCache(users, chats); return nil })
+	_ = safe.Do(func() error { tg.Cache.UpdatePeersToCache(users, chats); return nil })
 }
 
 // dialogsPage is the most that Telegram returns.

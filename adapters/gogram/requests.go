@@ -9,6 +9,7 @@ import (
 
 	gogram "github.com/amarnathcjd/gogram"
 	"github.com/amarnathcjd/gogram/telegram"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // requestTimeout outlives a reconnect of gogram, which takes 10 s.
@@ -42,8 +43,11 @@ func ask[T any](ctx context.Context, limit time.Duration, r Request, send func(c
 	return answer, err
 }
 
-// guarded runs send, and leaves it alone when ctx ends: after a reconnect gogram repeats
-// a request with a deadline of its own.
+// grace is for gogram to return when a context ends.
+const grace = 50 * time.Millisecond
+
+// guarded runs send, and leaves it alone soon after ctx's end: when gogram has connected
+// again, it repeats a request with a deadline of its own.
 func guarded[T any](ctx context.Context, send func(context.Context) (any, error)) (T, error) {
 	type result struct {
 		answer T
@@ -52,7 +56,7 @@ func guarded[T any](ctx context.Context, send func(context.Context) (any, error)
 	done := make(chan result, 1)
 	go func() { // ends by gogram's own timeout, at the latest with the client
 		var r result
-		r.err = protect(func() error {
+		r.err = safe.Do(func() error {
 			got, err := send(ctx)
 			if err != nil {
 				return err
@@ -69,19 +73,19 @@ func guarded[T any](ctx context.Context, send func(context.Context) (any, error)
 	case r := <-done:
 		return r.answer, r.err
 	case <-ctx.Done():
+	}
+	late := time.NewTimer(grace)
+	defer late.Stop()
+	select {
+	case r := <-done:
+		if r.err != nil && rpcName(r.err) == "" && !errors.Is(r.err, ctx.Err()) {
+			r.err = fmt.Errorf("%w: %w", ctx.Err(), r.err)
+		}
+		return r.answer, r.err
+	case <-late.C:
 		var zero T
 		return zero, ctx.Err()
 	}
-}
-
-// protect turns a panic of gogram into an error.
-func protect(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("gogram panicked: %v", p)
-		}
-	}()
-	return f()
 }
 
 // migrated reports a request that was not executed because the client was moved to the

@@ -9,6 +9,7 @@ import (
 
 	"github.com/amarnathcjd/gogram/telegram"
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // WatchOptions are those of [Watch].
@@ -36,10 +37,9 @@ func Watch(ctx context.Context, tg *telegram.Client, o WatchOptions, interrupted
 	if interrupted == nil {
 		interrupted = func() {}
 	}
-	w := &watch{tg: tg, o: o, interrupted: interrupted, dialled: make(chan error, 1), up: true}
-	w.hear()
+	w := newWatch(gogramLink{tg}, o, interrupted)
 	// The handler stays: gogram reads the list of them while one is removed.
-	err := protect(func() error {
+	err := safe.Do(func() error {
 		tg.AddRawHandler(nil, func(telegram.Update, *telegram.Client) error { w.hear(); return nil })
 		return nil
 	})
@@ -49,8 +49,17 @@ func Watch(ctx context.Context, tg *telegram.Client, o WatchOptions, interrupted
 	return w.run(ctx)
 }
 
+// link is a client's connection, as far as it is watched.
+type link interface {
+	IsConnected() bool
+	Disconnect() error
+	Reconnect() error // blocks until there is a connection, or Disconnect
+	Ask(context.Context) error
+	Flush() // writes what the client keeps
+}
+
 type watch struct {
-	tg          *telegram.Client
+	link        link
 	o           WatchOptions
 	interrupted func()
 	heard       atomic.Int64 // when the server was last heard, in Unix nanoseconds
@@ -60,6 +69,12 @@ type watch struct {
 	since   time.Time  // when it was last up, or something was done about it
 	dialing bool       // a redial is under way
 	dialled chan error // its result
+}
+
+func newWatch(l link, o WatchOptions, interrupted func()) *watch {
+	w := &watch{link: l, o: o, interrupted: interrupted, dialled: make(chan error, 1), up: true}
+	w.hear()
+	return w
 }
 
 func (w *watch) hear() { w.heard.Store(time.Now().UnixNano()) }
@@ -81,10 +96,10 @@ func (w *watch) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-flush.C:
-			w.tg.Cache.WriteFile()
+			w.link.Flush()
 		case err := <-w.dialled:
 			w.dialing = false
-			if w.up = w.tg.IsConnected(); w.up {
+			if w.up = w.link.IsConnected(); w.up {
 				w.hear()
 				w.interrupted()
 			} else {
@@ -101,7 +116,7 @@ func (w *watch) run(ctx context.Context) error {
 // look does what is due.
 func (w *watch) look(ctx context.Context) error {
 	was := w.up
-	w.up = w.tg.IsConnected()
+	w.up = w.link.IsConnected()
 	switch {
 	case w.up && !was && !w.dialing:
 		w.hear()
@@ -118,7 +133,9 @@ func (w *watch) look(ctx context.Context) error {
 
 // ask asks the server for anything, and connects again if it does not answer.
 func (w *watch) ask(ctx context.Context) error {
-	err := w.probe(ctx)
+	limited, cancel := context.WithTimeout(ctx, w.o.Timeout)
+	defer cancel()
+	err := w.link.Ask(limited)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -133,18 +150,6 @@ func (w *watch) ask(ctx context.Context) error {
 	return nil
 }
 
-// probe returns why there is no answer. An error that Telegram itself sent is one, too.
-func (w *watch) probe(ctx context.Context) error {
-	r := &telegram.UpdatesGetStateParams{}
-	_, err := ask[*telegram.UpdatesState](ctx, w.o.Timeout, r, func(ctx context.Context) (any, error) {
-		return w.tg.MakeRequestCtx(ctx, r)
-	})
-	if rpcName(err) != "" && !errors.Is(err, groupcall.ErrAccountDead) {
-		return nil
-	}
-	return err
-}
-
 // redial has gogram connect at once. Where it is connecting, that is ended: it may be
 // waiting for long.
 func (w *watch) redial() {
@@ -153,14 +158,31 @@ func (w *watch) redial() {
 	go func() { // ends with the connection, by the next redial, or with the client
 		var err error
 		if down {
-			err = protect(w.tg.Disconnect)
+			err = w.link.Disconnect()
 		}
 		if again {
 			return // the redial before reports that it has failed
 		}
-		if err == nil && !(down && w.tg.IsConnected()) {
-			err = protect(func() error { return w.tg.Reconnect(false) })
+		if err == nil && (!down || !w.link.IsConnected()) {
+			err = w.link.Reconnect()
 		}
 		w.dialled <- err
 	}()
+}
+
+// gogramLink is gogram's.
+type gogramLink struct{ tg *telegram.Client }
+
+func (l gogramLink) IsConnected() bool { return l.tg.IsConnected() }
+func (l gogramLink) Disconnect() error { return safe.Do(l.tg.Disconnect) }
+func (l gogramLink) Reconnect() error  { return safe.Do(func() error { return l.tg.Reconnect(false) }) }
+func (l gogramLink) Flush()            { l.tg.Cache.WriteFile() }
+
+// Ask returns why there is no answer. An error that Telegram itself sent is one, too.
+func (l gogramLink) Ask(ctx context.Context) error {
+	_, err := Call[*telegram.UpdatesState](ctx, l.tg, &telegram.UpdatesGetStateParams{})
+	if rpcName(err) != "" && !errors.Is(err, groupcall.ErrAccountDead) {
+		return nil
+	}
+	return err
 }

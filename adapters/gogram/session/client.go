@@ -9,6 +9,7 @@ import (
 
 	gogram "github.com/amarnathcjd/gogram"
 	"github.com/amarnathcjd/gogram/telegram"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // Config says how a client is made. AppID and AppHash are those of the owner's
@@ -168,10 +169,10 @@ func Connect(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error
 // exchanges does not succeed.
 func connect(tg *telegram.Client) (err error) {
 	for range 3 {
-		if err = protect(tg.Connect); err == nil || named(err) != "" || len(tg.GetAuthKey()) > 0 {
+		if err = safe.Do(tg.Connect); err == nil || named(err) != "" || len(tg.GetAuthKey()) > 0 {
 			return err
 		}
-		_ = protect(tg.Disconnect) // else gogram believes that it is connected
+		_ = safe.Do(tg.Disconnect) // else gogram believes that it is connected
 	}
 	return err
 }
@@ -200,10 +201,8 @@ func Open(ctx context.Context, c Config) (*telegram.Client, error) {
 // Close ends a client and writes its access hashes.
 func Close(tg *telegram.Client) error {
 	tg.Cache.WriteFile()
-	_ = protect(func() error { tg.Data.Close(); return nil }) // panics the second time
-	err := protect(tg.Stop)
-	tg.TcpState().SetActive(true) // requests that wait for a connection fail now, not at their deadline
-	return err
+	_ = safe.Do(func() error { tg.Data.Close(); return nil }) // panics the second time
+	return safe.End(tg.MTProto, tg.Stop)
 }
 
 // authorized fails with [ErrNoSession] or [ErrDead] when nobody is logged in.
@@ -222,7 +221,7 @@ func self(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error) {
 	got := make(chan result, 1)
 	go func() { // it ends with gogram's own timeout
 		var r result
-		if err := protect(func() (err error) { r.me, err = tg.GetMe(); return err }); err != nil {
+		if err := safe.Do(func() (err error) { r.me, err = tg.GetMe(); return err }); err != nil {
 			r = result{err: err}
 		}
 		got <- r
@@ -242,7 +241,7 @@ func self(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error) {
 func call[T any](ctx context.Context, tg *telegram.Client, request interface{ CRC() uint32 }) (answer T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	err = protect(func() error {
+	err = safe.Do(func() error {
 		got, err := tg.MakeRequestCtx(ctx, request)
 		if err != nil {
 			return err
@@ -254,16 +253,6 @@ func call[T any](ctx context.Context, tg *telegram.Client, request interface{ CR
 		return nil
 	})
 	return answer, classify(err)
-}
-
-// protect turns a panic of gogram into an error.
-func protect(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("gogram panicked: %v", p)
-		}
-	}()
-	return f()
 }
 
 // classify names the errors by which a session is dead.

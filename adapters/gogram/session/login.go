@@ -9,6 +9,7 @@ import (
 
 	gogram "github.com/amarnathcjd/gogram"
 	"github.com/amarnathcjd/gogram/telegram"
+	"github.com/gotgcall/gotgcall/adapters/gogram/internal/safe"
 )
 
 // Question is one that the person who logs in must answer.
@@ -126,7 +127,7 @@ func checkPassword(ctx context.Context, tg *telegram.Client, ask Ask) (telegram.
 			return nil, err
 		}
 		var proof telegram.InputCheckPasswordSRP
-		err = protect(func() (err error) {
+		err = safe.Do(func() (err error) {
 			proof, err = telegram.GetInputCheckPassword(password, challenge)
 			return err
 		})

@@ -99,11 +99,11 @@ func (c *conn) frame(frame []byte) error {
 	c.s.mu.Lock()
 	key := c.s.keys[id]
 	c.s.mu.Unlock()
-	if key == nil {
+	if key.key == nil {
 		c.writeFrame([]byte{0x6c, 0xfe, 0xff, 0xff}) // -404
 		return nil
 	}
-	text, err := open(key, frame[8:])
+	text, err := open(key.key, frame[8:])
 	if err != nil {
 		return err
 	}
@@ -134,23 +134,20 @@ type message struct {
 	body              M
 }
 
-func (c *conn) message(key []byte, m message) error {
+func (c *conn) message(key authKey, m message) error {
 	c.mu.Lock()
 	fresh := c.session != m.session
-	c.key, c.session = key, m.session
+	c.key, c.session = key.key, m.session
 	c.mu.Unlock()
-	c.s.mu.Lock()
-	salt := c.s.salt
-	c.s.mu.Unlock()
-	if m.salt != salt {
-		c.send(M{
+	if m.salt != key.salt {
+		c.later(M{
 			"_": "bad_server_salt", "bad_msg_id": m.id, "bad_msg_seqno": m.seq,
-			"error_code": 48, "new_server_salt": salt,
-		}, 1, false)
+			"error_code": 48, "new_server_salt": key.salt,
+		})
 		return nil
 	}
 	if fresh {
-		c.send(M{"_": "new_session_created", "first_msg_id": m.id, "unique_id": m.session, "server_salt": salt}, 3, true)
+		c.send(M{"_": "new_session_created", "first_msg_id": m.id, "unique_id": m.session, "server_salt": key.salt}, 3, true)
 	}
 	switch name := m.body["_"]; name {
 	case "msgs_ack":
@@ -169,6 +166,14 @@ func (c *conn) message(key []byte, m message) error {
 		c.s.wg.Go(func() { c.reply(m.id, &Request{Method: method, Args: query, Conn: c.number, conn: c}) })
 	}
 	return nil
+}
+
+// later sends what makes a client send its requests again.
+func (c *conn) later(v M) {
+	c.s.wg.Go(func() {
+		<-time.NewTimer(think).C
+		c.send(v, 1, false)
+	})
 }
 
 // reply answers a request, when a client can be expected to wait for it.

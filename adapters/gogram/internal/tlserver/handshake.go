@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -166,6 +167,13 @@ func (h *handshake) keys() (key, iv []byte) {
 	return key, iv
 }
 
+// salt is the first of the new key.
+func (h *handshake) salt() int64 {
+	var b [8]byte
+	subtle.XORBytes(b[:], h.newNonce[:8], h.serverNonce[:8])
+	return int64(binary.LittleEndian.Uint64(b[:]))
+}
+
 func (c *conn) setDH(request M) (M, error) {
 	sealed := request["encrypted_data"].([]byte)
 	if c.shake.secret == nil || len(sealed) < 32 || len(sealed)%16 != 0 {
@@ -187,7 +195,7 @@ func (c *conn) setDH(request M) (M, error) {
 		answer, hash, number = "dh_gen_retry", "new_nonce_hash2", 2
 	} else {
 		c.s.mu.Lock()
-		c.s.keys[keyID(key)] = key
+		c.s.keys[keyID(key)] = authKey{key, c.shake.salt()}
 		c.s.mu.Unlock()
 	}
 	aux := sha1.Sum(key)

@@ -16,8 +16,8 @@ import (
 )
 
 // think is how long the server takes for an answer. The client loses one that is there
-// before it waits for it.
-const think = 2 * time.Millisecond
+// before it waits for it; on a machine under load 2 ms are not enough.
+const think = 5 * time.Millisecond
 
 // Server is a Telegram of one machine.
 type Server struct {
@@ -31,12 +31,17 @@ type Server struct {
 	mu       sync.Mutex
 	closed   bool
 	handlers map[string]Handler
-	keys     map[[8]byte][]byte
+	keys     map[[8]byte]authKey
 	conns    map[*conn]bool
 	calls    []Request
-	salt     int64
 	lastID   int64
 	accepted int
+}
+
+// authKey is what client and server share.
+type authKey struct {
+	key  []byte
+	salt int64
 }
 
 // Handler answers a request. It returns a value of a constructor, a list, a bool, an
@@ -69,13 +74,12 @@ func New(t testing.TB) *Server {
 		schema:   schemaOf(t),
 		key:      make([]byte, 256),
 		handlers: map[string]Handler{},
-		keys:     map[[8]byte][]byte{},
+		keys:     map[[8]byte]authKey{},
 		conns:    map[*conn]bool{},
-		salt:     1001,
 	}
 	_, _ = rand.Read(s.key)
 	s.key[0] |= 0x80
-	s.keys[keyID(s.key)] = s.key
+	s.keys[keyID(s.key)] = authKey{key: s.key} // a string holds no salt: it is 0
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -171,11 +175,14 @@ func (s *Server) Push(updates M) {
 	}
 }
 
-// RotateSalt makes the salt that clients use an old one.
+// RotateSalt makes the salts that clients use old ones.
 func (s *Server) RotateSalt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.salt++
+	for id, k := range s.keys {
+		k.salt++
+		s.keys[id] = k
+	}
 }
 
 // Leave makes the server unreachable, and returns what brings it back.
