@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
@@ -17,9 +16,8 @@ import (
 )
 
 const (
-	askTimeout = 8 * time.Second
-	sniffed    = 512 // bytes; what net/http looks at
-	userAgent  = "gotgcall-bot/1"
+	sniffed   = 512 // bytes; what net/http looks at
+	userAgent = "gotgcall-bot/1"
 )
 
 // answer is what a server says of an address.
@@ -91,7 +89,7 @@ func (r *Resolver) ask(ctx context.Context, u *url.URL) (answer, error) {
 		return answer{}, err
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.ask)
 	defer cancel()
 	got, err := r.get(ctx, u, fmt.Sprintf("bytes=0-%d", sniffed-1))
 	if err == nil && got.StatusCode == http.StatusRequestedRangeNotSatisfiable {

@@ -1,6 +1,8 @@
 package resolve
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -130,6 +132,47 @@ func TestAddressesOfOtherThings(t *testing.T) {
 	}
 	_, err = f.ask(t, "some song")
 	require.Equal(t, wordsNoSearch, refusal(t, err))
+}
+
+func TestServersThatDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{ask: 200 * time.Millisecond}, "")
+	f.mux.HandleFunc("/hangs", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	f.mux.HandleFunc("/begins", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "audio/mpeg")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	f.mux.HandleFunc("/drips", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "audio/mpeg")
+		_, _ = io.WriteString(w, "x")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	f.mux.HandleFunc("/talks", func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 1000 {
+			w.Header().Set("X-"+itoa(i), strings.Repeat("x", 1000))
+		}
+	})
+	f.mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			conn.Close()
+		}
+	})
+	for _, path := range []string{"/hangs", "/begins", "/talks", "/cut"} {
+		_, err := f.ask(t, f.url+path+"?token=secret")
+		require.Equal(t, wordsNoServer, refusal(t, err), path)
+		require.NotContains(t, errors.Unwrap(err).Error(), "secret")
+	}
+	_, err := f.ask(t, f.url+"/drips")
+	require.NoError(t, err, "a slow radio")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = f.Resolve(ctx, track.Request{Words: f.url + "/hangs"})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // Nothing of this reaches a server, with and without yt-dlp.

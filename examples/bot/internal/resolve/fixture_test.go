@@ -94,7 +94,8 @@ type messages struct {
 	calls  int
 	now    int
 	most   int             // downloads at a time
-	failed error           // of the next download
+	failed error           // of the next downloads
+	fails  int             // how many; 0 is all
 	hold   <-chan struct{} // blocks downloads half-way
 	began  chan struct{}   // gets an element then
 }
@@ -118,6 +119,11 @@ func (m *messages) Download(ctx context.Context, media track.Media, to *os.File,
 	m.now++
 	m.most = max(m.most, m.now)
 	failed, hold := m.failed, m.hold
+	if m.fails > 0 {
+		if m.fails--; m.fails == 0 {
+			m.failed = nil
+		}
+	}
 	m.mu.Unlock()
 	defer func() {
 		m.mu.Lock()
@@ -125,7 +131,7 @@ func (m *messages) Download(ctx context.Context, media track.Media, to *os.File,
 		m.mu.Unlock()
 	}()
 	half := len(content) / 2
-	if _, err := to.Write(content[:half]); err != nil {
+	if _, err := to.WriteAt(content[:half], 0); err != nil {
 		return err
 	}
 	progress(int64(half), int64(len(content)))
@@ -140,7 +146,7 @@ func (m *messages) Download(ctx context.Context, media track.Media, to *os.File,
 	if failed != nil {
 		return failed
 	}
-	_, err := to.Write(content[half:])
+	_, err := to.WriteAt(content[half:], int64(half))
 	progress(int64(len(content)), int64(len(content)))
 	return err
 }

@@ -178,10 +178,27 @@ func TestDownloadsThatFailLeaveNothing(t *testing.T) {
 	track.Origin.Media = &short
 	_, _, err = f.Prepare(t.Context(), track, nil)
 	require.Contains(t, refusal(t, err), "whole file")
+	short.Size = 500
+	_, _, err = f.Prepare(t.Context(), track, nil)
+	require.Contains(t, refusal(t, err), "whole file", "it is longer than it was said to be")
 	short.Size = 1 << 40
 	_, _, err = f.Prepare(t.Context(), track, nil)
 	refusal(t, err)
 	require.Empty(t, f.left(t))
+}
+
+func TestADownloadIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{}, "")
+	f.telegram.failed, f.telegram.fails = errors.New("5 parts failed"), 2
+	_, release := prepare(t, f, f.telegram.add("x", []byte("content")))
+	release()
+	require.Equal(t, 3, f.telegram.calls)
+
+	f.telegram.failed, f.telegram.calls = telegram.ErrGone, 0
+	_, _, err := f.Prepare(t.Context(), track.Track{Origin: track.Origin{Media: f.telegram.add("y", []byte("y"))}}, nil)
+	require.Error(t, err)
+	require.Equal(t, 1, f.telegram.calls, "it would be of no use")
 }
 
 func TestPagesAreDownloaded(t *testing.T) {

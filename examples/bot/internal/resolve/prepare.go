@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/files"
+	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/ytdlp"
 )
@@ -127,6 +130,16 @@ func (r *Resolver) fromTelegram(ctx context.Context, m track.Media, progress fun
 	})
 }
 
+// downloadTries is how often a file is asked for when Telegram's servers fail.
+const downloadTries = 3
+
+// final reports an error that another try would only repeat.
+func final(err error) bool {
+	var flood *groupcall.Flood
+	return errors.Is(err, telegram.ErrGone) || errors.As(err, &flood) || errors.Is(err, syscall.ENOSPC) ||
+		errors.Is(err, groupcall.ErrNotInChat) || errors.Is(err, groupcall.ErrAccountDead)
+}
+
 // fill downloads a message's file into a directory.
 func (r *Resolver) fill(ctx context.Context, m track.Media, dir *os.Root, progress func(done, total int64)) (string, error) {
 	const name = "media" // whatever its sender calls it
@@ -140,13 +153,18 @@ func (r *Resolver) fill(ctx context.Context, m track.Media, dir *os.Root, progre
 	watchdog := time.AfterFunc(r.cfg.stall, func() { cancel(errStalled) })
 	defer watchdog.Stop()
 	last := int64(0)
-	err = r.cfg.Telegram.Download(ctx, m, f, func(done, _ int64) {
+	report := func(done, _ int64) {
+		watchdog.Reset(r.cfg.stall)
 		if done > last {
 			last = done
-			watchdog.Reset(r.cfg.stall)
 			progress(done, m.Size)
 		}
-	})
+	}
+	for range downloadTries {
+		if err = r.cfg.Telegram.Download(ctx, m, f, report); err == nil || ctx.Err() != nil || final(err) {
+			break
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)

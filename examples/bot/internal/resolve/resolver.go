@@ -46,6 +46,7 @@ type Config struct {
 	Encoding gotgcall.EncodeOptions // of what is played; its Tracks are the track's
 
 	stall time.Duration // without a byte of Telegram; replaced by tests
+	ask   time.Duration // for the answer of a server; replaced by tests
 }
 
 const (
@@ -55,6 +56,7 @@ const (
 	defaultLength  = 4 * time.Hour
 	defaultTracks  = 50
 	defaultStall   = time.Minute
+	defaultAsk     = 8 * time.Second
 	maxAsking      = 16
 )
 
@@ -80,6 +82,7 @@ func New(cfg Config) (*Resolver, error) {
 	cfg.MaxLength = or(cfg.MaxLength, defaultLength)
 	cfg.MaxTracks = or(cfg.MaxTracks, defaultTracks)
 	cfg.stall = or(cfg.stall, defaultStall)
+	cfg.ask = or(cfg.ask, defaultAsk)
 	r := &Resolver{cfg: cfg, telegram: make(chan struct{}, 1), pages: make(chan struct{}, ytdlp.AtOnce), asking: make(chan struct{}, maxAsking)}
 	if cfg.Library != "" {
 		dir, err := filepath.Abs(cfg.Library)

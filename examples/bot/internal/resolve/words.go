@@ -68,7 +68,7 @@ func wordsOf(err error) string {
 	case errors.Is(err, ytdlp.ErrMissing):
 		return wordsNoPages
 	case errors.As(err, &old):
-		return fmt.Sprintf("yt-dlp is too old here (%s): my owner has to install %s or later.", telegram.Clean(old.Version, 20), ytdlp.MinVersion)
+		return fmt.Sprintf("yt-dlp is too old here (%s): my owner has to install %s or later, and to start me again.", telegram.Clean(old.Version, 20), ytdlp.MinVersion)
 	case errors.Is(err, ytdlp.ErrCookies):
 		return "The file with cookies for yt-dlp cannot be used: my owner finds the reason in my log."
 	case errors.Is(err, ytdlp.ErrBusy):

@@ -76,9 +76,14 @@ func TestScenario23_HostileWords(t *testing.T) {
 		lists := map[string]string{
 			"hostname.m3u8": "/etc/hostname", "file.m3u8": "file://" + secret, "path.m3u8": secret, "canary.m3u8": canary.URL + "/a.ts",
 		}
+		good := s.tones("Good", 5*time.Second, 440)
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/metadata" {
+			switch r.URL.Path {
+			case "/metadata":
 				http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusFound)
+				return
+			case "/song.mp3":
+				http.ServeFile(w, r, good)
 				return
 			}
 			w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
@@ -115,13 +120,12 @@ func TestScenario23_HostileWords(t *testing.T) {
 			s.refused(typed[i/inOneChat], eve.Says("/play "+w))
 			t.Logf("%s: refused after %v", w, time.Since(began))
 		}
-		song := s.song("Good", 5*time.Second, 440)
 		for name, chat := range chats {
 			eve := chat.User("Eve")
 			eve.Says("/play " + server.URL + "/" + name)
 			_, err := chat.AwaitMessage(s.ctx, map[bool]string{true: "private network", false: "cannot be played"}[name == "canary.m3u8"])
 			require.NoError(t, err, name)
-			s.play(eve, song)
+			eve.Says("/play " + server.URL + "/song.mp3")
 		}
 		for name, call := range calls {
 			tones := s.heard(call, 1)
@@ -194,7 +198,7 @@ func TestScenario25_YTDLP(t *testing.T) {
 	inEveryWeather(t, func(t *testing.T, s *stage) {
 		chat, call := s.newChat("Friends")
 		s.config.Limits.UserBurst = 100
-		s.lookup = 5 * time.Second
+		s.lookup = 10 * time.Second
 		ann := chat.User("Ann")
 		ask := func() string {
 			t.Helper()

@@ -15,22 +15,21 @@ type cookieFile struct {
 	domains []string // that it has cookies for, without a leading dot
 }
 
-// readCookies reads a file that nobody else can.
+// readCookies reads a file that nobody else can. Its error wraps ErrCookies.
 func readCookies(path string) (cookieFile, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return cookieFile{}, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return cookieFile{}, fmt.Errorf("%s can be read by others: chmod 600 it", path)
-	}
 	const largest = 4 << 20
-	if info.Size() > largest || !info.Mode().IsRegular() {
-		return cookieFile{}, fmt.Errorf("%s is no file of cookies", path)
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return cookieFile{}, fmt.Errorf("%w: %w", ErrCookies, err)
+	case info.Mode().Perm()&0o077 != 0:
+		return cookieFile{}, fmt.Errorf("%w: %s can be read by others: chmod 600 it", ErrCookies, path)
+	case info.Size() > largest || !info.Mode().IsRegular():
+		return cookieFile{}, fmt.Errorf("%w: %s is no file of cookies", ErrCookies, path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return cookieFile{}, err
+		return cookieFile{}, fmt.Errorf("%w: %w", ErrCookies, err)
 	}
 	c := cookieFile{content: content}
 	for line := range strings.SplitSeq(string(content), "\n") {

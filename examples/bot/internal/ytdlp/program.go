@@ -79,7 +79,6 @@ type Program struct {
 	runtime string // of JavaScript, as yt-dlp calls it; may be empty
 	err     error  // why it cannot be used
 	version string
-	cookies cookieFile
 
 	places chan struct{} // one element per run
 	chats  turns
@@ -132,8 +131,8 @@ func (p *Program) find(ctx context.Context) error {
 	}
 	p.path = path
 	if p.cfg.Cookies != "" {
-		if p.cookies, err = readCookies(p.cfg.Cookies); err != nil {
-			return fmt.Errorf("%w: %w", ErrCookies, err)
+		if _, err := readCookies(p.cfg.Cookies); err != nil {
+			return err
 		}
 	}
 	work, err := os.MkdirTemp("", "yt-dlp-")

@@ -1,7 +1,6 @@
 package ytdlp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,12 +79,18 @@ func (p *Program) argv(j job, home string) ([]string, error) {
 	if j.target == "" {
 		return argv, nil
 	}
-	cookies, err := p.cookies.copyFor(j.target, home)
-	if err != nil {
-		return nil, err
-	}
-	if cookies != "" {
-		argv = append(argv, "--cookies", cookies)
+	if p.cfg.Cookies != "" {
+		cookies, err := readCookies(p.cfg.Cookies) // each time: they are renewed now and then
+		if err != nil {
+			return nil, err
+		}
+		path, err := cookies.copyFor(j.target, home)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			argv = append(argv, "--cookies", path)
+		}
 	}
 	return append(argv, "--", j.target), nil
 }
@@ -125,21 +130,22 @@ func execute(ctx context.Context, timeout time.Duration, dir string, env, argv [
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, stderr.String(), err
 	}
-	return stdout.Bytes(), stderr.String(), nil
+	return stdout.kept, stderr.String(), nil
 }
 
 // limited keeps up to maxStdout bytes and ends the run with ErrOutput at more.
 type limited struct {
-	bytes.Buffer
+	kept   []byte
 	cancel context.CancelCauseFunc
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxStdout {
+	if len(l.kept)+len(p) > maxStdout {
 		l.cancel(fmt.Errorf("%w: too much of it", ErrOutput))
 		return 0, io.ErrShortWrite
 	}
-	return l.Buffer.Write(p)
+	l.kept = append(l.kept, p...)
+	return len(p), nil
 }
 
 // tail keeps the last maxStderr bytes.

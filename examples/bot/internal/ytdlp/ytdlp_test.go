@@ -216,9 +216,10 @@ func gone(t *testing.T, fake *ytdlptest.Fake) {
 
 func TestOutputIsCapped(t *testing.T) {
 	t.Parallel()
-	p, _ := find(t, Config{}, `[ $mode = version ] || exec head -c 100000000 /dev/zero`)
+	p, _ := find(t, Config{LookupTimeout: time.Hour}, `[ $mode = version ] || exec cat /dev/zero`)
 	_, err := p.Lookup(t.Context(), 1, page, 1)
 	require.ErrorIs(t, err, ErrOutput)
+	require.ErrorContains(t, err, "too much")
 }
 
 func TestFailuresSayWhatToDo(t *testing.T) {
@@ -318,6 +319,8 @@ func TestCookiesGoWhereTheyBelong(t *testing.T) {
 	require.Equal(t, content, string(b), "a run has a copy")
 
 	require.NoError(t, os.Chmod(file, 0o640))
+	_, err = p.Lookup(t.Context(), 1, page, 1)
+	require.ErrorIs(t, err, ErrCookies)
 	require.ErrorIs(t, Find(t.Context(), Config{Cookies: file, Path: fake.Path}, p.proxy).Err(), ErrCookies)
 	require.ErrorIs(t, Find(t.Context(), Config{Cookies: file + "x", Path: fake.Path}, p.proxy).Err(), ErrCookies)
 }
