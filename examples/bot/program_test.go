@@ -61,17 +61,19 @@ func TestProgramAnswersAndEnds(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.Mkdir(data, 0o700))
 	tg := newServers(t, data)
-	t.Chdir(t.TempDir())
 	said := make(chan string, 10)
 	tg.bot.On("messages.sendMessage", func(r *Request) any {
 		said <- r.Args["message"].(string)
 		return M{"_": "updateShortSentMessage", "id": 9, "pts": 1, "pts_count": 1, "date": 1}
 	})
-	menu := make(chan int, 1)
+	menu := make(chan []any, 1)
 	tg.bot.On("bots.setBotCommands", func(r *Request) any {
-		menu <- len(r.Args["commands"].([]any))
+		menu <- r.Args["commands"].([]any)
 		return true
 	})
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
 	address := freeAddress(t)
 	log := new(logged)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -83,7 +85,11 @@ func TestProgramAnswersAndEnds(t *testing.T) {
 	}()
 	defer cancel()
 
-	require.Equal(t, 20, await(t, menu, done))
+	commands := await(t, menu, done)
+	require.Len(t, commands, 20)
+	for _, c := range commands {
+		require.Contains(t, string(readme), "`/"+c.(M)["command"].(string)+"`")
+	}
 	tg.bot.Push(private("/help"))
 	require.Contains(t, await(t, said, done), "/play")
 
