@@ -21,6 +21,7 @@ type Bot struct {
 	log      *slog.Logger
 	me       int64
 	username string
+	itself   bool // it talks by an account that plays
 	table    table
 	roles    *roles
 	global   *rate.Limiter // of messages, for all chats
@@ -54,6 +55,7 @@ func New(cfg Config) (*Bot, error) {
 	}
 	for _, a := range cfg.Assistants {
 		b.assistants = append(b.assistants, b.join(a))
+		b.itself = b.itself || a.Account.Self().ID == b.me
 	}
 	return b, nil
 }

@@ -117,6 +117,7 @@ func (c *chat) run() {
 		case <-idle.C:
 			if c.dormant() && c.bot.retire(c) {
 				c.over = true
+				c.files.close()
 			}
 			idle.Reset(c.bot.cfg.Times.Idle)
 		}

@@ -21,6 +21,7 @@ type Config struct {
 	Store      *store.Store // stays open after Run
 	Logger     *slog.Logger // default: none
 	StartCalls bool         // in chats without a call, where the account may
+	Blocked    []int64      // users who are not listened to
 	Limits     Limits
 	Times      Times
 }

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,9 @@ func (b *Bot) command(m telegram.Command) {
 		return
 	}
 	sender := m.From.ID
+	if m.Private && b.itself || slices.Contains(b.cfg.Blocked, sender) {
+		return // people's accounts answer no strangers
+	}
 	if m.Anonymous {
 		sender = m.Chat
 	}
@@ -66,6 +70,10 @@ const slowDown = "Slow down, please: I listen again in a few seconds."
 // press passes the press of a button on. Each one is answered.
 func (b *Bot) press(p telegram.Press) {
 	if b.seen.again(event{0, p.Query}) {
+		return
+	}
+	if slices.Contains(b.cfg.Blocked, p.From.ID) {
+		b.presses.give(p.Query, "", false)
 		return
 	}
 	switch b.flood.press(p.From.ID) {

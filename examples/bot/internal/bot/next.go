@@ -117,7 +117,7 @@ func (c *chat) nextSet(n *upcoming, err error) {
 // adopt makes the next track the current one: the library begins it by itself.
 func (c *chat) adopt(n *upcoming) {
 	c.play.cancel, c.play.adopted = n.cancel, n
-	c.play.phase, c.play.loaded = starting, nil
+	c.play.phase, c.play.loaded, c.play.quiet = starting, nil, false
 	c.freeUsed()
 	c.used = append(c.used, n.file)
 	if n.opened {

@@ -1,6 +1,8 @@
 package bot
 
 import (
+	"errors"
+
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
 )
 
@@ -56,10 +58,14 @@ func (c *chat) parked(n groupcall.Waiting) {
 
 // leftCall takes in that the assistant is out of the call and stays out.
 func (c *chat) leftCall(n groupcall.Left) {
-	c.play.silenced = false
-	if n.Err == nil || c.play.phase == idle || c.play.phase == held {
+	c.play.silenced, c.play.muted = false, false
+	begins := c.play.phase == preparing || c.play.phase == starting
+	switch {
+	case n.Err == nil || c.play.phase == idle || c.play.phase == held:
 		c.freeUsed()
 		return
+	case begins && (errors.Is(n.Err, groupcall.ErrNothingPlays) || errors.Is(n.Err, groupcall.ErrAlone)):
+		return // the track that begins joins again
 	}
 	if n.At > 0 {
 		c.play.at = n.At

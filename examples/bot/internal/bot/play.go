@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gotgcall/gotgcall/examples/bot/internal/queue"
@@ -101,12 +102,12 @@ func (c *chat) found(w *wish, tracks []track.Track, err error) {
 		c.queued(w, made, err)
 		return
 	}
-	c.startNew(w, made)
+	c.startNew(w, made, err)
 }
 
 // startNew plays the first of what was added to a chat in which nothing plays. The
 // answer becomes the card.
-func (c *chat) startNew(w *wish, made []queue.Entry) {
+func (c *chat) startNew(w *wish, made []queue.Entry, short error) {
 	at := c.play.at
 	if c.queue.Current == nil {
 		c.queue.Skip(1)
@@ -118,8 +119,8 @@ func (c *chat) startNew(w *wish, made []queue.Entry) {
 		w.note = nil
 	}
 	c.begin(at)
-	if w.note != nil || len(made) > 1 {
-		c.tell(w, telegram.Plain(fmt.Sprintf("Added %d tracks.", len(made))))
+	if len(made) > 1 {
+		c.tell(w, telegram.Plain(strings.TrimSpace(fmt.Sprintf("Added %d tracks. ", len(made))+shortWords(short))))
 	}
 }
 
@@ -135,7 +136,7 @@ func (c *chat) queued(w *wish, made []queue.Entry, short error) {
 		text.Addf("%d tracks are in the queue.", len(made))
 	}
 	if short != nil {
-		text.Add("\n" + words(short))
+		text.Add("\n" + shortWords(short))
 	}
 	if c.play.phase == waiting && c.play.trouble != "" {
 		text.Add("\n" + c.play.trouble)
@@ -149,6 +150,14 @@ func (c *chat) queued(w *wish, made []queue.Entry, short error) {
 		return
 	}
 	c.out.say(w.place, text.Message(), answer, noted)
+}
+
+// shortWords says why not all was added.
+func shortWords(err error) string {
+	if err == nil {
+		return ""
+	}
+	return words(err)
 }
 
 // noted remembers which message said that an entry is in the queue: its card replaces
@@ -207,6 +216,9 @@ func (c *chat) goLive() {
 
 // skip goes n tracks on.
 func (c *chat) skip(n int) {
+	for _, e := range c.queue.Waiting[:min(n-1, len(c.queue.Waiting))] {
+		c.unnote(e)
+	}
 	c.queue.Skip(n)
 	if n, e := c.next, c.queue.Current; n != nil && e != nil && n.entry == e.ID {
 		n.set = false // it does not wait for the end of what plays
@@ -214,11 +226,14 @@ func (c *chat) skip(n int) {
 	c.begin(0)
 }
 
-// leaveWith empties the queue and leaves the call.
+// stop empties the queue and leaves the call.
 func (c *chat) stop() {
 	c.endPlayback()
+	for _, e := range c.queue.Waiting {
+		c.unnote(e)
+	}
 	c.queue.Clear()
-	c.queue.Skip(1)
+	c.queue.Drop()
 	c.play.phase, c.play.at, c.play.paused, c.play.muted = idle, 0, false, false
 	c.play.trouble = ""
 	c.place.Playing = false

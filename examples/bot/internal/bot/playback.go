@@ -32,6 +32,7 @@ type playback struct {
 	phase     phase
 	paused    bool // by a user
 	muted     bool // by a user
+	quiet     bool // nothing is heard that hush would have to pause
 	silenced  bool // by an admin of the call
 	at        time.Duration
 	attempt   int       // counts the tracks that were begun
@@ -87,6 +88,7 @@ func (c *chat) beginAt(at time.Duration) {
 	c.next = nil
 	switch {
 	case n != nil && n.entry == e.ID && n.err != nil:
+		c.abandon(n)
 		c.failed(n.err)
 	case n != nil && n.entry == e.ID && n.set:
 		c.adopt(n)
@@ -186,13 +188,15 @@ func (c *chat) start(src gotgcall.Source, f *file) {
 		c.show(card)
 		return
 	}
-	c.play.phase, c.play.loaded = starting, nil
+	c.play.phase, c.play.loaded, c.play.quiet = starting, nil, false
 	attempt, ctx, a, id := c.play.attempt, c.attemptCtx(), c.play.assistant, c.id
 	at, live := c.play.at, c.place.Live
 	c.onLane(func() {
 		var err error
 		if live {
-			err = a.calls.Live(ctx, id, src)
+			if err = a.calls.Live(ctx, id, src); err == nil && at > 0 {
+				_ = a.media.SeekToContext(ctx, id, at) // else it plays from its beginning
+			}
 		} else {
 			err = a.calls.PlayAt(ctx, id, src, at)
 		}
@@ -260,11 +264,15 @@ func (c *chat) onLane(f func()) { c.lane.post(f) }
 
 // hush keeps the last track from going on while the next one is being fetched.
 func (c *chat) hush() {
-	if c.play.phase != playing && c.play.phase != starting {
-		return
+	a, id, ctx := c.play.assistant, c.id, c.ctx
+	switch {
+	case a == nil || c.play.quiet:
+	case c.play.phase == waiting: // it would play when a call begins
+		c.onLane(func() { _ = a.calls.Leave(ctx, id) })
+	case c.play.phase == playing || c.play.phase == starting:
+		c.onLane(func() { _, _ = a.media.Pause(id) })
 	}
-	a, id := c.play.assistant, c.id
-	c.onLane(func() { _, _ = a.media.Pause(id) })
+	c.play.quiet = true
 }
 
 // ended takes in the end of what plays.
@@ -272,12 +280,12 @@ func (c *chat) ended(err error) {
 	if c.play.phase != playing || c.stale() {
 		return
 	}
+	c.play.quiet = true
 	if err != nil {
 		c.failed(err)
 		return
 	}
 	c.play.failures = 0
-	c.play.phase = starting // nothing plays that hush would have to pause
 	c.queue.Played()
 	c.queue.Advance()
 	c.begin(0)
@@ -302,7 +310,6 @@ func (c *chat) failed(err error) {
 	c.queue.Fail()
 	if c.play.failures >= maxFailures {
 		c.play.failures = 0
-		c.leave()
 		c.hold("I stopped: too many tracks in a row could not be played. /resume tries the next one.")
 		return
 	}
@@ -330,6 +337,9 @@ func (c *chat) hold(why string) {
 	c.next = nil
 	c.play.attempt++
 	c.play.phase, c.play.paused = held, false
+	live := c.place.Live // for /resume
+	c.leave()
+	c.place.Live = live
 	if c.queue.Current == nil && !c.queue.Empty() {
 		c.queue.Skip(1)
 	}
@@ -358,7 +368,7 @@ func (c *chat) leave() {
 		_ = a.calls.Leave(ctx, id) // it says so itself if it could not
 		c.box.post(c.freeUsed)
 	})
-	c.place.Live = false
+	c.place.Live, c.play.muted = false, false
 }
 
 // endPlayback ends all that is done for the current and the next track.

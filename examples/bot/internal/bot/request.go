@@ -3,6 +3,7 @@ package bot
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 	"github.com/gotgcall/gotgcall/examples/bot/internal/track"
@@ -19,24 +20,24 @@ type request struct {
 	media     *track.Media
 	info      telegram.MediaInfo
 	query     int64 // of the press; 0: a message
+	answered  bool  // the press
 }
 
 // reply answers a request in words.
-func (c *chat) reply(r *request, words string) {
-	if r.query != 0 {
-		c.bot.presses.give(r.query, words, false)
-		return
-	}
-	c.say(r.place, words)
-}
+func (c *chat) reply(r *request, words string) { c.answer(r, words, false) }
 
 // refuse answers a request that is not granted.
-func (c *chat) refuse(r *request, words string) {
-	if r.query != 0 {
-		c.bot.presses.give(r.query, words, true)
+func (c *chat) refuse(r *request, words string) { c.answer(r, words, true) }
+
+func (c *chat) answer(r *request, words string, alert bool) {
+	if r.query == 0 {
+		c.say(r.place, words)
 		return
 	}
-	c.say(r.place, words)
+	if !r.answered {
+		r.answered = true
+		c.bot.presses.give(r.query, words, alert)
+	}
 }
 
 // handle runs a command if its user may, which is asked now.
@@ -53,6 +54,7 @@ func (c *chat) handle(cmd *command, r *request) {
 	default:
 		c.role(r.from.ID, func(role telegram.Role, err error) {
 			switch {
+			case r.answered: // too late
 			case err != nil:
 				c.log.Warn("a user's role is not known", "err", err)
 				c.refuse(r, "I could not check your rights. Try again.")
@@ -86,9 +88,14 @@ func (c *chat) whyNot(cmd *command) string {
 	return "Only admins, and whoever asked for it, can do that."
 }
 
+// answerWithin is when a press is answered at the latest: Telegram's clients give up
+// after some ten seconds.
+const answerWithin = 6 * time.Second
+
 // pressed serves the press of a button.
 func (c *chat) pressed(p telegram.Press) {
 	r := &request{place: c.here(), from: p.From, query: p.Query}
+	c.after(answerWithin, func() { c.refuse(r, "That takes too long. Try again.") })
 	if page, ok := strings.CutPrefix(p.Data, listData); ok {
 		c.turnPage(r, page)
 		return
@@ -97,7 +104,7 @@ func (c *chat) pressed(p telegram.Press) {
 	cmd := c.bot.table.find(verb)
 	switch {
 	case !ok || cmd == nil || !onCard(verb):
-		c.bot.presses.give(p.Query, "", false)
+		c.reply(r, "")
 	case gen != c.place.CardGen || c.card == nil:
 		c.refuse(r, "This is an old card: use the newest one, or /now.")
 	default:

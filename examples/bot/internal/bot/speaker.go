@@ -52,6 +52,9 @@ const editEvery = time.Second
 // tries is how often an edit is tried when Telegram does not answer.
 const tries = 3
 
+// silence is how long nothing is tried in a chat in which the bot may not write.
+const silence = time.Minute
+
 // maxDue is how many messages may wait in a chat. Older answers are dropped then.
 const maxDue = 32
 
@@ -280,6 +283,9 @@ func (s *speaker) done(n *note, id int, want telegram.Message, gone bool, err er
 		n.onto++
 		n.edited = time.Now()
 		s.add(n)
+	case errors.Is(err, groupcall.ErrNotAllowed), errors.Is(err, groupcall.ErrNotInChat), errors.Is(err, groupcall.ErrBanned):
+		s.floor = time.Now().Add(silence)
+		s.log.Warn("the bot may not write in the chat", "err", err)
 	default:
 		// A message whose answer was lost may be there: sent again it would be twice.
 		s.log.Warn("a message could not be sent", "err", err)

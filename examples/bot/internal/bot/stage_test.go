@@ -32,6 +32,7 @@ type stage struct {
 	mu    sync.Mutex // guards what follows
 	shows map[int64]*show
 	none  bool // chats have no call
+	left  int  // how often Leave was called
 }
 
 // show is what a stage plays in a chat.
@@ -134,6 +135,7 @@ func (s *stage) Leave(_ context.Context, chat int64) error {
 	<-time.After(50 * time.Millisecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.left++
 	x := s.show(chat)
 	if x.ending != nil {
 		x.ending.Stop()
@@ -299,6 +301,12 @@ func (s *stage) look(chat int64) show {
 	x := *s.show(chat)
 	x.at = x.position()
 	return x
+}
+
+func (s *stage) leaves() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
 }
 
 // setNone takes the calls of all chats away, or gives them back.
