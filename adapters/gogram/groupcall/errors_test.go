@@ -45,7 +45,7 @@ func TestEachErrorOfAJoin(t *testing.T) {
 		"not in the call": {err: groupcall.ErrNotInCall, times: 1, joins: 2, sets: 2},
 		"not in the chat": {
 			err: groupcall.ErrNotInChat, times: 1, joins: 1, sets: 1,
-			want: groupcall.ErrNotInChat, words: "Add my account",
+			want: groupcall.ErrNotInChat, words: "Add @user1001 to this group",
 		},
 		"banned":                       {err: groupcall.ErrBanned, times: 1, joins: 1, sets: 1, want: groupcall.ErrBanned, words: "banned"},
 		"too many chats":               {err: groupcall.ErrTooManyChats, times: 1, joins: 1, sets: 1, want: groupcall.ErrTooManyChats, words: "too many groups"},
@@ -309,7 +309,7 @@ func TestAccountIsInvitedIntoTheChat(t *testing.T) {
 		},
 		"in vain": {
 			invite: func(*rig, int) (string, error) { return "", nil },
-			want:   groupcall.ErrNotInChat, words: "Add my account", invites: 1,
+			want:   groupcall.ErrNotInChat, words: "Add @user1001 to this group", invites: 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,18 @@ import (
 // come.
 const parkedPoll = 30 * time.Second
 
+// scheduledPoll is how often a chat is looked at whose call begins in hours.
+const scheduledPoll = 10 * time.Minute
+
+// pollFor returns how long to wait before a chat is looked at again.
+func pollFor(why error) time.Duration {
+	var scheduled *ScheduledError
+	if !errors.As(why, &scheduled) {
+		return parkedPoll
+	}
+	return max(parkedPoll, min(time.Until(scheduled.Begin)/2, scheduledPoll))
+}
+
 // parked is what a chat waits for.
 type parked struct {
 	err   error     // why; nil: it does not wait
@@ -34,7 +46,7 @@ func (c *chat) park(why error, until time.Time) {
 	c.due = until
 	var flood *Flood
 	if told := c.parked; !errors.As(why, &flood) {
-		c.due = time.Now().Add(parkedPoll)
+		c.due = time.Now().Add(pollFor(why))
 		if told.err != nil && !told.flood() && !errors.Is(why, ErrScheduled) && !errors.Is(told.err, ErrScheduled) {
 			why, until = told.err, told.until // the same waiting
 		}
@@ -67,6 +79,9 @@ func (c *chat) stayParked() {
 func (c *chat) giveUp(why error) {
 	if !c.wanted {
 		return
+	}
+	if needsName(why) {
+		why = &accountError{c.calls.account.Self(), why}
 	}
 	c.wanted, c.why = false, why
 	c.reply(why)

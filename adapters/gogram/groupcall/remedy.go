@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gotgcall/gotgcall"
@@ -119,10 +120,44 @@ func Words(err error) string {
 	case errors.As(err, &flood):
 		return fmt.Sprintf("Telegram asks me to wait %s. Try again then.", seconds(flood.Wait))
 	}
-	if r := row(err); r.err != nil {
-		return r.words
+	r := row(err)
+	if r.err == nil {
+		return "That failed: " + err.Error()
 	}
-	return "That failed: " + err.Error()
+	var named *accountError
+	if errors.As(err, &named) {
+		return named.name(r.words)
+	}
+	return r.words
+}
+
+// accountError is an error whose words are about the account.
+type accountError struct {
+	user User
+	err  error
+}
+
+// Error returns the error's.
+func (e *accountError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error.
+func (e *accountError) Unwrap() error { return e.err }
+
+// name says which account words are about.
+func (e *accountError) name(words string) string {
+	who := e.user.Name
+	if e.user.Username != "" {
+		who = "@" + e.user.Username
+	}
+	if who == "" {
+		return words
+	}
+	return strings.NewReplacer("My account", who, "my account", who).Replace(words)
+}
+
+// needsName reports whether members have to know which account an error is about.
+func needsName(err error) bool {
+	return strings.Contains(strings.ToLower(row(err).words), "my account")
 }
 
 func row(err error) errorRow {
