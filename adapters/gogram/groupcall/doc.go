@@ -45,11 +45,15 @@
 //
 // The way in, and back:
 //
-//	Out --Play--> Resolving --call--> Joining --answer--> Connecting --up--> In <-> Muted
-//	                 |   ^             ^   |                  |               |       |
-//	     no call or  |   | call, or    |   | flood            | not up        | lost, |
-//	     flood       v   | time        |   v                  v               | gone  v
-//	               Parked             Joining <-- once more --+---------- Recovering
+//	     Play            call           answer             up
+//	Out -----> Resolving -----> Joining -------> Connecting ----> In <----> Muted
+//	             |  ^            ^ ^ |               |             |          |
+//	 no call, or |  | call, or   | | |    not up     |             +----+-----+
+//	       flood v  | time       | +-|---------------+                  | silent, lost,
+//	            Parked <---------|---+ flood                            v removed
+//	              ^              +------ with the place kept ------ Recovering
+//	              |
+//	              +------ the call has ended ------ In, Muted, Recovering
 //
 //	Resolving   asks for the chat's call, starts one, has the account invited
 //	Joining     joins; tries again what may help, by the error (see remedy.go)
