@@ -3,12 +3,10 @@ package bot
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
-	"github.com/gotgcall/gotgcall/examples/bot/internal/queue"
 )
 
 // phase is how far the current track is.
@@ -43,12 +41,6 @@ type playback struct {
 	failures  int    // tracks in a row that could not be played
 	trouble   string // what keeps it from being heard
 	failure   string // what became of the track before
-}
-
-// transfer is how much of a file has come.
-type transfer struct {
-	done, total atomic.Int64
-	shown       atomic.Int64 // when the card was last told, as Unix nanoseconds
 }
 
 // begin plays the queue's current track from a position, or ends with the queue.
@@ -136,49 +128,6 @@ func (c *chat) attemptCtx() context.Context {
 	return ctx
 }
 
-// prepare makes an entry playable and starts it.
-func (c *chat) prepare(e *queue.Entry) {
-	c.hush()
-	c.play.phase = preparing
-	attempt, ctx, t := c.play.attempt, c.attemptCtx(), e.Track
-	loaded := &transfer{}
-	c.play.loaded = loaded
-	c.bot.working.Go(func() { // ends with ctx at the latest; Run waits for it
-		src, release, err := c.bot.cfg.Resolver.Prepare(ctx, t, c.progress(loaded))
-		file := c.files.keep(release)
-		c.box.post(func() { c.prepared(attempt, src, file, err) })
-	})
-}
-
-// prepared takes in what became of prepare.
-func (c *chat) prepared(attempt int, src gotgcall.Source, file *file, err error) {
-	switch {
-	case attempt != c.play.attempt || c.play.phase != preparing:
-		c.files.free(file)
-	case err != nil:
-		c.files.free(file)
-		c.failed(err)
-	default:
-		c.start(src, file)
-	}
-}
-
-// progress returns the function that takes in how much of a file has come.
-func (c *chat) progress(t *transfer) func(done, total int64) {
-	return func(done, total int64) {
-		t.done.Store(done)
-		t.total.Store(total)
-		now := time.Now().UnixNano()
-		if last := t.shown.Load(); now-last >= int64(time.Second) && t.shown.CompareAndSwap(last, now) {
-			c.box.post(func() {
-				if c.play.loaded == t {
-					c.show(progress)
-				}
-			})
-		}
-	}
-}
-
 // start plays a source that is ready, unless a user paused meanwhile.
 func (c *chat) start(src gotgcall.Source, f *file) {
 	e := c.queue.Current
@@ -261,19 +210,6 @@ func (c *chat) heard() {
 
 // onLane has the assistant do something, after what it is to do already.
 func (c *chat) onLane(f func()) { c.lane.post(f) }
-
-// hush keeps the last track from going on while the next one is being fetched.
-func (c *chat) hush() {
-	a, id, ctx := c.play.assistant, c.id, c.ctx
-	switch {
-	case a == nil || c.play.quiet:
-	case c.play.phase == waiting: // it would play when a call begins
-		c.onLane(func() { _ = a.calls.Leave(ctx, id) })
-	case c.play.phase == playing || c.play.phase == starting:
-		c.onLane(func() { _, _ = a.media.Pause(id) })
-	}
-	c.play.quiet = true
-}
 
 // ended takes in the end of what plays.
 func (c *chat) ended(err error) {
@@ -389,12 +325,4 @@ func (c *chat) position() time.Duration {
 		return c.play.at
 	}
 	return at
-}
-
-// freeUsed frees the files of sources that are not read any longer.
-func (c *chat) freeUsed() {
-	for _, f := range c.used {
-		c.files.free(f)
-	}
-	c.used = nil
 }

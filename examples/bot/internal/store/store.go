@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // delay is how long after the first change of a chat it is written, with all that
@@ -52,7 +53,7 @@ type key struct {
 // Open opens a file or creates it, readable by its owner alone.
 func Open(path string, logger *slog.Logger) (*Store, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWithin})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bbolterrors.ErrTimeout) {
 		err = ErrLocked
 	}
 	if err != nil {

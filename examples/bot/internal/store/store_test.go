@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 	"go.uber.org/goleak"
 
 	"github.com/gotgcall/gotgcall/examples/bot/internal/store"
@@ -63,9 +63,9 @@ func TestAChangeIsInTheFileWithinASecond(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "bot.db")
 		s := open(t, path)
 		s.Put(1, "n", 1)
-		time.Sleep(900 * time.Millisecond)
+		<-time.After(900 * time.Millisecond)
 		s.Put(1, "n", 2)
-		time.Sleep(101 * time.Millisecond)
+		<-time.After(101 * time.Millisecond)
 		synctest.Wait()
 
 		copied := filepath.Join(t.TempDir(), "copy.db") // as a process that was killed leaves it
@@ -134,7 +134,7 @@ func TestAFileThatIsNoStoreIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	require.NoError(t, os.WriteFile(path, make([]byte, 8192), 0o600))
 	_, err := store.Open(path, slog.New(slog.DiscardHandler))
-	require.ErrorIs(t, err, bbolt.ErrInvalid)
+	require.ErrorIs(t, err, bbolterrors.ErrInvalid)
 }
 
 func TestConcurrentUse(t *testing.T) {
