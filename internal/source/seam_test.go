@@ -24,14 +24,15 @@ const opusPacket = 960
 func TestSeamOfTwoFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		seconds string
-		samples int
-		opts    media.EncodeOptions
+		seconds   string
+		samples   int
+		opts      media.EncodeOptions
+		tolerance float64 // in samples: speech coding blurs what begins and ends suddenly
 	}{
-		"whole packets": {"1", 48000, media.EncodeOptions{}},
-		"the shortest":  {"1.0135", 48648, media.EncodeOptions{}},
-		"the longest":   {"1.0136", 48652, media.EncodeOptions{}},
-		"voice":         {"1", 48000, media.EncodeOptions{Voice: true}},
+		"whole packets": {"1", 48000, media.EncodeOptions{}, 24},
+		"the shortest":  {"1.0135", 48648, media.EncodeOptions{}, 24},
+		"the longest":   {"1.0136", 48652, media.EncodeOptions{}, 24},
+		"voice":         {"1", 48000, media.EncodeOptions{Voice: true}, 144},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +46,7 @@ func TestSeamOfTwoFiles(t *testing.T) {
 			usual := level(joined[seam/2 : seam/2+opusPacket])
 			silent := silence(joined, seam, usual)
 			t.Logf("%d samples of silence", silent)
-			require.InDelta(t, first*opusPacket-c.samples, silent, 48)
+			require.InDelta(t, first*opusPacket-c.samples, silent, c.tolerance)
 			kept := make([]float32, opusPacket)
 			for i := range kept {
 				kept[i] = joined[seam+i] - alone[i]
