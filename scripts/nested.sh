@@ -23,7 +23,7 @@ for dir in $(scripts/modules.sh); do
 		# Tests that a dependency's own races would fail are built without the detector.
 		plain=$(grep -rlx --include='*_test.go' '//go:build !race' . | sed 's|/[^/]*$||' | sort -u) || true
 		for package in $plain; do
-			CGO_ENABLED=0 go test -shuffle=on -timeout "$1" "$package" </dev/null
+			CGO_ENABLED=0 go test -shuffle=on -parallel 6 -timeout "$1" "$package" </dev/null
 		done
 	)
 done

@@ -35,6 +35,9 @@ func (a *account) Call(ctx context.Context, chat int64) (groupcall.Call, error) 
 
 // find returns what a chat says of its call.
 func (a *account) find(ctx context.Context, chat int64) (telegram.InputGroupCall, error) {
+	if chat >= 0 {
+		return nil, fmt.Errorf("%d is no group: the id of one is negative, and begins with -100 for a supergroup", chat)
+	}
 	a.use(chat)
 	p, err := a.peer(ctx, chat)
 	if err != nil {
@@ -43,10 +46,9 @@ func (a *account) find(ctx context.Context, chat int64) (telegram.InputGroupCall
 	var r Request
 	if ch, ok := inputChannel(p); ok {
 		r = &telegram.ChannelsGetFullChannelParams{Channel: ch}
-	} else if id, ok := basicGroup(chat); ok {
-		r = &telegram.MessagesGetFullChatParams{ChatID: id}
 	} else {
-		return nil, fmt.Errorf("%w: %d is no group", groupcall.ErrNoCall, chat)
+		id, _ := basicGroup(chat)
+		r = &telegram.MessagesGetFullChatParams{ChatID: id}
 	}
 	full, err := call[*telegram.MessagesChatFull](ctx, a, r)
 	if err != nil {

@@ -100,6 +100,13 @@ func TestCallIsMissing(t *testing.T) {
 	require.ErrorIs(t, err, groupcall.ErrNotInChat, "never seen")
 }
 
+func TestBareIDIsExplained(t *testing.T) {
+	t.Parallel()
+	_, a := newTestAccount(t)
+	_, err := a.Call(t.Context(), channelID)
+	require.ErrorContains(t, err, "-100")
+}
+
 func TestForgottenChatIsFoundAmongTheDialogs(t *testing.T) {
 	t.Parallel()
 	s, a := newTestAccount(t)

@@ -53,6 +53,10 @@ func guarded[T any](ctx context.Context, send func(context.Context) (any, error)
 		answer T
 		err    error
 	}
+	if err := ctx.Err(); err != nil {
+		var zero T
+		return zero, err
+	}
 	done := make(chan result, 1)
 	go func() { // ends by gogram's own timeout, at the latest with the client
 		var r result

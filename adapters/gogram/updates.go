@@ -113,6 +113,9 @@ func (a *account) groupCall(u *telegram.UpdateGroupCall) {
 		if chat == 0 {
 			chat = a.chatOf(g.ID)
 		}
+		if chat == 0 {
+			return // a message says where it began
+		}
 		c := described(chat, g)
 		a.know(c)
 		a.queue.put(groupcall.CallChanged{Call: c})

@@ -195,6 +195,16 @@ func TestRevokedSessionIsDead(t *testing.T) {
 	}
 }
 
+func TestPanicOfGogramIsAnError(t *testing.T) {
+	t.Parallel()
+	s := tlserver.New(t)
+	s.On("users.getFullUser", func(*tlserver.Request) any { // GetMe takes the first of no users
+		return M{"_": "users.userFull", "full_user": M{"_": "userFull", "id": int64(7)}}
+	})
+	_, err := Open(t.Context(), Config{AppID: 17, AppHash: "hash", Session: s.Session(), Address: s.Addr()})
+	require.ErrorContains(t, err, "gogram panicked")
+}
+
 func TestConnectEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	s := tlserver.New(t)

@@ -2,6 +2,8 @@ package tlserver
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -14,6 +16,12 @@ const (
 	abridged  = 0xef
 	longFrame = 0x7f
 	maxFrame  = 4 << 20
+)
+
+const (
+	containerID = 0x73f1f8dc
+	resultID    = 0xf35c6d01
+	gzipID      = 0x3072cfa1
 )
 
 // conn is a connection of a client.
@@ -187,7 +195,55 @@ func (c *conn) reply(id int64, r *Request) {
 	case Error:
 		answer = M{"_": "rpc_error", "error_code": a.Code, "error_message": a.Message}
 	}
-	c.send(M{"_": "rpc_result", "req_msg_id": id, "result": answer}, 1, true)
+	body, err := c.s.schema.encode(answer)
+	if err != nil {
+		c.s.t.Errorf("tlserver: %s: %v", r.Method, err)
+		return
+	}
+	c.sendResult(id, packed(body))
+}
+
+// packed compresses what Telegram compresses.
+func packed(body []byte) []byte {
+	if len(body) < 256 {
+		return body
+	}
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	_, _ = w.Write(body)
+	_ = w.Close()
+	e := &encoder{}
+	e.uint32(gzipID)
+	e.bytes(z.Bytes())
+	return e.out
+}
+
+// sendResult sends a result as Telegram does, in a container with an acknowledgement.
+func (c *conn) sendResult(id int64, body []byte) {
+	ack, err := c.s.schema.encode(M{"_": "msgs_ack", "msg_ids": []any{id}})
+	if err != nil {
+		c.s.t.Errorf("tlserver: %v", err)
+		return
+	}
+	result := &encoder{}
+	result.uint32(resultID)
+	result.uint64(uint64(id))
+	result.out = append(result.out, body...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := &encoder{}
+	e.uint32(containerID)
+	e.uint32(2)
+	for _, m := range []struct {
+		body    []byte
+		content bool
+	}{{ack, false}, {result.out, true}} {
+		e.uint64(uint64(c.s.messageID(1)))
+		e.uint32(uint32(c.nextSeq(m.content)))
+		e.uint32(uint32(len(m.body)))
+		e.out = append(e.out, m.body...)
+	}
+	c.seal(e.out, 1, false)
 }
 
 // send sends a value. Its message id is kind modulo 4.
@@ -199,21 +255,31 @@ func (c *conn) send(v any, kind int64, content bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.seal(body, kind, content)
+}
+
+// seal sends a message. c.mu must be held.
+func (c *conn) seal(body []byte, kind int64, content bool) {
 	if c.frozen || c.key == nil {
 		return
-	}
-	seq := c.seq * 2
-	if content {
-		seq++
-		c.seq++
 	}
 	var text []byte
 	text = binary.LittleEndian.AppendUint64(text, 0)
 	text = binary.LittleEndian.AppendUint64(text, uint64(c.session))
 	text = binary.LittleEndian.AppendUint64(text, uint64(c.s.messageID(kind)))
-	text = binary.LittleEndian.AppendUint32(text, uint32(seq))
+	text = binary.LittleEndian.AppendUint32(text, uint32(c.nextSeq(content)))
 	text = binary.LittleEndian.AppendUint32(text, uint32(len(body)))
 	c.writeFrame(seal(c.key, append(text, body...)))
+}
+
+// nextSeq numbers messages; those with content are odd. c.mu must be held.
+func (c *conn) nextSeq(content bool) int32 {
+	seq := c.seq * 2
+	if content {
+		seq++
+		c.seq++
+	}
+	return seq
 }
 
 func (c *conn) hasSession() bool {
