@@ -231,21 +231,34 @@ func (c *chat) cardSent(id int) {
 	})
 }
 
-// move has the bar of the card move, and the position written down, while a track plays.
+// move has the bar of the card move, and the position written down, while a track
+// plays.
 func (c *chat) move() {
-	if c.tick != nil || c.play.phase != playing {
+	if c.play.phase != playing {
 		return
 	}
-	c.tick = c.after(min(c.bot.cfg.Times.Progress, c.bot.cfg.Times.SavePosition), func() {
-		c.tick = nil
-		if c.play.phase != playing {
-			return
-		}
-		c.play.failures = 0 // it has played for some seconds
+	if c.tick == nil {
+		c.tick = c.after(c.bot.cfg.Times.Progress, func() {
+			c.tick = nil
+			if c.play.phase == playing {
+				c.show(progress)
+			}
+		})
+	}
+	if c.keep == nil {
+		c.keep = c.after(c.bot.cfg.Times.SavePosition, c.keepPosition)
+	}
+}
+
+// keepPosition writes the position of a track that has played for some seconds.
+func (c *chat) keepPosition() {
+	c.keep = nil
+	if c.play.phase == playing {
+		c.play.failures = 0
 		c.queue.Played()
 		c.savePlace()
-		c.show(progress)
-	})
+		c.move()
+	}
 }
 
 // changed notes that the queue or what plays has changed.

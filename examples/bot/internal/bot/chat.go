@@ -42,7 +42,8 @@ type chat struct {
 	finding  map[int64]context.CancelFunc // searches by user
 	seeking  context.CancelFunc           // ends the seek under way
 	empty    *time.Timer                  // leaves the call
-	tick     *time.Timer                  // moves the bar, and writes the position
+	tick     *time.Timer                  // moves the bar
+	keep     *time.Timer                  // writes the position
 	ahead    *time.Timer                  // fetches the next track
 }
 
@@ -299,7 +300,7 @@ func (c *chat) quit() {
 
 // stopTimers stops the timers of a chat that ends.
 func (c *chat) stopTimers() {
-	for _, t := range []*time.Timer{c.empty, c.tick, c.ahead} {
+	for _, t := range []*time.Timer{c.empty, c.tick, c.keep, c.ahead} {
 		if t != nil {
 			t.Stop()
 		}

@@ -57,7 +57,7 @@ type Times struct {
 	Empty        time.Duration // until it leaves a call after its queue has ended; default 3 min
 	Prepare      time.Duration // how long before a track's end the next one is opened; default 20 s
 	Progress     time.Duration // between edits of the card that only move its bar; default 10 s
-	SavePosition time.Duration // between writes of the position; default 10 s
+	SavePosition time.Duration // between writes of the position, which take up to 1 s; default 9 s
 	Search       time.Duration // after which a search is announced; default 700 ms
 	Stale        time.Duration // age of a command that is ignored; default 1 min
 	Role         time.Duration // for which a user's role is believed; default 5 min
@@ -96,7 +96,7 @@ func newConfig(cfg Config) (Config, error) {
 	or(&t.Empty, 3*time.Minute)
 	or(&t.Prepare, 20*time.Second)
 	or(&t.Progress, 10*time.Second)
-	or(&t.SavePosition, 10*time.Second)
+	or(&t.SavePosition, 9*time.Second)
 	or(&t.Search, 700*time.Millisecond)
 	or(&t.Stale, time.Minute)
 	or(&t.Role, 5*time.Minute)

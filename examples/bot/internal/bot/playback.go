@@ -82,7 +82,7 @@ func (c *chat) beginAt(at time.Duration) {
 	case n != nil && n.entry == e.ID && n.err != nil:
 		c.abandon(n)
 		c.failed(n.err)
-	case n != nil && n.entry == e.ID && n.set:
+	case n != nil && n.entry == e.ID && n.set && c.play.quiet: // what was before it has ended
 		c.adopt(n)
 	case n != nil && n.entry == e.ID && n.src != nil:
 		c.start(n.src, n.file)
@@ -111,6 +111,10 @@ func (c *chat) cancelAttempt() {
 	if c.play.cancel != nil {
 		c.play.cancel()
 		c.play.cancel = nil
+	}
+	if c.seeking != nil {
+		c.seeking()
+		c.seeking = nil
 	}
 	c.play.loaded = nil
 	if c.play.phase == playing {
@@ -186,8 +190,6 @@ func (c *chat) started(attempt int, f *file, err error) {
 	case ofTrack(err):
 		c.failed(err)
 		return
-	case errors.Is(err, context.Canceled), errors.Is(err, gotgcall.ErrSourceReplaced), errors.Is(err, gotgcall.ErrStopped):
-		return
 	default:
 		c.log.Warn("the call cannot be joined", "err", err)
 		c.hold(words(err))
@@ -199,7 +201,9 @@ func (c *chat) started(attempt int, f *file, err error) {
 // heard notes that the current track plays.
 func (c *chat) heard() {
 	c.play.phase = playing
-	c.play.trouble = ""
+	if !c.play.silenced {
+		c.play.trouble = ""
+	}
 	if length, err := c.play.assistant.media.Duration(c.id); err == nil {
 		c.queue.Current.Length = length // what its sender said may be anything
 	}

@@ -96,6 +96,24 @@ func TestSkipAndBack(t *testing.T) {
 	})
 }
 
+func TestASkipToATrackThatIsSetIsHeardAtOnce(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.says("/play a 60,b 60,c")
+		r.after(50 * time.Second)
+		require.Equal(t, "b", r.look().next.title)
+		r.admin("Root").Says("/skip")
+		r.after(300 * time.Millisecond)
+		require.Equal(t, "b", r.look().now.title)
+		require.Nil(t, r.look().next)
+		r.after(3 * time.Second)
+		require.Equal(t, "b", r.card().Title)
+		require.Less(t, r.card().Position, 5*time.Second)
+		require.Equal(t, []string{"a", "b"}, r.songs.asked())
+		r.after(60 * time.Second)
+		require.Equal(t, []string{"a", "b", "c"}, r.heard())
+	})
+}
+
 func TestASkipIsSilentUntilTheNextTrackIsThere(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.songs.set(func(s *songs) { s.download = 10 * time.Second })

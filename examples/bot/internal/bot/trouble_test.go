@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -178,6 +179,7 @@ func (r *rig) roam(random *rand.Rand, restarts bool) {
 			r.start(Config{})
 		}
 		r.after(time.Duration(random.IntN(6000)) * time.Millisecond)
+		r.agrees()
 	}
 	r.stage.setNone(false)
 	r.after(time.Minute)
@@ -190,6 +192,28 @@ func (r *rig) roam(random *rand.Rand, restarts bool) {
 	require.Equal(r.t, "last", r.card().Title)
 	require.Equal(r.t, "last", r.look().now.title)
 	require.Less(r.t, len(r.shown()), 300)
+}
+
+// agrees checks that what the bot takes for the current track is what plays.
+func (r *rig) agrees() {
+	r.t.Helper()
+	state := make(chan string, 1)
+	r.bot.tell(r.chat.ID(), func(c *chat) {
+		if c.play.phase == playing {
+			state <- c.queue.Current.Title
+			return
+		}
+		state <- ""
+	})
+	synctest.Wait()
+	select {
+	case title := <-state:
+		if now := r.look().now; title != "" {
+			require.NotNil(r.t, now, "%s does not play", title)
+			require.Equal(r.t, title, now.title)
+		}
+	default: // not in memory
+	}
 }
 
 // pressAny presses any button that is shown.
