@@ -76,19 +76,7 @@ func TestScenario23_HostileWords(t *testing.T) {
 		lists := map[string]string{
 			"hostname.m3u8": "/etc/hostname", "file.m3u8": "file://" + secret, "path.m3u8": secret, "canary.m3u8": canary.URL + "/a.ts",
 		}
-		good := s.tones("Good", 5*time.Second, 440)
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch r.URL.Path {
-			case "/metadata":
-				http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusFound)
-				return
-			case "/song.mp3":
-				http.ServeFile(w, r, good)
-				return
-			}
-			w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-			fmt.Fprintf(w, "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:5,\n%s\n#EXT-X-ENDLIST\n", lists[strings.TrimPrefix(r.URL.Path, "/")])
-		}))
+		server := hostileServer(s.tones("Good", 5*time.Second, 440), lists)
 		t.Cleanup(server.Close)
 		s.internet.Add(server.URL)
 		s.names = guardtest.Names(func(string) []string { return []string{"10.0.0.1"} })
@@ -134,6 +122,21 @@ func TestScenario23_HostileWords(t *testing.T) {
 		require.NoFileExists(t, touched)
 		require.Len(t, s.pages.Calls(t), 1, "yt-dlp was asked for its version alone")
 	})
+}
+
+// hostileServer serves a song, lists that name something each, and a redirect.
+func hostileServer(song string, lists map[string]string) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch name := strings.TrimPrefix(r.URL.Path, "/"); name {
+		case "metadata":
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusFound)
+		case "song.mp3":
+			http.ServeFile(w, r, song)
+		default:
+			w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+			fmt.Fprintf(w, "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:5,\n%s\n#EXT-X-ENDLIST\n", lists[name])
+		}
+	}))
 }
 
 // refused waits until the bot has answered a message, and nothing is looked for or played.

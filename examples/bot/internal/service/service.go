@@ -122,6 +122,9 @@ func (s *service) resolver(ctx context.Context, cfg Config) (*resolve.Resolver, 
 		return nil, err
 	}
 	s.later(downloads.Close)
+	if cfg.Pages.Dir == "" {
+		cfg.Pages.Dir = filepath.Join(cfg.Data, "yt-dlp")
+	}
 	pages := ytdlp.Find(ctx, cfg.Pages, proxy)
 	switch {
 	case errors.Is(pages.Err(), ytdlp.ErrMissing):

@@ -61,9 +61,9 @@ func (p *Program) lookup(ctx context.Context, chat int64, target string, limit i
 		return nil, err
 	}
 	defer leave()
-	work, err := os.MkdirTemp("", "yt-dlp-")
+	work, err := p.workspace()
 	if err != nil {
-		return nil, fmt.Errorf("yt-dlp: %w", err)
+		return nil, err
 	}
 	defer os.RemoveAll(work)
 	limit = max(1, min(limit, p.cfg.MaxItems))

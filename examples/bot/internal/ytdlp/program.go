@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,11 @@ type Config struct {
 	Path       string // the program; "yt-dlp" in PATH
 	AnyVersion bool   // versions before MinVersion run, too
 	Cookies    string // a file in Netscape's format, of mode 0600; none
+
+	// Dir is for what runs need while they last, a copy of the cookies above all. It is
+	// made, for this user alone, and what earlier runs left in it is removed. The default
+	// is the system's, where what a killed bot leaves stays.
+	Dir string
 
 	MaxLength time.Duration // of an entry; 4 h
 	MaxBytes  int64         // of a file; 500 MiB
@@ -135,7 +141,10 @@ func (p *Program) find(ctx context.Context) error {
 			return err
 		}
 	}
-	work, err := os.MkdirTemp("", "yt-dlp-")
+	if err := p.clear(); err != nil {
+		return err
+	}
+	work, err := p.workspace()
 	if err != nil {
 		return err
 	}
@@ -147,6 +156,41 @@ func (p *Program) find(ctx context.Context) error {
 	p.version = strings.TrimSpace(string(out))
 	if !p.cfg.AnyVersion && older(p.version, MinVersion) {
 		return &VersionError{Version: p.version}
+	}
+	return nil
+}
+
+// runPrefix begins the names of runs' directories.
+const runPrefix = "yt-dlp-run-"
+
+// workspace makes a directory for a run.
+func (p *Program) workspace() (string, error) {
+	dir, err := os.MkdirTemp(p.cfg.Dir, runPrefix)
+	if err != nil {
+		return "", fmt.Errorf("yt-dlp: %w", err)
+	}
+	return dir, nil
+}
+
+// clear makes the directory for runs, and removes what is left of earlier ones.
+func (p *Program) clear() error {
+	if p.cfg.Dir == "" {
+		return nil
+	}
+	dir, err := filepath.Abs(p.cfg.Dir) // runs have a working directory of their own
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return fmt.Errorf("yt-dlp: %w", err)
+	}
+	p.cfg.Dir = dir
+	left, err := filepath.Glob(filepath.Join(p.cfg.Dir, runPrefix+"*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("yt-dlp: %w", err)
 	}
 	return nil
 }

@@ -111,6 +111,22 @@ func TestARunHasAnEnvironmentOfItsOwn(t *testing.T) {
 	require.NotContains(t, strings.Join(fake.Calls(t)[1], " "), env["https_proxy"], "ps shows arguments to everybody")
 }
 
+func TestRunsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "runs")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, runPrefix+"1", ".home"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "other"), nil, 0o600))
+	p, fake := find(t, Config{Dir: dir}, `[ $mode = version ] || { echo x >"$HOME/left"; echo '{"webpage_url":"`+page+`"}'; }`)
+	require.NoError(t, p.Err())
+	_, err := p.Lookup(t.Context(), 1, page, 1)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(fake.Env(t, "lookup")["HOME"], dir))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, "other", entries[0].Name())
+}
+
 func TestSearchWordsAreNothingElse(t *testing.T) {
 	t.Parallel()
 	p, fake := find(t, Config{}, `[ $mode = version ] || echo '{"_type":"playlist","entries":[{"_type":"url","url":"`+page+`","title":"A"}]}'`)
