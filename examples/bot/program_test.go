@@ -113,6 +113,39 @@ func TestProgramAnswersAndEnds(t *testing.T) {
 	require.Empty(t, here, "nothing is left where it was started")
 }
 
+func TestProgramWithoutATokenTalksAsTheAccount(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	tg := newServers(t, data)
+	said := make(chan M, 10)
+	tg.user.On("messages.getChats", func(*Request) any { return M{"_": "messages.chats", "chats": []any{}} })
+	tg.user.On("messages.sendMessage", func(r *Request) any {
+		said <- r.Args
+		return M{"_": "updateShortSentMessage", "id": 9, "pts": 1, "pts_count": 1, "date": 1}
+	})
+	log := new(logged)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- start(ctx, []string{"-data", data, "-api-id", "1"}, []string{"GOTGCALL_API_HASH=" + hash}, nil, log)
+	}()
+	for id := 6; len(said) == 0 && len(done) == 0; id++ { // until it listens
+		tg.user.Push(private("/help"))
+		grouped := private("/queue")
+		message := grouped["updates"].([]any)[0].(M)["message"].(M)
+		message["id"], message["peer_id"], message["from_id"] = id, M{"_": "peerChat", "chat_id": int64(55)}, M{"_": "peerUser", "user_id": aliceID}
+		tg.user.Push(grouped)
+		<-time.After(100 * time.Millisecond)
+	}
+	answer := await(t, said, done)
+	require.Equal(t, "inputPeerChat", answer["peer"].(M)["_"], "the private command is ignored")
+	require.Nil(t, answer["reply_markup"])
+	cancel()
+	require.NoError(t, <-done)
+	require.Contains(t, log.String(), "without a bot token")
+	require.Empty(t, tg.bot.Calls("updates.getState"))
+}
+
 // private is a message of Alice's in her chat with the bot.
 func private(text string) M {
 	return M{

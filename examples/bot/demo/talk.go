@@ -61,7 +61,9 @@ func (s *stage) talk(ctx context.Context, address string, in io.Reader, out io.W
 			shown.show(s)
 		case line, ok := <-typed:
 			stop()
-			_ = <-changed // called off
+			if err := <-changed; err == nil { // both at once
+				shown.show(s)
+			}
 			if !ok {
 				return nil
 			}
