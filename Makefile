@@ -85,12 +85,14 @@ fuzz:
 	$(call banner,fuzz for $(FUZZTIME) each)
 	@scripts/fuzz.sh $(FUZZTIME)
 
-# Lets 50 calls live at random for DURATION; SEED, which it prints, repeats a run.
+# Lets 50 calls of the library and 20 chats of the bot live at random, each for DURATION;
+# SEED, which it prints, repeats a run.
 DURATION ?= 10m
 soak:
 	@scripts/setup.sh ffmpeg cc
 	$(call banner,soak for $(DURATION))
 	@DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestSoak -v -timeout 0 ./internal/e2e
+	@cd examples/bot && DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestScenario30 -v -timeout 0 ./internal/scenario
 
 # Plays FILE, or a test movie, into a call on this machine.
 demo:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -25,6 +26,10 @@ import (
 // what it should.
 func TestScenario30_Soak(t *testing.T) {
 	inEveryWeather(t, func(t *testing.T, s *stage) {
+		if soakAlone && !s.storm {
+			t.Skip("the weather's turn")
+		}
+		before := measure(t)
 		length, seed := soakLength, rand.Uint64()
 		if d := os.Getenv("DURATION"); d != "" {
 			var err error
@@ -39,7 +44,7 @@ func TestScenario30_Soak(t *testing.T) {
 		t.Logf("SEED=%d DURATION=%s", seed, length)
 		s.limit(length + 2*time.Minute)
 		s.config.Limits.UserBurst, s.config.Limits.ChatPerMinute = 1000, 1000 // the pace is ours
-		songs := s.songs(8)
+		songs := s.songs(4)
 		var lives []*life
 		for i := range soakChats {
 			l := &life{s: s, rand: rand.New(rand.NewPCG(seed, uint64(i))), songs: songs}
@@ -64,8 +69,28 @@ func TestScenario30_Soak(t *testing.T) {
 		for _, l := range lives {
 			slowest = max(slowest, l.slowest)
 		}
-		t.Logf("slowest answer %v, %d goroutines", slowest, runtime.NumGoroutine())
+		t.Logf("slowest answer %v; the process now: %+v", slowest, measure(t))
+		s.stop()
+		left, err := filepath.Glob(filepath.Join(s.mediaDir(), "*"))
+		require.NoError(t, err)
+		require.Empty(t, left)
+		if soakAlone {
+			require.Eventually(t, func() bool {
+				now := measure(t)
+				return now.goroutines <= before.goroutines+soakChats+2 && now.descriptors <= before.descriptors+soakChats
+			}, 30*time.Second, 100*time.Millisecond, "before %+v, after %+v", before, measure(t))
+		}
 	})
+}
+
+// usage is what the process holds.
+type usage struct{ goroutines, descriptors int }
+
+// measure returns what the process holds; no descriptors where they cannot be counted.
+func measure(t *testing.T) usage {
+	t.Helper()
+	open, _ := os.ReadDir("/proc/self/fd")
+	return usage{goroutines: runtime.NumGoroutine(), descriptors: len(open)}
 }
 
 // soakUsers are the users of each chat.

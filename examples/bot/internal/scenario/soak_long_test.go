@@ -9,4 +9,5 @@ const (
 	soakChats  = 20
 	soakLength = 30 * time.Minute
 	soakSong   = 2 * time.Hour // longer than it can be played
+	soakAlone  = true          // no other test runs, so that the process can be measured
 )

@@ -8,5 +8,6 @@ import "time"
 const (
 	soakChats  = 3
 	soakLength = 20 * time.Second
-	soakSong   = 5 * time.Minute // longer than it can be played
+	soakSong   = 2 * time.Minute // longer than it can be played
+	soakAlone  = false
 )
