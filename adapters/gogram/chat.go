@@ -21,7 +21,7 @@ func (a *account) JoinChat(ctx context.Context, invite string) error {
 	case name != "":
 		err = a.joinPublic(ctx, name)
 	default:
-		return fmt.Errorf("%w: %q", groupcall.ErrInvite, invite)
+		return fmt.Errorf("%w: it is not one of Telegram's", groupcall.ErrInvite)
 	}
 	if rpcName(err) == "USER_ALREADY_PARTICIPANT" {
 		return nil

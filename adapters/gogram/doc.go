@@ -52,8 +52,8 @@
 //     of it may end the program. [Downloader] takes its place.
 //   - NewClient asks on the terminal, writes the key to session.dat, and connects for
 //     hours without a context. Package session does none of it.
-//   - Its key exchange fails once in a hundred times, for it drops leading zeros. It is
-//     tried three times.
+//   - Its key exchange fails once in fifty times, for it drops leading zeros. It is tried
+//     up to six times.
 //   - Three goroutines of a client outlive it. One is ended by session.Close, which also
 //     wakes the requests that would wait for a connection.
 package gogramcalls

@@ -125,6 +125,7 @@ func TestDownloadFromAForeignDataCentreIsOneAtATime(t *testing.T) {
 	abroad := tlserver.New(t)
 	reach(d.tg, foreignDC, abroad)
 	trust(d.tg, abroad.PublicKey())
+	abroad.FailKeys(1)
 	want := content()[:1_000_001]
 	var open, most atomic.Int32
 	var mu sync.Mutex

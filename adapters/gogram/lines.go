@@ -11,8 +11,8 @@ import (
 )
 
 // keyTries is how often a key is made with a data centre before that is a failure: one
-// in a hundred of gogram's key exchanges does not succeed.
-const keyTries = 3
+// in fifty of gogram's key exchanges does not succeed.
+const keyTries = 6
 
 var errDownloaderClosed = errors.New("the downloader is closed")
 

@@ -51,6 +51,10 @@ var (
 	ErrBot       = errors.New("this is a bot's session, and a user's is needed")
 )
 
+// errUnreachable names two causes: a server that has forgotten a key says so in a way
+// that gogram does not report.
+var errUnreachable = errors.New("Telegram cannot be reached, or does not know the session any longer") //nolint:staticcheck // a name
+
 // requestTimeout outlives a reconnect of gogram, which takes 10 s.
 const requestTimeout = 25 * time.Second
 
@@ -149,12 +153,15 @@ func Connect(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error
 	go func() { connected <- connect(tg) }()
 	select {
 	case err := <-connected:
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("%w: %w", errUnreachable, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", classify(err))
 		}
 	case <-ctx.Done():
 		_ = Close(tg)
-		return nil, fmt.Errorf("connect: %w", ctx.Err())
+		return nil, fmt.Errorf("%w: %w", errUnreachable, ctx.Err())
 	}
 	if err := authorized(ctx, tg); err != nil {
 		if errors.Is(err, ErrNoSession) {
@@ -165,14 +172,17 @@ func Connect(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error
 	return self(ctx, tg)
 }
 
-// connect connects, and makes a key where there is none: one in a hundred of gogram's key
+// keyTries makes a failure of all of them one in a billion.
+const keyTries = 6
+
+// connect connects, and makes a key where there is none: one in fifty of gogram's key
 // exchanges does not succeed.
 func connect(tg *telegram.Client) (err error) {
-	for range 3 {
+	for range keyTries {
 		if err = safe.Do(tg.Connect); err == nil || named(err) != "" || len(tg.GetAuthKey()) > 0 {
 			return err
 		}
-		_ = safe.Do(tg.Disconnect) // else gogram believes that it is connected
+		safe.Stop(tg.MTProto) // else gogram believes that it is connected
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,7 @@ func stranger(t *testing.T) (*tlserver.Server, *telegram.Client) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = Close(tg) })
 	trust(tg, s.PublicKey())
+	s.FailKeys(1)
 	me, err := Connect(t.Context(), tg)
 	require.NoError(t, err)
 	require.Nil(t, me)
@@ -129,6 +131,34 @@ func TestLoginByPhoneAndCode(t *testing.T) {
 	t.Cleanup(func() { _ = Close(again) })
 	assert.Equal(t, int64(7), again.Me().ID)
 	require.NoError(t, Login(t.Context(), again, nil), "nothing is asked")
+}
+
+// reach lets a client find a data centre at a test's server.
+func reach(tg *telegram.Client, dc int, s *tlserver.Server) {
+	list := slices.Clone(tg.DcList.DCs[dc][:1])
+	list[0].Addr = s.Addr()
+	tg.DcList.DCs[dc] = list
+}
+
+// Most accounts do not live where a client connects first.
+func TestLoginFollowsTheAccountToItsDataCentre(t *testing.T) {
+	t.Parallel()
+	first, tg := stranger(t)
+	first.On("auth.sendCode", func(*tlserver.Request) any { return Error{Code: 303, Message: "PHONE_MIGRATE_2"} })
+	home := tlserver.New(t)
+	home.On("updates.getState", nobody)
+	home.FailKeys(1)
+	scriptLogin(home, "12345")
+	reach(tg, 2, home)
+	trust(tg, home.PublicKey())
+	ask, _ := answers("49151", "12345")
+	require.NoError(t, Login(t.Context(), tg, ask))
+	assert.Equal(t, int64(7), tg.Me().ID)
+	assert.Len(t, home.Calls("auth.signIn"), 1)
+
+	var kept telegram.Session
+	require.NoError(t, kept.Decode(tg.ExportSession()))
+	assert.Equal(t, home.Addr(), kept.Hostname)
 }
 
 func TestLoginWithoutSuccess(t *testing.T) {

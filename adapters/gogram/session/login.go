@@ -105,10 +105,16 @@ func sendCode(ctx context.Context, tg *telegram.Client, phone string) (*telegram
 func followed[T any](ctx context.Context, tg *telegram.Client, request interface{ CRC() uint32 }) (T, error) {
 	at := tg.GetDC()
 	answer, err := call[T](ctx, tg, request)
-	if err != nil && tg.GetDC() != at {
-		answer, err = call[T](ctx, tg, request)
+	if err == nil || tg.GetDC() == at {
+		return answer, err
 	}
-	return answer, err
+	if len(tg.GetAuthKey()) == 0 { // the key exchange there has failed
+		safe.Stop(tg.MTProto)
+		if err := connect(tg); err != nil {
+			return answer, err
+		}
+	}
+	return call[T](ctx, tg, request)
 }
 
 func checkPassword(ctx context.Context, tg *telegram.Client, ask Ask) (telegram.AuthAuthorization, error) {
@@ -145,13 +151,17 @@ func checkPassword(ctx context.Context, tg *telegram.Client, ask Ask) (telegram.
 
 // OpenBot returns a connected client of the bot that has the token. Its session is kept
 // in a file, for a bot that logs in often is told to wait; a session of another bot is
-// not used. c.Session is ignored.
+// not used. c.Session is ignored. It fails with [ErrExposed], too.
 func OpenBot(ctx context.Context, c Config, token, path string) (*telegram.Client, error) {
 	id, _, ok := strings.Cut(token, ":")
 	if _, err := strconv.ParseInt(id, 10, 64); err != nil || !ok {
 		return nil, errors.New("log in: not a bot token of @BotFather")
 	}
-	if c.Session, _ = Load(path); c.Session != "" {
+	var err error
+	if c.Session, err = Load(path); errors.Is(err, ErrExposed) {
+		return nil, err
+	}
+	if c.Session != "" {
 		tg, err := Open(ctx, c)
 		switch {
 		case err == nil && strconv.FormatInt(tg.Me().ID, 10) == id:

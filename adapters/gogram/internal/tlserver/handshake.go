@@ -193,12 +193,22 @@ func (c *conn) setDH(request M) (M, error) {
 	answer, hash, number := "dh_gen_ok", "new_nonce_hash1", byte(1)
 	if len(key) != 256 { // the client would use it as it is
 		answer, hash, number = "dh_gen_retry", "new_nonce_hash2", 2
-	} else {
-		c.s.mu.Lock()
-		c.s.keys[keyID(key)] = authKey{key, c.shake.salt()}
-		c.s.mu.Unlock()
+	} else if !c.s.take(key, c.shake.salt()) {
+		return nil, fmt.Errorf("%w: as the test wants it", errHandshake)
 	}
 	aux := sha1.Sum(key)
 	sum := sha1.Sum(append(append(append([]byte(nil), c.shake.newNonce...), number), aux[:8]...))
 	return M{"_": answer, "nonce": c.shake.nonce, "server_nonce": c.shake.serverNonce, hash: sum[4:]}, nil
+}
+
+// take takes a key in, unless the exchange is to fail.
+func (s *Server) take(key []byte, salt int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failures > 0 {
+		s.failures--
+		return false
+	}
+	s.keys[keyID(key)] = authKey{key, salt}
+	return true
 }

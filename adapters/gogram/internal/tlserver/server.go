@@ -36,6 +36,7 @@ type Server struct {
 	calls    []Request
 	lastID   int64
 	accepted int
+	failures int // of key exchanges, to come
 }
 
 // authKey is what client and server share.
@@ -183,6 +184,13 @@ func (s *Server) RotateSalt() {
 		k.salt++
 		s.keys[id] = k
 	}
+}
+
+// FailKeys makes the next key exchanges fail, as one in fifty does by itself.
+func (s *Server) FailKeys(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures = n
 }
 
 // Leave makes the server unreachable, and returns what brings it back.
