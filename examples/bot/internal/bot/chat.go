@@ -39,12 +39,12 @@ type chat struct {
 	cardOf   uint64 // the entry that the card shows; 0: none
 	list     *note  // the page of the queue
 	votes    map[int64]bool
-	finding  map[int64]context.CancelFunc // searches by user
-	seeking  context.CancelFunc           // ends the seek under way
-	empty    *time.Timer                  // leaves the call
-	tick     *time.Timer                  // moves the bar
-	keep     *time.Timer                  // writes the position
-	ahead    *time.Timer                  // fetches the next track
+	finding  map[int64]*search  // the last one of each user
+	seeking  context.CancelFunc // ends the seek under way
+	empty    *time.Timer        // leaves the call
+	tick     *time.Timer        // moves the bar
+	keep     *time.Timer        // writes the position
+	ahead    *time.Timer        // fetches the next track
 }
 
 // settings are what admins choose.
@@ -85,7 +85,7 @@ func newChat(b *Bot, id int64) *chat {
 		bot: b, id: id, log: b.log.With("chat", id),
 		box: newMailbox(), lane: newMailbox(),
 		laneEnd: make(chan struct{}), done: make(chan struct{}),
-		votes: make(map[int64]bool), finding: make(map[int64]context.CancelFunc),
+		votes: make(map[int64]bool), finding: make(map[int64]*search),
 	}
 	c.ctx, c.cancel = context.WithCancel(b.life)
 	c.out = &speaker{

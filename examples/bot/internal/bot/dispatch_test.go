@@ -44,6 +44,24 @@ func TestALaterSearchOfAUserReplacesTheEarlier(t *testing.T) {
 	})
 }
 
+func TestFilesSentInARowAllPlayInOrder(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.songs.set(func(s *songs) { s.search = time.Second })
+		ann := r.chat.User("Ann")
+		for _, title := range []string{"a", "b", "c", "d"} {
+			ann.Replies(ann.Sends(chattest.File{Path: "/dev/null", Title: title, Length: 3 * time.Minute}), "/play")
+		}
+		r.after(15 * time.Second)
+		require.Equal(t, "a", r.card().Title)
+		require.Equal(t, 3, r.card().InQueue)
+		for range 3 {
+			r.says("/skip")
+			r.after(3 * time.Second)
+		}
+		require.Equal(t, []string{"a", "b", "c", "d"}, r.heard())
+	})
+}
+
 func TestAReplyToAFileIsPlayed(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		ann := r.chat.User("Ann")

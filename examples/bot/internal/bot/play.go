@@ -28,8 +28,16 @@ func (c *chat) cmdPlay(r *request)     { c.find(&wish{request: r}) }
 func (c *chat) cmdVplay(r *request)    { c.find(&wish{request: r, video: true}) }
 func (c *chat) cmdPlayNext(r *request) { c.find(&wish{request: r, next: true}) }
 
+// search is one of a user.
+type search struct {
+	words bool // not a file, of which all are wanted
+	stop  context.CancelFunc
+	done  chan struct{} // closed at its end
+}
+
 // find looks for what a user wishes to hear. One search of a user is under way at a time:
-// a later one replaces it.
+// a later one for words or a link replaces an earlier such one, and files are queued in
+// the order in which they were sent.
 func (c *chat) find(w *wish) {
 	if w.media == nil && w.args == "" {
 		if c.play.phase == held && w.query == 0 {
@@ -39,11 +47,13 @@ func (c *chat) find(w *wish) {
 		c.reply(w.request, howToPlay)
 		return
 	}
-	if stop := c.finding[w.from.ID]; stop != nil {
-		stop()
-	}
 	ctx, stop := context.WithCancel(c.ctx)
-	c.finding[w.from.ID] = stop
+	own := &search{words: w.media == nil, stop: stop, done: make(chan struct{})}
+	earlier := c.finding[w.from.ID]
+	if earlier != nil && earlier.words && own.words {
+		earlier.stop()
+	}
+	c.finding[w.from.ID] = own
 	asked := track.Request{
 		Chat: c.id, Words: w.args, Media: w.media, Video: w.video, By: w.from, Max: c.bot.cfg.Limits.Playlist,
 		Info: track.Info{Title: w.info.Title, Artist: w.info.Artist, Length: w.info.Length},
@@ -57,16 +67,25 @@ func (c *chat) find(w *wish) {
 		}
 	})
 	c.bot.working.Go(func() { // ends with ctx at the latest; Run waits for it
+		if earlier != nil {
+			select {
+			case <-earlier.done:
+			case <-ctx.Done():
+			}
+		}
 		tracks, err := c.bot.cfg.Resolver.Resolve(ctx, asked)
 		replaced := ctx.Err() != nil
 		c.box.post(func() {
 			announce.Stop()
 			stop()
+			close(own.done)
+			if c.finding[w.from.ID] == own {
+				delete(c.finding, w.from.ID)
+			}
 			if replaced {
 				c.out.drop(w.note)
 				return
 			}
-			delete(c.finding, w.from.ID)
 			c.found(w, tracks, err)
 		})
 	})
