@@ -11,7 +11,7 @@ import (
 //
 // The current source is reopened where it is, as by a seek, and heard with the new sound
 // within 300 ms; nothing of it is left out or repeated. A live one is opened again at its
-// present. It blocks until then. Of several calls at once the last counts, and the others
+// present, and goes on as it was until that is there. It blocks until then. Of several calls at once the last counts, and the others
 // return when it does; a slider may be moved at any rate. Positions and durations are
 // always those of the media: at a speed of 2 a position moves by two seconds a second.
 //

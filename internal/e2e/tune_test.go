@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"math"
+	"net/http"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
+	"github.com/gotgcall/gotgcall/internal/webtest"
 )
 
 // pcm is what a listener of packets hears, of which some may be late.
@@ -181,4 +184,115 @@ func TestPicturesKeepUpWithTheSpeed(t *testing.T) {
 		t.Log("picture and sound are apart by at most", time.Duration(worst*float64(time.Second)))
 		require.Less(t, worst, 0.02)
 	})
+}
+
+// levels lists the levels of a source's sound in steps of a tenth of a second.
+func levels(t *testing.T, packets []mediatest.Packet) (levels []float64) {
+	t.Helper()
+	serially(func() {
+		pcm, err := mediatest.DecodeOpusInOrder(packets)
+		require.NoError(t, err)
+		for at := time.Duration(0); at+100*time.Millisecond <= pcm.Duration(); at += 100 * time.Millisecond {
+			levels = append(levels, pcm.Level(at, at+100*time.Millisecond))
+		}
+	})
+	return levels
+}
+
+// TestSoundIsKeptOverSourcesPauseAndRejoin: the next source has it, one changed while
+// paused is heard from the first frame on, and a rejoined call goes on with it.
+func TestSoundIsKeptOverSourcesPauseAndRejoin(t *testing.T) {
+	t.Parallel()
+	first := gotgcall.FromFile(tones(t, "a.wav", mediatest.AudioSpec{Seconds: 2}), gotgcall.EncodeOptions{})
+	second := gotgcall.FromFile(tones(t, "b.wav", mediatest.AudioSpec{Seconds: 6}), gotgcall.EncodeOptions{})
+	s := newFixture(t, sfu.Config{})
+	params, err := s.CreateCall(chat)
+	require.NoError(t, err)
+	require.NoError(t, s.SetSound(chat, gotgcall.Sound{Volume: 50}))
+	require.NoError(t, s.SetStreamSources(chat, first))
+	require.NoError(t, s.SetNextSource(chat, second))
+	remote := s.rejoin(t, chat, params)
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	s.awaitPosition(t, chat, time.Second)
+	_, err = s.Pause(chat)
+	require.NoError(t, err)
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	require.NoError(t, s.SetSound(chat, gotgcall.Sound{Volume: 25}))
+	now, err := s.Position(chat)
+	require.NoError(t, err)
+	require.Equal(t, at, now)
+	_, err = s.Resume(chat)
+	require.NoError(t, err)
+	s.awaitPosition(t, chat, 3*time.Second)
+	remote.Kick()
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrConnectionFailed)
+	params, err = s.Rejoin(chat)
+	require.NoError(t, err)
+	again := s.rejoin(t, chat, params)
+	sound, err := s.Sound(chat)
+	require.NoError(t, err)
+	require.Equal(t, gotgcall.Sound{Volume: 25, Speed: 1}, sound)
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	rest, _ := s.leave(t, chat, again)
+
+	const full = -10.97 // of the tones, 0.4 of full scale in mono
+	heard := levels(t, s.received(remote.SSRC()))
+	require.InDelta(t, full-6, median(heard[2:18]), 1)
+	require.InDelta(t, full-6, median(heard[22:29]), 1)
+	require.InDelta(t, full-12, median(heard[len(heard)-10:]), 1)
+	require.InDelta(t, full-12, median(levels(t, rest)), 1)
+}
+
+// TestSoundOfARadio: it is opened once more at its present, and never falls silent.
+func TestSoundOfARadio(t *testing.T) {
+	t.Parallel()
+	song, err := os.ReadFile(tones(t, "radio.mp3", mediatest.AudioSpec{Seconds: 30, Options: []string{"-b:a", "128k"}}))
+	require.NoError(t, err)
+	server := webtest.Start(t, func(n int, _ *http.Request) webtest.Answer {
+		return webtest.Answer{
+			Status: "ICY 200 OK", Header: []string{"icy-name: Tones"}, Framing: webtest.Closing,
+			Body: song[n*len(song)/10:], Pace: 640, // a 20 ms; twice as fast as it plays
+		}
+	})
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromURL(server.URL, gotgcall.EncodeOptions{}))
+	info, err := s.SourceInfo(chat)
+	require.NoError(t, err)
+	require.Equal(t, gotgcall.SourceInfo{Live: true, Title: "Tones"}, info)
+	_, err = s.Duration(chat)
+	require.ErrorIs(t, err, gotgcall.ErrLive)
+	s.awaitPosition(t, chat, 2*time.Second)
+	require.NoError(t, s.SetSound(chat, gotgcall.Sound{Volume: 25}))
+	at, err := s.Position(chat)
+	require.NoError(t, err)
+	require.ErrorIs(t, s.SetSound(chat, gotgcall.Sound{Volume: 25, Speed: 2}), gotgcall.ErrSoundUnsupported)
+	s.awaitPosition(t, chat, at+2*time.Second)
+	require.Len(t, server.Requests(), 2)
+	packets, _ := s.leave(t, chat, remote)
+	require.ErrorIs(t, s.awaitEnds(t, 1)[0].err, gotgcall.ErrStopped)
+	heard := levels(t, packets)
+	require.InDelta(t, -12, median(heard[len(heard)-15:])-median(heard[2:18]), 1)
+	pcm, err := mediatest.DecodeOpus(packets)
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(pcm.Gaps), int(s.last.ClockMoves), "%v", pcm.Gaps)
+}
+
+// TestSoundOfARTMPCall is published.
+func TestSoundOfARTMPCall(t *testing.T) {
+	t.Parallel()
+	server := newReceiver(t, streamKey)
+	s := newFixture(t, sfu.Config{})
+	require.NoError(t, s.StartRTMP(chat, server.url(streamKey)))
+	song := tones(t, "song.wav", mediatest.AudioSpec{Seconds: 20})
+	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(song, small(gotgcall.TrackAudio))))
+	s.awaitPosition(t, chat, 3*time.Second)
+	require.NoError(t, s.SetSound(chat, gotgcall.Sound{Volume: 10, Speed: 2}))
+	began := time.Now()
+	s.awaitPosition(t, chat, 8*time.Second)
+	require.InDelta(t, 2.5, time.Since(began).Seconds(), 1.5)
+	s.leaveRTMP(t)
+	size, all := smallSize()
+	got := judge(t, server.recordings(t, 1)[0], size, all)
+	require.InDelta(t, 0.283, got.loudest(time.Second, 2*time.Second), 0.1)
+	require.InDelta(t, 0.028, got.loudest(4*time.Second, 5*time.Second), 0.015)
 }
