@@ -51,6 +51,13 @@ type EncodeOptions struct {
 	// with forward error correction, which makes lost packets inaudible. Music
 	// suffers from it.
 	Voice bool
+	// AlwaysEncode encodes what is Opus already, too. Otherwise FromFile passes a
+	// file's Opus packets on as they are, without ffmpeg: Ogg and WebM of one or two
+	// channels, of at most AudioBitrateKbps on average, or 256 if that is 0; with
+	// neither Voice, nor pictures, nor a sound of [Client.SetSound].
+	//
+	// [Client.SetSound]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.SetSound
+	AlwaysEncode bool
 	// Tracks are the tracks to play; 0 means TrackAudio. TrackVideo includes
 	// TrackAudio: a source plays what it has of both.
 	Tracks Track

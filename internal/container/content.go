@@ -22,12 +22,12 @@ func (c Content) codecs() (audio, video string) {
 	return "A_OPUS", "V_VP8"
 }
 
-// audioHead checks the codec's private data of a sound track.
-func (c Content) audioHead(private []byte) error {
+// audioHead reads the codec's private data of a sound track.
+func (c Content) audioHead(private []byte) (OpusHead, error) {
 	if c == Raw {
-		return nil
+		return OpusHead{}, nil
 	}
-	return opusHead(private)
+	return parseOpusHead(private)
 }
 
 // key reports whether a picture can be decoded without others.

@@ -23,6 +23,7 @@ const (
 	idCodecID        = 0x86
 	idCodecPrivate   = 0x63A2
 	idDefaultDur     = 0x23E383
+	idEncodings      = 0x6D80
 	idCluster        = 0x1F43B675
 	idTimestamp      = 0xE7
 	idBlockGroup     = 0xA0
@@ -47,6 +48,7 @@ type matroska struct {
 	head    [8]byte
 
 	audio, video mkvTrack
+	sounds       int // tracks of sound, of any codec
 	cluster      time.Duration
 	tags         Tags
 	data         []byte   // reused from block to block
@@ -56,6 +58,7 @@ type matroska struct {
 // mkvTrack is a track that is played; its number is 0 when there is none.
 type mkvTrack struct {
 	number   uint64
+	head     OpusHead      // audio
 	refused  error         // why the track of this kind cannot be played, or nil
 	interval time.Duration // video: the frame interval, or 0
 	started  bool
@@ -101,6 +104,9 @@ func (m *matroska) Tracks() (t media.Track) {
 }
 
 func (m *matroska) Tags() Tags { return m.tags }
+
+// OpusHead returns that of the sound, or false if there is a choice of several.
+func (m *matroska) OpusHead() (OpusHead, bool) { return m.audio.head, m.sounds == 1 }
 
 // refusal returns why a wanted track cannot be played.
 func (m *matroska) refusal(want media.Track) error {
@@ -280,6 +286,7 @@ func (m *matroska) track(data []byte) error {
 	var entry mkvTrack
 	var codec string
 	var private []byte
+	var encoded bool
 	err := children(data, func(id uint32, body []byte) error {
 		switch id {
 		case idTrackNumber:
@@ -292,6 +299,8 @@ func (m *matroska) track(data []byte) error {
 			if m.tags.TrackTitle == "" {
 				m.tags.TrackTitle = Text(body)
 			}
+		case idEncodings:
+			encoded = true
 		case idDefaultDur:
 			if d := number(body); d <= uint64(10*time.Second) {
 				entry.interval = time.Duration(d)
@@ -305,11 +314,15 @@ func (m *matroska) track(data []byte) error {
 	if entry.number == 0 {
 		return errors.New("a track without a number")
 	}
+	if encoded {
+		codec += " compressed or encrypted"
+	}
 	audio, video := m.content.codecs()
 	switch {
 	case strings.HasPrefix(codec, "A_"):
+		m.sounds++
 		if entry.refused = wrongCodec(codec, audio); entry.refused == nil {
-			entry.refused = m.content.audioHead(private)
+			entry.head, entry.refused = m.content.audioHead(private)
 		}
 		m.audio.offer(entry)
 	case strings.HasPrefix(codec, "V_"):

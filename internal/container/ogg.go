@@ -39,14 +39,15 @@ type ogg struct {
 	segments []byte // what is left of the page's lacing values
 
 	serial  uint32
-	found   bool // serial is an Opus stream's
-	heads   bool // the last page was a first page: a link of the chain begins
-	chosen  bool // the link's Opus stream is found
-	tags    bool // the next packet is the comment header
-	comment Tags // the comment header of the first link
-	damaged int  // malformed packets in a row
-	partial bool // packet holds the beginning of one
-	skip    bool // the page continues a packet whose beginning is lost
+	found   bool     // serial is an Opus stream's
+	heads   bool     // the last page was a first page: a link of the chain begins
+	chosen  bool     // the link's Opus stream is found
+	tags    bool     // the next packet is the comment header
+	first   OpusHead // of the first link
+	comment Tags     // of the first link
+	damaged int      // malformed packets in a row
+	partial bool     // packet holds the beginning of one
+	skip    bool     // the page continues a packet whose beginning is lost
 	packet  []byte
 	pts     time.Duration
 }
@@ -69,6 +70,9 @@ func newOgg(r *bufio.Reader) (*ogg, error) {
 func (o *ogg) Tracks() media.Track { return media.TrackAudio }
 
 func (o *ogg) Tags() Tags { return o.comment }
+
+// OpusHead returns that of the first link.
+func (o *ogg) OpusHead() (OpusHead, bool) { return o.first, true }
 
 func (o *ogg) Next() (media.Frame, error) {
 	for {
@@ -233,8 +237,12 @@ func (o *ogg) firstPage(serial uint32) error {
 		return nil
 	}
 	o.chosen = true
-	if err := opusHead(packet); err != nil {
+	head, err := parseOpusHead(packet)
+	if err != nil {
 		return fmt.Errorf("ogg: %w", err)
+	}
+	if !o.found {
+		o.first = head
 	}
 	o.serial, o.found, o.tags = serial, true, true
 	return nil

@@ -47,17 +47,36 @@ func opusDuration(packet []byte) (time.Duration, error) {
 	return frame * frames, nil
 }
 
-// opusHead checks an identification header (RFC 7845 section 5.1): RTP carries
-// one Opus stream of one or two channels, and nothing else.
-func opusHead(head []byte) error {
+// OpusHead is what an identification header says (RFC 7845 section 5.1).
+type OpusHead struct {
+	Channels int
+	PreSkip  time.Duration // what a decoder leaves out at the beginning
+	Gain     int           // what it applies, in dB/256; RTP has no place for it
+}
+
+// parseOpusHead reads an identification header: RTP carries one Opus stream of one or two
+// channels, and nothing else.
+func parseOpusHead(head []byte) (h OpusHead, err error) {
 	const mappingFamily = 18
 	if len(head) <= mappingFamily || string(head[:8]) != "OpusHead" {
-		return errors.New("malformed Opus header")
+		return h, errors.New("malformed Opus header")
 	}
 	if channels := head[9]; channels < 1 || channels > 2 || head[mappingFamily] != 0 {
-		return errors.New("audio is surround: want one or two channels (-ac 2)")
+		return h, errors.New("audio is surround: want one or two channels (-ac 2)")
 	}
-	return nil
+	return OpusHead{
+		Channels: int(head[9]),
+		PreSkip:  samples(uint64(binary.LittleEndian.Uint16(head[10:]))),
+		Gain:     int(int16(binary.LittleEndian.Uint16(head[16:]))),
+	}, nil
+}
+
+// opusRate is the rate at which Opus counts samples, whatever it was made of.
+const opusRate = 48000
+
+// samples returns how long a number of samples of Opus lasts.
+func samples(n uint64) time.Duration {
+	return time.Duration(n/opusRate)*time.Second + time.Duration(n%opusRate)*time.Second/opusRate
 }
 
 // opusTags reads a comment header (RFC 7845 section 5.2), of which the end may be missing.

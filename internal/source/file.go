@@ -18,6 +18,9 @@ func (o Opener) openFile(ctx context.Context, env media.Env, src media.File, pos
 	env, err = withSound(env, err)
 	var stream media.Stream
 	if err = errors.Join(err, validPosition(position)); err == nil {
+		stream, err = passFile(ctx, env, src.Path, src.Options, position)
+	}
+	if err == nil && stream == nil {
 		stream, err = o.encodeFile(ctx, env, src.Path, ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, position)
 	}
 	if err != nil {
