@@ -2,7 +2,7 @@ module github.com/gotgcall/gotgcall/adapters/gogram
 
 go 1.25.0
 
-require github.com/gotgcall/gotgcall v0.0.0
+require github.com/gotgcall/gotgcall v0.9.0
 
 require (
 	github.com/bluenviron/gortmplib v1.0.1 // indirect

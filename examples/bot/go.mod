@@ -4,8 +4,8 @@ go 1.26.0
 
 require (
 	github.com/amarnathcjd/gogram v1.7.1
-	github.com/gotgcall/gotgcall v0.0.0
-	github.com/gotgcall/gotgcall/adapters/gogram v0.0.0-00010101000000-000000000000
+	github.com/gotgcall/gotgcall v0.9.0
+	github.com/gotgcall/gotgcall/adapters/gogram v0.9.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
 	go.etcd.io/bbolt v1.5.0
 	go.uber.org/goleak v1.3.0
