@@ -1,6 +1,8 @@
 package groupcall_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,4 +247,64 @@ func TestPlayWhileACallIsWaitedFor(t *testing.T) {
 		require.Equal(t, song{"c"}, c.source)
 		require.False(t, c.paused)
 	})
+}
+
+// unreachable is an account none of whose requests is answered for some time.
+type unreachable struct {
+	groupcall.Account
+	until *atomic.Int64 // Unix seconds
+}
+
+func (u unreachable) wait(ctx context.Context) error {
+	if time.Now().Unix() < u.until.Load() {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (u unreachable) Me(ctx context.Context, call groupcall.Call) (groupcall.Participant, error) {
+	if err := u.wait(ctx); err != nil {
+		return groupcall.Participant{}, err
+	}
+	return u.Account.Me(ctx, call)
+}
+
+func (u unreachable) Join(ctx context.Context, call groupcall.Call, params string, o groupcall.JoinOptions) (groupcall.Joined, error) {
+	if err := u.wait(ctx); err != nil {
+		return groupcall.Joined{}, err
+	}
+	return u.Account.Join(ctx, call, params, o)
+}
+
+// TestNoNetworkForMinutes: neither the server nor Telegram can be reached. The place is
+// kept for as long as the library keeps it.
+func TestNoNetworkForMinutes(t *testing.T) {
+	t.Parallel()
+	for outage, comes := range map[time.Duration]bool{5 * time.Minute: true, 20 * time.Minute: false} {
+		t.Run(outage.String(), func(t *testing.T) {
+			t.Parallel()
+			until := &atomic.Int64{}
+			inVirtualTime(t, setting{wrap: func(a groupcall.Account) groupcall.Account {
+				return unreachable{a, until}
+			}}, func(t *testing.T, r *rig) {
+				call := r.chat.StartCall()
+				call.Enter(r.ann)
+				r.play()
+				r.settle(20 * time.Second)
+				until.Store(time.Now().Add(outage).Unix())
+				r.lib.change(r.id, gotgcall.Disconnected)
+				r.settle(38 * time.Second)
+				r.lib.fail(r.id)
+				if !comes {
+					require.Error(t, await[groupcall.Left](r, 1).Err)
+					return
+				}
+				await[groupcall.Restored](r, 1)
+				require.Less(t, time.Now().Unix()-until.Load(), int64(60))
+				c, _ := r.lib.at(r.id)
+				require.InDelta(t, 58, c.at.Seconds(), 0.1)
+				require.Len(t, call.Participants(), 2)
+			})
+		})
+	}
 }
