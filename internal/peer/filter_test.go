@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -108,7 +109,7 @@ func TestSpeakersAreNotHeard(t *testing.T) {
 			defer server.Close()
 			cfg := Config{
 				Logger: slog.New(slog.DiscardHandler), OnState: func(models.ConnState, error) {},
-				Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second,
+				Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second, Upkeep: new(Upkeep),
 			}
 			if shared {
 				cfg.Sockets = NewSocketPool(cfg)
@@ -155,4 +156,19 @@ func TestSpeakersAreNotHeard(t *testing.T) {
 			require.Less(t, received, uint64(50_000))
 		})
 	}
+}
+
+// TestNetworkHasTheAddressesOfTheRoute and no others of the machine.
+func TestNetworkHasTheAddressesOfTheRoute(t *testing.T) {
+	t.Parallel()
+	r := route{locals: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}}
+	interfaces, err := newNetwork(r).Interfaces()
+	require.NoError(t, err)
+	require.Len(t, interfaces, 1)
+	addrs, err := interfaces[0].Addrs()
+	require.NoError(t, err)
+	require.Len(t, addrs, 2)
+	require.Equal(t, "192.0.2.1/32", addrs[0].String())
+	require.Equal(t, "2001:db8::1/128", addrs[1].String())
+	require.NotZero(t, interfaces[0].Flags&net.FlagUp)
 }
