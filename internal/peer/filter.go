@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"github.com/pion/transport/v5"
-	"github.com/pion/transport/v5/stdnet"
 )
 
 // A connection only sends. The RTP of the others in the call would be read, decrypted and
@@ -56,16 +55,4 @@ func (c *filteredConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 
 func (c *filteredConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
 	return c.WriteToUDPAddrPort(b, addr)
-}
-
-// filteredNet is the operating system's network whose UDP sockets are filtered.
-type filteredNet struct{ *stdnet.Net }
-
-// ListenUDP opens a socket that reads no RTP.
-func (filteredNet) ListenUDP(network string, local *net.UDPAddr) (transport.UDPConn, error) {
-	conn, err := net.ListenUDP(network, local)
-	if err != nil {
-		return nil, err
-	}
-	return filtered(conn), nil
 }

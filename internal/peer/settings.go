@@ -7,7 +7,6 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
-	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/models"
@@ -64,13 +63,9 @@ func (d *dialer) settings() (webrtc.SettingEngine, error) {
 	settings.SetPrflxAcceptanceMinWait(0)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}) // the route keeps to cfg's
-	settings.SetIncludeLoopbackCandidate(true)                                                     // the IP filter drops it unless the route is local
+	settings.SetIncludeLoopbackCandidate(true)                                                     // the route may be local
 	settings.SetIPFilter(d.route.from)
-	network, err := stdnet.NewNet()
-	if err != nil {
-		return settings, fmt.Errorf("network interfaces: %w", err)
-	}
-	settings.SetNet(filteredNet{network})
+	settings.SetNet(newNetwork(d.route))
 	role := webrtc.DTLSRoleServer
 	if d.response.Transport.Passive {
 		role = webrtc.DTLSRoleClient
