@@ -2,6 +2,7 @@ package gogramcalls
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,8 @@ type stage struct {
 	media    *sfutest.Server
 	calls    *groupcall.Calls
 	song     string
+	joins    atomic.Int32
+	ssrc     atomic.Uint32 // of the account; 0 while it is out
 }
 
 func newStage(t *testing.T) *stage {
@@ -29,20 +32,13 @@ func newStage(t *testing.T) *stage {
 	st := &stage{telegram: s, media: sfutest.NewServer(t), song: filepath.Join(t.TempDir(), "song.wav")}
 	require.NoError(t, sfutest.WriteTones(st.song, 2*time.Second, 440))
 	scriptCall(s, nil)
-	var joined atomic.Uint32
-	s.On("phone.joinGroupCall", func(r *tlserver.Request) any {
-		params := r.Args["params"].(M)["data"].(string)
-		answer, err := st.media.Join(context.Background(), params)
-		if err != nil {
-			return Error{Code: 400, Message: "DATA_JSON_INVALID"}
-		}
-		for _, p := range st.media.Participants() {
-			joined.Store(p.SSRC())
-		}
-		return updates(participants(7, participant(joined.Load(), M{"can_self_unmute": true})), connection(answer))
-	})
+	s.On("phone.joinGroupCall", st.join)
 	s.On("phone.getGroupParticipants", func(*tlserver.Request) any {
-		return M{"_": "phone.groupParticipants", "version": 7, "participants": []any{participant(joined.Load(), nil)}}
+		list := []any{}
+		if ssrc := st.ssrc.Load(); ssrc != 0 {
+			list = append(list, participant(ssrc, M{"can_self_unmute": true}))
+		}
+		return M{"_": "phone.groupParticipants", "version": 7, "participants": list}
 	})
 	s.On("phone.editGroupCallParticipant", func(*tlserver.Request) any { return updates() })
 	s.On("phone.leaveGroupCall", func(*tlserver.Request) any { return updates() })
@@ -55,6 +51,35 @@ func newStage(t *testing.T) *stage {
 	return st
 }
 
+// join lets the account in, in place of an earlier participation.
+func (st *stage) join(r *tlserver.Request) any {
+	st.joins.Add(1)
+	answer, err := st.media.Join(context.Background(), r.Args["params"].(M)["data"].(string))
+	if refused := (*sfutest.JoinError)(nil); errors.As(err, &refused) {
+		return Error{Code: 400, Message: refused.Code}
+	}
+	list := st.media.Participants()
+	for i, p := range list {
+		if i < len(list)-1 {
+			p.Kick()
+		} else {
+			st.ssrc.Store(p.SSRC())
+		}
+	}
+	return updates(participants(7, participant(st.ssrc.Load(), M{"can_self_unmute": true})), connection(answer))
+}
+
+// hears waits for the song.
+func (st *stage) hears(ctx context.Context, t *testing.T) *sfutest.Participant {
+	t.Helper()
+	p, err := st.media.Accept(ctx)
+	require.NoError(t, err)
+	tones, err := p.Tones(ctx, 1)
+	require.NoError(t, err)
+	assert.InDelta(t, 440, tones[0].Frequency, 5)
+	return p
+}
+
 func TestOneLinePlays(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
@@ -63,12 +88,7 @@ func TestOneLinePlays(t *testing.T) {
 
 	require.NoError(t, st.calls.Play(ctx, chat, gotgcall.FromFile(st.song, gotgcall.EncodeOptions{})))
 
-	p, err := st.media.Accept(ctx)
-	require.NoError(t, err)
-	tones, err := p.Tones(ctx, 1)
-	require.NoError(t, err)
-	assert.InDelta(t, 440, tones[0].Frequency, 5)
-
+	p := st.hears(ctx, t)
 	require.NoError(t, st.calls.Leave(ctx, chat))
 	left := st.telegram.Calls("phone.leaveGroupCall")
 	require.Len(t, left, 1)

@@ -4,9 +4,11 @@ package gogramcalls
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
 	"github.com/gotgcall/gotgcall/adapters/gogram/internal/tlserver"
 	"github.com/stretchr/testify/assert"
@@ -83,4 +85,25 @@ func TestJoinEndsWithItsContextWhateverGogramDoes(t *testing.T) {
 	})
 	_, err := a.Join(ctx, theCall, "{}", groupcall.JoinOptions{})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestSongIsHeardInSpiteOfACutDuringTheJoin(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var cut atomic.Bool
+	st.telegram.On("phone.joinGroupCall", func(r *tlserver.Request) any {
+		answer := st.join(r)
+		if cut.CompareAndSwap(false, true) {
+			r.Cut() // it was executed, and the answer is lost
+			return tlserver.NoAnswer{}
+		}
+		return answer
+	})
+	require.NoError(t, st.calls.Play(ctx, chat, gotgcall.FromFile(st.song, gotgcall.EncodeOptions{})))
+	st.hears(ctx, t)
+	assert.Equal(t, int32(3), st.joins.Load(), "the first, gogram's repetition, and one with other SSRCs")
+	assert.Len(t, st.media.Participants(), 1)
+	settle(t, st.telegram)
 }

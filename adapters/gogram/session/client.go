@@ -150,7 +150,7 @@ func Connect(ctx context.Context, tg *telegram.Client) (*telegram.UserObj, error
 	defer cancel()
 	// gogram tries for hours, with no context. Close ends that.
 	connected := make(chan error, 1)
-	go func() { connected <- connect(tg) }()
+	go func() { connected <- connect(ctx, tg) }()
 	select {
 	case err := <-connected:
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -177,12 +177,17 @@ const keyTries = 6
 
 // connect connects, and makes a key where there is none: one in fifty of gogram's key
 // exchanges does not succeed.
-func connect(tg *telegram.Client) (err error) {
+func connect(ctx context.Context, tg *telegram.Client) (err error) {
 	for range keyTries {
-		if err = safe.Do(tg.Connect); err == nil || named(err) != "" || len(tg.GetAuthKey()) > 0 {
+		err = safe.Do(tg.Connect)
+		if err == nil || named(err) != "" || len(tg.GetAuthKey()) > 0 || ctx.Err() != nil {
 			return err
 		}
 		safe.Stop(tg.MTProto) // else gogram believes that it is connected
+		if ctx.Err() != nil {
+			tg.SetTerminated(true) // it was closed meanwhile
+			return ctx.Err()
+		}
 	}
 	return err
 }

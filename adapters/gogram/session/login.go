@@ -110,7 +110,7 @@ func followed[T any](ctx context.Context, tg *telegram.Client, request interface
 	}
 	if len(tg.GetAuthKey()) == 0 { // the key exchange there has failed
 		safe.Stop(tg.MTProto)
-		if err := connect(tg); err != nil {
+		if err := connect(ctx, tg); err != nil {
 			return answer, err
 		}
 	}
