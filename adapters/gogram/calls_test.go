@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amarnathcjd/gogram/telegram"
 	"github.com/gotgcall/gotgcall/adapters/gogram/groupcall"
 	"github.com/gotgcall/gotgcall/adapters/gogram/internal/tlserver"
 	"github.com/gotgcall/gotgcall/adapters/gogram/session"
@@ -173,6 +174,21 @@ func TestBotIsRefused(t *testing.T) {
 	defer session.Close(tg)
 	_, err = NewAccount(tg)
 	require.ErrorIs(t, err, ErrBot)
+}
+
+func TestClientWithoutUpdatesIsRefused(t *testing.T) {
+	t.Parallel()
+	s := tlserver.New(t)
+	s.Self(me())
+	tg, err := telegram.NewClient(telegram.ClientConfig{
+		AppID: 1, AppHash: "h", StringSession: s.Session(), MemorySession: true, NoPreconnect: true, NoUpdates: true,
+		IpAddr: s.Addr(), Cache: telegram.NewCache("", &telegram.CacheConfig{Memory: true}), LogLevel: telegram.LogDisable,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = session.Close(tg) })
+	require.NoError(t, tg.Connect())
+	_, err = NewAccount(tg)
+	require.ErrorContains(t, err, "without updates")
 }
 
 func TestAnswerOfAnotherTypeIsAnError(t *testing.T) {

@@ -12,6 +12,7 @@
 //	                     knows Telegram only by its interface Account, and no gogram
 //	gogramcalls          Account by gogram: requests, answers, updates; downloads
 //	  session            clients, logins, session files; knows no calls
+//	  internal/safe      gogram's panics and the end of its connections
 //	telegramtest         an Account for the tests of bots, with calls that are heard
 //	tltest               a Telegram for gogram itself; internal/tlserver behind it
 //
@@ -56,4 +57,9 @@
 //     up to six times.
 //   - Three goroutines of a client outlive it. One is ended by session.Close, which also
 //     wakes the requests that would wait for a connection.
+//   - It waits up to a quarter of an hour between two attempts to connect, and gives up
+//     after some hours. [Watch] has it try once a minute.
+//   - It races with itself when it connects again, and an answer that comes before the
+//     request waits for it is lost. Nothing helps against that but to repeat; the tests
+//     in which it connects again run without the race detector (reconnect_test.go).
 package gogramcalls
