@@ -15,9 +15,9 @@ import (
 	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 )
 
-// speaker keeps the messages of one chat as they should be. It sends one request at a
-// time, within the chat's budget. A message that changes while it waits for its turn is
-// sent as it is then, so that what is shown is late, never old.
+// speaker keeps the messages of one chat as they should be, within the chat's budget. A
+// message that changes while it waits for its turn is sent as it is then, so that what is
+// shown is late, never old. A request that is not answered holds up its message alone.
 type speaker struct {
 	m       telegram.Messenger
 	log     *slog.Logger
@@ -40,8 +40,9 @@ type note struct {
 	gone   bool    // to be deleted
 	old    []*note // to be deleted when this one has been sent
 	sent   func(id int)
-	onto   int // fails of an edit in a row
-	id     int // 0: not sent
+	busy   bool // is being sent, edited or deleted
+	fails  int  // of edits in a row
+	id     int  // 0: not sent
 	shown  telegram.Message
 	edited time.Time
 }
@@ -141,9 +142,14 @@ func (s *speaker) add(n *note) {
 	if !slices.Contains(s.due, n) {
 		s.due = append(s.due, n)
 	}
+	s.arouse()
+}
+
+// arouse has one more look at what is due.
+func (s *speaker) arouse() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // awake
+	default: // it will
 	}
 }
 
@@ -159,8 +165,20 @@ func (s *speaker) forget() {
 	s.due = nil
 }
 
+// atOnce is how many requests of a chat are under way.
+const atOnce = 2
+
 // run sends what is due until ctx ends.
 func (s *speaker) run(ctx context.Context) {
+	var others sync.WaitGroup
+	for range atOnce - 1 {
+		others.Go(func() { s.work(ctx) }) // ends with ctx; waited for below
+	}
+	s.work(ctx)
+	others.Wait()
+}
+
+func (s *speaker) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		n, wait := s.pick()
 		if n != nil {
@@ -187,9 +205,14 @@ func (s *speaker) pick() (*note, time.Duration) {
 	}
 	least := time.Hour
 	for _, n := range s.due {
+		if n.busy {
+			continue // done looks at it again
+		}
 		wait := s.wait(n, now)
 		if wait <= 0 {
 			s.remove(n)
+			n.busy = true
+			s.arouse() // there may be more
 			return n, 0
 		}
 		least = min(least, wait)
@@ -217,38 +240,44 @@ func (s *speaker) wait(n *note, now time.Time) time.Duration {
 func (s *speaker) do(ctx context.Context, n *note) {
 	s.mu.Lock()
 	gone, id, want, place := n.gone, n.id, n.want, n.place
-	same := id != 0 && reflect.DeepEqual(want, n.shown)
-	if !gone && !same {
+	nothing := gone && id == 0 || !gone && id != 0 && reflect.DeepEqual(want, n.shown)
+	switch {
+	case nothing:
+		n.busy = false
+		s.arouse()
+	case !gone:
 		s.budget.spend(time.Now())
 	}
 	s.mu.Unlock()
-	if gone && id == 0 || !gone && same {
+	if nothing {
 		return
 	}
-	if s.all.Wait(ctx) != nil {
-		return
+	id, err := s.ask(ctx, place, id, want, gone)
+	if sent := s.done(n, id, want, gone, err); sent != nil {
+		sent(id)
+	}
+}
+
+// ask has Telegram send, edit or delete a message, and returns its id.
+func (s *speaker) ask(ctx context.Context, to telegram.Place, id int, m telegram.Message, gone bool) (int, error) {
+	if err := s.all.Wait(ctx); err != nil {
+		return id, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.request)
 	defer cancel()
 	var err error
 	switch {
 	case gone:
-		err = s.m.Delete(ctx, place.Chat, id)
+		err = s.m.Delete(ctx, to.Chat, id)
 	case id == 0:
-		id, err = s.m.Send(ctx, place, want)
+		id, err = s.m.Send(ctx, to, m)
 	default:
-		err = s.m.Edit(ctx, place.Chat, id, want)
+		err = s.m.Edit(ctx, to.Chat, id, m)
 	}
 	if errors.Is(err, groupcall.ErrNotModified) {
 		err = nil
 	}
-	if ctx.Err() != nil && err == nil {
-		err = ctx.Err()
-	}
-	sent := s.done(n, id, want, gone, err)
-	if sent != nil {
-		sent(id)
-	}
+	return id, err
 }
 
 // done takes in what became of a request. It returns the function to call for a message
@@ -256,6 +285,8 @@ func (s *speaker) do(ctx context.Context, n *note) {
 func (s *speaker) done(n *note, id int, want telegram.Message, gone bool, err error) (sent func(int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n.busy = false
+	s.arouse()
 	var flood *groupcall.Flood
 	switch {
 	case errors.As(err, &flood):
@@ -268,7 +299,7 @@ func (s *speaker) done(n *note, id int, want telegram.Message, gone bool, err er
 		if n.id == 0 {
 			sent = n.sent
 		}
-		n.id, n.shown, n.edited, n.onto = id, want, time.Now(), 0
+		n.id, n.shown, n.edited, n.fails = id, want, time.Now(), 0
 		for _, o := range n.old {
 			s.dropLocked(o)
 		}
@@ -279,13 +310,14 @@ func (s *speaker) done(n *note, id int, want telegram.Message, gone bool, err er
 	case errors.Is(err, telegram.ErrGone) && n.id != 0: // somebody deleted it
 		n.id, n.shown = 0, telegram.Message{}
 		s.add(n)
-	case n.id != 0 && n.onto < tries && retryable(err):
-		n.onto++
+	case n.id != 0 && n.fails < tries && retryable(err):
+		n.fails++
 		n.edited = time.Now()
 		s.add(n)
 	case errors.Is(err, groupcall.ErrNotAllowed), errors.Is(err, groupcall.ErrNotInChat), errors.Is(err, groupcall.ErrBanned):
 		s.floor = time.Now().Add(silence)
 		s.log.Warn("the bot may not write in the chat", "err", err)
+	case errors.Is(err, context.Canceled): // the chat ends
 	default:
 		// A message whose answer was lost may be there: sent again it would be twice.
 		s.log.Warn("a message could not be sent", "err", err)

@@ -231,3 +231,19 @@ func (r *rig) pressAny(random *rand.Rand, u *chattest.User) {
 	row := m.Buttons[random.IntN(len(m.Buttons))]
 	u.Presses(m, row[random.IntN(len(row))].Text)
 }
+
+func TestAnEditWithoutAnAnswerHoldsNothingElseUp(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.says("/play a")
+		r.after(5 * time.Second)
+		r.tg.World.Fail("EditMessage", telegramtest.Fault{Hang: true})
+		r.after(8 * time.Second) // the bar has moved, in vain
+		began := time.Now()
+		r.chat.User("Ann").Says("/help")
+		_, err := r.chat.AwaitMessage(t.Context(), "What I can do")
+		require.NoError(t, err)
+		require.Less(t, time.Since(began), time.Second)
+		r.after(40 * time.Second)
+		require.GreaterOrEqual(t, r.card().Position, 40*time.Second, "tried again")
+	})
+}
