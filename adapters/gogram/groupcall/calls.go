@@ -154,6 +154,13 @@ func (s *Calls) Leave(ctx context.Context, chatID int64) error {
 	}
 }
 
+// Move takes what plays in a chat to the one that it has become, for a program that
+// knows of that while the account may not: see [ChatMigrated]. To do it twice is no
+// error; a [Moved] follows where there was something to be moved.
+func (s *Calls) Move(from, to int64) {
+	_ = s.tell(from, func(c *chat) { c.migrated(to) })
+}
+
 // Status is what is known of a chat's call.
 type Status struct {
 	State     State

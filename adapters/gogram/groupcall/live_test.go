@@ -152,6 +152,28 @@ func TestChatBecomesAnother(t *testing.T) {
 	}
 }
 
+// TestMoveByWord: the account has not heard of it; and then it has.
+func TestMoveByWord(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, setting{world: []telegramtest.Option{
+		telegramtest.WithWeather(telegramtest.Weather{Late: time.Minute}),
+	}}, func(t *testing.T, r *rig) {
+		group := r.world.NewBasicGroup("Small", r.ann, r.dj)
+		group.StartCall().Enter(r.ann)
+		require.NoError(t, r.calls.Play(r.ctx, group.ID(), song{"a"}))
+		r.settle(20 * time.Second)
+		super := group.Migrate()
+		r.calls.Move(group.ID(), super.ID())
+		r.calls.Move(group.ID(), super.ID())
+		await[groupcall.Entered](r, 2)
+		r.settle(3 * time.Minute)
+		require.Equal(t, 1, count[groupcall.Moved](r))
+		require.Equal(t, groupcall.In, r.calls.State(super.ID()))
+		c, _ := r.lib.at(super.ID())
+		require.InDelta(t, 200, c.at.Seconds(), 2)
+	})
+}
+
 // TestNothingIsHeardOfEvents: every update is lost, and what happens is found out by
 // asking.
 func TestNothingIsHeardOfEvents(t *testing.T) {

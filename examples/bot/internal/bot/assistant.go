@@ -13,6 +13,7 @@ type calls interface {
 	PlayAt(ctx context.Context, chat int64, src gotgcall.Source, at time.Duration) error
 	Live(ctx context.Context, chat int64, src gotgcall.Source) error
 	Leave(ctx context.Context, chat int64) error
+	Move(from, to int64)
 	Status(chat int64) groupcall.Status
 	Chats() map[int64]groupcall.State
 	Close() error

@@ -27,6 +27,9 @@ func (b *Bot) handle(u telegram.Update) {
 		b.lose(u.Chat)
 	case telegram.ChatMoved:
 		b.move(u.From, u.To)
+		for _, a := range b.alive() {
+			a.calls.Move(u.From, u.To) // it may not have been told
+		}
 	}
 }
 
