@@ -135,6 +135,9 @@ func (c *chat) vote(r *request) {
 	}
 	c.votes[r.from.ID] = true
 	needed := listeners/2 + 1
+	if listeners == 0 { // not known yet
+		needed = 2
+	}
 	if len(c.votes) < needed {
 		c.reply(r, "Voted to skip: "+strconv.Itoa(len(c.votes))+" of "+strconv.Itoa(needed)+".")
 		return

@@ -66,6 +66,17 @@ func TestMembersVoteToSkip(t *testing.T) {
 	})
 }
 
+func TestOneVoteIsNoMajorityOfWhoKnowsHowMany(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.plays("Ann", "a,b")
+		r.stage.mu.Lock()
+		r.stage.show(r.chat.ID()).listeners = 0
+		r.stage.mu.Unlock()
+		r.said(r.chat.User("Bob"), "/skip")
+		require.Contains(t, r.last().Text, "1 of 2")
+	})
+}
+
 func TestAdminsMode(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		ann := r.plays("Ann", "a,b,c,d")
