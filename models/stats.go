@@ -41,8 +41,8 @@ type Stats struct {
 	// ClockMoves counts how often playback was put off because a frame came
 	// more than 200 ms late: the source or the machine was too slow.
 	ClockMoves uint64
-	// SourceRestarts counts how often a source was reopened: for a seek, after
-	// its server had hung up, or with fewer pictures on a machine that was too
+	// SourceRestarts counts how often a source was reopened: for a seek or another
+	// sound, after its server had hung up, or with fewer pictures on a machine that was too
 	// slow for them.
 	SourceRestarts uint64
 }

@@ -44,8 +44,9 @@ type Config struct {
 	// Patience is how long requests to a lost server are repeated before its
 	// resource counts as lost; 0 means 25 s.
 	Patience time.Duration
-	// Run, when not nil, is to remember what has no length, and Before is what an
-	// earlier client remembered of it: nothing but a file begins as that did.
+	// Run, when not nil, is to remember how long the server is waited for, and how
+	// what has no length begins. Before is what an earlier client remembered of
+	// that: nothing but a file begins as it did.
 	Run, Before *Run
 }
 

@@ -99,8 +99,11 @@ func (b *reader) read(p []byte) (int, error) {
 	begin := time.Now()
 	n, err := b.conn.Read(p)
 	stop()
+	took := time.Since(begin)
 	if b.r.Size < 0 {
-		b.r.client.cfg.Run.add(p[:n], time.Since(begin))
+		b.r.client.cfg.Run.add(p[:n], took)
+	} else {
+		b.r.client.cfg.Run.add(nil, took)
 	}
 	if !silent.Stop() && err != nil {
 		err = errSilent

@@ -17,9 +17,9 @@ const runHead = 16 << 10
 // it is a file, not a radio.
 var ErrRepeats = errors.New("the server sends the same again")
 
-// Run is the record of a connection to a live stream. A server that calls
-// itself a radio may send a file, and sends it from its start to whoever asks
-// again. The zero value is ready.
+// Run is the record of a client's connections: how long the server was waited for and, of
+// what has no length, how it began. A server that calls itself a radio may send a file,
+// and sends it from its start to whoever asks again. The zero value is ready.
 type Run struct {
 	mu     sync.Mutex // guards the rest
 	head   []byte

@@ -26,9 +26,10 @@ const (
 	longestWait = 500 * time.Millisecond
 )
 
-// adaptive is the Stream of a file that is encoded while it is played. ffmpeg encodes
-// no sound ahead of the pictures, so on a machine that is too slow for these the file is
-// reopened at its position, with fewer and smaller pictures, and then with none.
+// adaptive is the Stream of a file, here or on a server, that is encoded while it is
+// played. ffmpeg encodes no sound ahead of the pictures, so on a machine that is too slow
+// for these the file is reopened at its position, with fewer and smaller pictures, and
+// then with none.
 type adaptive struct {
 	// immutable
 	open   func(ctx context.Context, position time.Duration, effort effort) (media.Stream, error)
@@ -38,8 +39,10 @@ type adaptive struct {
 	tuning tuning
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+	server func() time.Duration // how long its server was waited for, so far; nil: it has none
 
 	restarts atomic.Uint64
+	reading  atomic.Pointer[media.Stream] // current, for any goroutine
 
 	mu      sync.Mutex // guards current; held while it is opened again
 	current media.Stream
@@ -51,6 +54,7 @@ type adaptive struct {
 	sound  time.Duration // where the last frame of sound ended
 	begin  time.Duration // where the span began
 	waited time.Duration // for frames, in the span
+	served time.Duration // the server's part of that began here
 	end    error         // why it could not be opened again
 }
 
@@ -86,6 +90,7 @@ func newAdaptive(env media.Env, stream media.Stream, position time.Duration, ope
 		open: open, logger: env.Logger, tracks: stream.Tracks(), info: infoOf(stream), tuning: tuningOf(stream), current: stream, base: position,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.reading.Store(&stream)
 	return a
 }
 
@@ -98,7 +103,14 @@ func (a *adaptive) SourceInfo() media.SourceInfo { return a.info }
 func (a *adaptive) Sound() (media.Sound, bool) { return a.tuning.sound, a.tuning.ok }
 
 // Restarts returns how often the file was reopened.
-func (a *adaptive) Restarts() uint64 { return a.restarts.Load() }
+func (a *adaptive) Restarts() uint64 { return a.restarts.Load() + restartsOf(*a.reading.Load()) }
+
+func restartsOf(stream media.Stream) uint64 {
+	if s, ok := stream.(interface{ Restarts() uint64 }); ok {
+		return s.Restarts()
+	}
+	return 0
+}
 
 func (a *adaptive) ReadFrame() (media.Frame, error) {
 	if a.end == nil && a.tooSlow() {
@@ -125,9 +137,14 @@ func (a *adaptive) tooSlow() bool {
 	if a.tracks != media.TrackAudio|media.TrackVideo || a.effort == soundAlone || a.sound-a.begin < slowSpan {
 		return false
 	}
-	slow := a.waited > slowBound
+	slow := a.waited
+	if a.server != nil {
+		served := a.server()
+		slow -= served - a.served
+		a.served = served
+	}
 	a.begin, a.waited = a.sound, 0
-	return slow
+	return slow > slowBound
 }
 
 // reduce reopens the file at the end of the last frame of sound, with less effort.
@@ -150,9 +167,10 @@ func (a *adaptive) reduce() error {
 	case err != nil:
 		return fmt.Errorf("open with fewer pictures: %w", err)
 	}
+	a.restarts.Add(1 + restartsOf(a.current))
 	a.current, a.offset = stream, a.sound
+	a.reading.Store(&stream)
 	a.effort++
-	a.restarts.Add(1)
 	a.logger.Warn("this machine is too slow for the pictures: they are cut down", slog.Bool("none", a.effort == soundAlone))
 	return nil
 }

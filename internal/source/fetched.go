@@ -38,8 +38,13 @@ func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, po
 	cfg := fetchConfig(env)
 	cfg.Run = new(fetch.Run)
 	stream, resource, err := s.fetchOnce(ctx, env, cfg, u, position)
-	if err != nil || resource == nil || resource.Size >= 0 {
-		return stream, err
+	switch {
+	case err != nil:
+		return nil, err
+	case resource == nil && !infoOf(stream).Live, resource != nil && resource.Ranges:
+		return s.adapt(env, u, stream, position, cfg.Run), nil
+	case resource == nil || resource.Size >= 0:
+		return stream, nil
 	}
 	live := resource.Kind == fetch.Live
 	r := newReopening(env, stream, func(ctx context.Context, played time.Duration) (media.Stream, error) {
@@ -61,6 +66,27 @@ func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, po
 		}
 	}
 	return r, nil
+}
+
+// adapt returns the stream of what can be reopened at any position, with fewer pictures on
+// a machine that is too slow for them. run is the record of its connection.
+func (s address) adapt(env media.Env, u ffmpeg.InputURL, stream media.Stream, position time.Duration, run *fetch.Run) media.Stream {
+	if !s.Options.Tracks.Has(media.TrackVideo) {
+		return stream
+	}
+	var before time.Duration // for connections before this one
+	a := newAdaptive(env, stream, position, func(ctx context.Context, position time.Duration, e effort) (media.Stream, error) {
+		before += run.Waited()
+		cfg := fetchConfig(env)
+		cfg.Run = new(fetch.Run)
+		run = cfg.Run
+		with := s
+		with.Encoding = e.of(s.Encoding)
+		stream, _, err := with.fetchOnce(ctx, env, cfg, u, position)
+		return stream, err
+	})
+	a.server = func() time.Duration { return before + run.Waited() } // on the reader's goroutine, as open is
+	return a
 }
 
 // paced is how long something without a length has to have come as slowly as it plays
