@@ -17,10 +17,11 @@ import (
 //
 // The error wraps [ErrInvalidParams] when a value is out of range; nothing is changed
 // then. Otherwise the sound is set, whatever the error: [ErrSoundUnsupported] says that
-// the current source cannot have all of it. A live source has its own speed and loudness;
-// a playlist, a URL without ranges and a command of [FromShell] their own loudness. A
-// command that is not ffmpeg's, copies its sound or has a -filter_complex has its own
-// sound, and so has a program's own source unless its Stream says otherwise. Any other error is that of reopening the
+// the current source cannot have all of it. A live source has its own speed and loudness,
+// a playlist and a command of [FromShell] their own loudness. What cannot be seeked, such
+// as a URL without ranges, keeps the sound that it was opened with. A command that is not
+// ffmpeg's, copies its sound or has a -filter_complex has its own, and so has a program's
+// own source unless its Stream says otherwise. Any other error is that of reopening the
 // source, which then goes on as it was.
 func (c *Client) SetSound(chatID int64, s Sound) error {
 	return c.SetSoundContext(context.Background(), chatID, s)

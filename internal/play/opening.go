@@ -19,6 +19,7 @@ type opening struct {
 	order  uint64        // of all openings of the player, by when they began
 	source media.Source
 	sound  media.Sound   // with which it is opened
+	got    tuning        // what its stream has of that
 	from   time.Duration // where the stream begins
 	exact  bool          // open the source at from, not where it begins itself
 
@@ -161,6 +162,7 @@ func (p *Player) complete(ctx, life context.Context, o *opening) (err error) {
 		}
 		return failed
 	}
+	o.got = tuningOf(stream)
 	want, have := o.source.Tracks(), stream.Tracks()
 	if !have.Has(want) {
 		p.cfg.Env.Logger.Info("the source lacks a track that was asked for", "asked", want, "has", have)
@@ -299,7 +301,7 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 func (p *Player) session(o *opening, stream media.Stream, tracks media.Track) *session {
 	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
 	s.order, s.tracks, s.trail.step = o.order, tracks, p.cfg.Window/trailSteps
-	s.asked, s.retuned = o.sound, o.retunes
+	s.asked, s.tuning, s.retuned = o.sound, o.got, o.retunes
 	s.cancel = func() { o.cancel(models.ErrClosed) }
 	return s
 }

@@ -45,7 +45,7 @@ type session struct {
 	cancel context.CancelFunc // ends the context that the source was opened with
 	base   time.Duration      // where in the media the stream begins
 	asked  media.Sound        // that the source was opened with
-	sound  media.Sound        // that the stream has, of that
+	tuning                    // what the stream has of that
 	stall  time.Duration
 	clock  *clock
 	write  func(f media.Frame, due time.Time)
@@ -94,7 +94,6 @@ func newSession(
 	return &session{
 		source: source,
 		stream: stream,
-		sound:  soundOf(stream),
 		cancel: func() {},
 		base:   base,
 		stall:  stall,

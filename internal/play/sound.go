@@ -146,31 +146,27 @@ func (p *Player) retune(ctx context.Context, o *opening) error {
 // untuned reports whether a session, which may be nil, is to be opened again for the
 // sound. mu must be held.
 func (p *Player) untuned(s *session) bool {
-	if s == nil || s.asked == p.sound || s.tried == p.sounds {
+	if s == nil || !s.tunable || s.asked == p.sound || s.tried == p.sounds {
 		return false
 	}
-	t, ok := s.stream.(interface{ Sound() (media.Sound, bool) })
-	if !ok {
-		return false
-	}
-	if _, tunable := t.Sound(); !tunable {
-		return false
-	}
-	return !s.live() || s.sound != p.sound.Live()
+	return !s.live || s.sound != p.sound.Live()
 }
 
-func soundOf(stream media.Stream) media.Sound {
-	if t, ok := stream.(interface{ Sound() (media.Sound, bool) }); ok {
-		s, _ := t.Sound()
-		return s
-	}
-	return media.Sound{}
+// tuning is what a stream says of its sound.
+type tuning struct {
+	sound   media.Sound
+	tunable bool // its source takes another
+	live    bool // the source has a present rather than positions
 }
 
-// live reports whether the source has a present rather than positions.
-func (s *session) live() bool {
-	stream, ok := s.stream.(interface{ SourceInfo() media.SourceInfo })
-	return ok && stream.SourceInfo().Live
+func tuningOf(stream media.Stream) (t tuning) {
+	if s, ok := stream.(interface{ Sound() (media.Sound, bool) }); ok {
+		t.sound, t.tunable = s.Sound()
+	}
+	if s, ok := stream.(interface{ SourceInfo() media.SourceInfo }); ok {
+		t.live = s.SourceInfo().Live
+	}
+	return t
 }
 
 // lacks returns an error if a session, which may be nil, does not have all of a sound. mu
@@ -200,7 +196,7 @@ func (p *Player) aim(o *opening) error {
 	}
 	s.tried, p.tuned = p.sounds, time.Now()
 	o.seekOf, o.source, o.keepNext = s, s.source, true
-	if s.live() {
+	if s.live {
 		return nil // it is opened at its present
 	}
 	if _, o.exact = s.source.(media.SeekableSource); !o.exact {
@@ -231,8 +227,9 @@ func (p *Player) meet(ctx context.Context, o *opening) bool {
 		if !running {
 			return false
 		}
-		if !await(ctx, max(shortly, time.Until(due))) {
-			break // open finds out
+		wait := time.Until(due)
+		if wait < -maxLate || !await(ctx, max(shortly, wait)) {
+			break // it has nothing to play, or open finds out
 		}
 	}
 	return true

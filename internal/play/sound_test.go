@@ -44,7 +44,7 @@ func TestSoundChangesInItsPlace(t *testing.T) {
 	for _, tracks := range []media.Track{a, av} {
 		for _, takes := range []time.Duration{0, 60 * ms, 150 * ms, 230 * ms, 700 * ms} {
 			virtual(t, func(t *testing.T, r *rig) {
-				src := playtest.NewTunable(tracks, time.Minute)
+				src := playtest.NewTunable(tracks, 20*time.Second)
 				src.OpenTakes = takes
 				require.NoError(t, r.SetSource(t.Context(), src))
 				sleep(2005 * ms)
@@ -68,9 +68,9 @@ func TestSoundChangesInItsPlace(t *testing.T) {
 				require.Empty(t, r.ended())
 				require.Zero(t, r.stats().ClockMoves)
 				require.Len(t, src.Opened(), 7)
-				sleep(time.Minute)
+				sleep(30 * time.Second)
 				require.Equal(t, []endOf{{tracks, nil}}, r.ended())
-				require.InDelta(t, 60, r.Position().Seconds(), 0.05)
+				require.InDelta(t, 20, r.Position().Seconds(), 0.05)
 				due := time.Time{}
 				for _, w := range r.got(v) {
 					require.True(t, w.due.After(due), "no two pictures at the same time")
@@ -121,7 +121,7 @@ func TestSoundWhilePausedKeepsThePlace(t *testing.T) {
 func TestSliderDoesNotStorm(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		src := playtest.NewTunable(a, time.Hour)
+		src := playtest.NewTunable(a, 5*time.Minute)
 		src.OpenTakes = 60 * ms
 		require.NoError(t, r.SetSource(t.Context(), src))
 		sleep(time.Second)
@@ -204,12 +204,12 @@ func TestSoundAtTheEndLeavesItToItself(t *testing.T) {
 func TestSoundGivesWayToASeekAndASource(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		src, other := playtest.NewTunable(a, time.Hour), playtest.NewTunable(a, time.Hour)
+		src, other := playtest.NewTunable(a, 5*time.Minute), playtest.NewTunable(a, 5*time.Minute)
 		src.OpenTakes, other.OpenTakes = 60*ms, 60*ms
 		require.NoError(t, r.SetSource(t.Context(), src))
 		sleep(time.Second)
 		for _, do := range []func() error{
-			func() error { return r.Seek(t.Context(), to(30*time.Minute)) },
+			func() error { return r.Seek(t.Context(), to(time.Minute)) },
 			func() error { return r.SetSource(t.Context(), other) },
 		} {
 			for _, wait := range []time.Duration{-30, 0, 30, 100} { // when SetSound is called
@@ -239,13 +239,13 @@ func TestSoundThatTheSourceCannotHave(t *testing.T) {
 			require.ErrorIs(t, r.SetSound(t.Context(), s), models.ErrInvalidParams, "%+v", s)
 		}
 		require.NoError(t, r.SetSound(t.Context(), media.Sound{Volume: 70}))
-		plain := playtest.New(a, time.Hour)
+		plain := playtest.New(a, 5*time.Minute)
 		require.NoError(t, r.SetSource(t.Context(), plain))
 		require.ErrorIs(t, r.SetSound(t.Context(), media.Sound{Volume: 80}), models.ErrSoundUnsupported)
 		require.NoError(t, r.SetSound(t.Context(), media.Sound{}), "it has that")
 		require.Equal(t, plain, r.current.source)
 
-		live := playtest.NewTunable(a, time.Hour)
+		live := playtest.NewTunable(a, 5*time.Minute)
 		live.Present, live.Live, live.OpenTakes = true, true, 60*ms
 		require.NoError(t, r.SetSource(t.Context(), live))
 		sleep(2 * time.Second)
@@ -269,7 +269,7 @@ func TestSoundThatTheSourceCannotHave(t *testing.T) {
 func TestSoundIsGivenUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
-		src := playtest.NewTunable(a, time.Hour)
+		src := playtest.NewTunable(a, 5*time.Minute)
 		require.NoError(t, r.SetSource(t.Context(), src))
 		src.OpenTakes = time.Minute
 		sleep(time.Second)
@@ -308,7 +308,7 @@ func TestRejoinKeepsSoundAndPlace(t *testing.T) {
 				const window = 7 * time.Second
 				r := newRigWithin(30*time.Second, window)
 				r.plug()
-				src := playtest.NewTunable(a, time.Hour)
+				src := playtest.NewTunable(a, 5*time.Minute)
 				require.NoError(t, r.SetSource(t.Context(), src))
 				set := func() { require.NoError(t, r.SetSound(t.Context(), media.Sound{Speed: 2})) }
 				alive := time.Now().Add(20 * time.Second)
