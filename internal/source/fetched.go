@@ -71,7 +71,8 @@ func (s address) fetch(ctx context.Context, env media.Env, u ffmpeg.InputURL, po
 // adapt returns the stream of what can be reopened at any position, with fewer pictures on
 // a machine that is too slow for them. run is the record of its connection.
 func (s address) adapt(env media.Env, u ffmpeg.InputURL, stream media.Stream, position time.Duration, run *fetch.Run) media.Stream {
-	if !s.Options.Tracks.Has(media.TrackVideo) {
+	// The parts of a series are opened while it is read, which takes time as well.
+	if _, parts := stream.(*series); parts || !s.Options.Tracks.Has(media.TrackVideo) {
 		return stream
 	}
 	var before time.Duration // for connections before this one

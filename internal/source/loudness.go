@@ -15,9 +15,11 @@ import (
 const (
 	// maxMeasured is how many measurements are kept.
 	maxMeasured = 256
-	// measureTimeout bounds a measurement, which delays a start: without one the source
-	// plays as it is.
-	measureTimeout = 3 * time.Second
+	// A measurement delays a start. One that takes longer than this is given up, and the
+	// source plays as it is: a busy machine reads a file in a few seconds, and who waits
+	// for a server is not to wait twice.
+	fileTimeout = 15 * time.Second
+	urlTimeout  = 5 * time.Second
 )
 
 // loudnesses are those of inputs that were measured before: a seek need not measure again.
@@ -68,14 +70,15 @@ func (l *loudnesses) get(key any, measure func() (ffmpeg.Loudness, error)) measu
 // leveled returns an encoding with the gain that its loudness takes, or without loudness
 // if that cannot be measured. ctx ends with the opening.
 func (l *loudnesses) leveled(
-	ctx context.Context, env media.Env, enc ffmpeg.Encoding, key any, measure func(context.Context) (ffmpeg.Loudness, error),
+	ctx context.Context, env media.Env, enc ffmpeg.Encoding, key any, timeout time.Duration,
+	measure func(context.Context) (ffmpeg.Loudness, error),
 ) ffmpeg.Encoding {
 	target := enc.Sound.Loudness
 	if target == 0 {
 		return enc
 	}
 	m := l.get(key, func() (ffmpeg.Loudness, error) {
-		ctx, cancel := context.WithTimeout(ctx, measureTimeout)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		found, err := measure(ctx)
 		if err != nil {
@@ -105,7 +108,7 @@ func (l *loudnesses) ofFile(ctx context.Context, env media.Env, enc ffmpeg.Encod
 		enc.Sound.Loudness = 0
 		return enc
 	}
-	return l.leveled(ctx, env, enc, fileKey{path, info.Size(), info.ModTime()}, func(ctx context.Context) (ffmpeg.Loudness, error) {
+	return l.leveled(ctx, env, enc, fileKey{path, info.Size(), info.ModTime()}, fileTimeout, func(ctx context.Context) (ffmpeg.Loudness, error) {
 		return ffmpeg.FileMeter(path).Measure(ctx, env)
 	})
 }
@@ -122,7 +125,7 @@ func (l *loudnesses) ofURL(ctx context.Context, env media.Env, enc ffmpeg.Encodi
 		enc.Sound.Loudness = 0
 		return enc
 	}
-	return l.leveled(ctx, env, enc, urlKey{u.URL, r.Size}, func(ctx context.Context) (ffmpeg.Loudness, error) {
+	return l.leveled(ctx, env, enc, urlKey{u.URL, r.Size}, urlTimeout, func(ctx context.Context) (ffmpeg.Loudness, error) {
 		client := fetch.New(fetchConfig(env))
 		defer client.Close()
 		again, err := client.Open(ctx, r.URL().String())
