@@ -43,6 +43,9 @@ type receiver struct {
 	size           image.Point
 }
 
+// errTooSlow is why what arrived is not what was sent, and no fault of the library.
+var errTooSlow = errors.New("the source or this machine could not keep up")
+
 // arrival is a packet and the kind of its track.
 type arrival struct {
 	mediatest.Packet
@@ -265,7 +268,7 @@ func (r *receiver) check(ctx context.Context, p played) error {
 		fail("the sound is damaged: %w", r.decodeErr)
 	}
 	if n := r.missed.Load(); n > 0 {
-		fail("this machine is too slow: %d packets were not looked at", n)
+		fail("%d packets were not looked at: %w", n, errTooSlow)
 	}
 	if ctx.Err() != nil { // it ended wherever it was
 		return errors.Join(errs...)
@@ -281,7 +284,7 @@ func (r *receiver) check(ctx context.Context, p played) error {
 	const tolerance = 100 * time.Millisecond
 	switch got := r.length().Round(time.Millisecond); {
 	case got > p.length+tolerance:
-		fail("it lasted %v at the far end, %v here: the source or this machine could not keep up", got, p.length)
+		fail("it lasted %v at the far end, %v here: %w", got, p.length, errTooSlow)
 	case got < p.length-tolerance:
 		fail("it lasted %v at the far end, %v here", got, p.length)
 	}
