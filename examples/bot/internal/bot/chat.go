@@ -189,7 +189,9 @@ func (c *chat) savePlace() {
 
 // say posts an answer in words.
 func (c *chat) say(to telegram.Place, words string) {
-	c.out.say(to, telegram.Plain(words), answer, nil)
+	if words != "" { // what was called off needs none
+		c.out.say(to, telegram.Plain(words), answer, nil)
+	}
 }
 
 // carryOn goes on with what was played before the bot was stopped.
