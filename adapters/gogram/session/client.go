@@ -115,33 +115,6 @@ func (c Config) logger() *slog.Logger {
 	return log.With("client", c.Name)
 }
 
-// dispatchUpdates gives a client's handlers the updates that the server pushes. gogram's
-// own way drops every updatesCombined.
-func dispatchUpdates(tg *telegram.Client, log *slog.Logger) {
-	tg.NewUpdateDispatcher()
-	tg.AddCustomServerRequestHandler(func(u any) (done bool) {
-		defer func() {
-			if p := recover(); p != nil {
-				log.Error("gogram panicked on an update", "type", fmt.Sprintf("%T", u), "panic", p)
-			}
-		}()
-		// gogram's handlers ask the server for what the cache is without.
-		switch u := u.(type) {
-		case *telegram.UpdatesObj:
-			tg.Cache.UpdatePeersToCache(u.Users, u.Chats)
-		case *telegram.UpdatesCombined:
-			tg.Cache.UpdatePeersToCache(u.Users, u.Chats)
-		}
-		done = telegram.HandleIncomingUpdates(u, tg)
-		if c, ok := u.(*telegram.UpdatesCombined); ok && done { // in sequence, then dropped
-			done = telegram.HandleIncomingUpdates(&telegram.UpdatesObj{
-				Updates: c.Updates, Users: c.Users, Chats: c.Chats, Date: c.Date,
-			}, tg)
-		}
-		return done
-	})
-}
-
 // Connect connects a client and returns its own user, or nil when nobody is logged in
 // yet. It gives up at ctx's end or after 30 s, whichever is first; then the client must
 // be closed. It fails with [ErrDead] when the session was ended elsewhere.
