@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*Client).monitorNoUpdatesTimeout"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ExSenders).cleanupLoop"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect"), // of a client that reconnects, 10 s
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect.func1"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).sendPacketWithMsgID.func1"), // of an ack that failed
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ContextStore).cleanupLoop"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*CACHE).UpdatePeersToCache.func2"), // a second
 	)
@@ -90,7 +93,7 @@ func TestProgramAnswersAndEnds(t *testing.T) {
 	for _, c := range commands {
 		require.Contains(t, string(readme), "`/"+c.(M)["command"].(string)+"`")
 	}
-	tg.bot.Push(private("/help"))
+	untilAnswered(t, tg.bot, said, done)
 	require.Contains(t, await(t, said, done), "/play")
 
 	response, err := http.Get("http://" + address + "/metrics")
@@ -154,6 +157,17 @@ func private(text string) M {
 			"_": "message", "id": 5, "peer_id": M{"_": "peerUser", "user_id": aliceID},
 			"date": int(time.Now().Unix()), "message": text,
 		}}},
+	}
+}
+
+// untilAnswered has Alice ask for help until the bot listens and answers, or has ended.
+func untilAnswered(t *testing.T, server *tltest.Server, said <-chan string, done <-chan error) {
+	t.Helper()
+	for id := 1000; len(said) == 0 && len(done) == 0; id++ {
+		update := private("/help")
+		update["updates"].([]any)[0].(M)["message"].(M)["id"] = id
+		server.Push(update)
+		<-time.After(100 * time.Millisecond)
 	}
 }
 
@@ -250,7 +264,7 @@ func TestProgramEndsWhenItsSessionIsRevoked(t *testing.T) {
 	}()
 	await(t, menu, done)
 	tg.bot.On("messages.sendMessage", func(*Request) any { return tltest.Error{Code: 401, Message: "SESSION_REVOKED"} })
-	tg.bot.Push(private("/help"))
+	untilAnswered(t, tg.bot, make(chan string), done)
 	require.ErrorContains(t, <-done, "session is dead")
 }
 

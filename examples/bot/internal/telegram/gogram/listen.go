@@ -43,6 +43,11 @@ type arrival struct {
 // Listen calls f for each command, each press of a button and each change of the chat. It
 // fails with groupcall.ErrAccountDead when the session has ended.
 func (m *Messenger) Listen(ctx context.Context, f func(telegram.Update)) error {
+	return m.listen(ctx, f, func() {})
+}
+
+// listen is Listen, and calls ready when no update is missed any longer.
+func (m *Messenger) listen(ctx context.Context, f func(telegram.Update), ready func()) error {
 	l := &listener{
 		m:       m,
 		arrived: make(chan any, maxWaiting),
@@ -66,6 +71,7 @@ func (m *Messenger) Listen(ctx context.Context, f func(telegram.Update)) error {
 		}
 		return nil
 	})
+	ready()
 	if m.me.Bot { // an account's own events watch over its client
 		l.lookups.Go(func() { // ends with ctx; awaited below
 			err := gogramcalls.Watch(ctx, m.tg, gogramcalls.WatchOptions{Logger: m.log}, nil)

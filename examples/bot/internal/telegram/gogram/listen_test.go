@@ -228,3 +228,59 @@ func TestListenEndsWithItsContextAndLetsGo(t *testing.T) {
 		})
 	}
 }
+
+// TestStrangeMessagesAreSurvived pushes what is rare, or what a server of tomorrow may
+// send.
+func TestStrangeMessagesAreSurvived(t *testing.T) {
+	t.Parallel()
+	server, m := connected(t, true)
+	heard := listening(t, m)
+	odd := []M{
+		{"media": M{"_": "messageMediaEmpty"}},
+		{"media": M{"_": "messageMediaUnsupported"}},
+		{"media": M{"_": "messageMediaDocument"}},
+		{"media": M{"_": "messageMediaDocument", "document": M{"_": "documentEmpty", "id": int64(1)}}},
+		{"media": M{"_": "messageMediaPhoto"}},
+		{"media": M{"_": "messageMediaDice", "value": 6, "emoticon": "🎲"}},
+		{"media": M{"_": "messageMediaGeo", "geo": M{"_": "geoPointEmpty"}}},
+		{"media": M{"_": "messageMediaContact", "phone_number": "1", "first_name": "", "last_name": "", "vcard": "", "user_id": int64(1)}},
+		{"media": song(5, 0)},
+		{"media": song(6, -1, M{"_": "documentAttributeAudio", "duration": -1}, M{"_": "documentAttributeAnimated"})},
+		{"reply_to": M{"_": "messageReplyStoryHeader", "peer": peerOf(aliceID), "story_id": 3}},
+		{"reply_to": M{"_": "messageReplyHeader"}},
+		{"reply_to": M{"_": "messageReplyHeader", "reply_to_msg_id": 4, "reply_to_peer_id": peerOf(channelChat)}},
+		{"from_id": nil},
+		{"grouped_id": int64(77)},
+	}
+	for i, fields := range odd {
+		server.Push(updates(posted(text(groupChat, 100+i, "/now", fields))))
+	}
+	server.Push(updates(
+		posted(M{"_": "messageEmpty", "id": 200, "peer_id": peerOf(groupChat)}),
+		posted(M{"_": "messageService", "id": 201, "peer_id": peerOf(groupChat), "date": 1, "action": M{"_": "messageActionEmpty"}}),
+		M{"_": "updateBotCallbackQuery", "query_id": int64(1), "user_id": aliceID, "peer": peerOf(groupChat), "msg_id": 1, "chat_instance": int64(1)},
+	))
+	for range odd {
+		c := next[telegram.Command](t, heard)
+		require.GreaterOrEqual(t, c.ReplyInfo.Length, time.Duration(0))
+		if c.Reply != nil {
+			require.Contains(t, []int64{5, 6}, c.Reply.ID)
+		}
+	}
+}
+
+func TestListenGoesOnAfterACut(t *testing.T) {
+	t.Parallel()
+	server, m := connected(t, true)
+	heard := listening(t, m)
+	server.Push(updates(posted(text(groupChat, 1, "/now", nil))))
+	next[telegram.Command](t, heard)
+	before := server.Accepted()
+	server.Cut()
+	for id := 2; len(heard) == 0; id++ { // gogram takes ten seconds to connect again
+		server.Push(updates(posted(text(groupChat, id, "/skip", nil))))
+		<-time.After(200 * time.Millisecond)
+	}
+	require.Equal(t, "/skip", next[telegram.Command](t, heard).Text)
+	require.Greater(t, server.Accepted(), before)
+}

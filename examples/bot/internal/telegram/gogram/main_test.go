@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*Client).monitorNoUpdatesTimeout"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ExSenders).cleanupLoop"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect"), // of a client that reconnects, 10 s
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).Disconnect.func1"),
+		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram.(*MTProto).sendPacketWithMsgID.func1"), // of an ack that failed
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*ContextStore).cleanupLoop"),
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*CACHE).UpdatePeersToCache.func2"), // a second
 		goleak.IgnoreAnyFunction("github.com/amarnathcjd/gogram/telegram.(*Client).handleMessageUpdate"),
@@ -128,7 +131,9 @@ func listening(t *testing.T, m *Messenger) <-chan telegram.Update {
 	heard := make(chan telegram.Update, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- m.Listen(ctx, func(u telegram.Update) { heard <- u }) }()
+	ready := make(chan struct{})
+	go func() { done <- m.listen(ctx, func(u telegram.Update) { heard <- u }, func() { close(ready) }) }()
+	<-ready
 	t.Cleanup(func() {
 		cancel()
 		require.ErrorIs(t, <-done, context.Canceled)
