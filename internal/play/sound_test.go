@@ -3,6 +3,7 @@ package play
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -341,6 +342,57 @@ func TestRejoinKeepsSoundAndPlace(t *testing.T) {
 				require.InDelta(t, (got.Position + 2*time.Second).Seconds(), again.Position().Seconds(), 0.1)
 				again.Close(models.ErrClosed)
 			})
+		})
+	}
+}
+
+// TestSoundAmongEverythingElse: whatever is called meanwhile, sound never overlaps, the
+// sound that was set last is the one that plays, and nothing is left.
+func TestSoundAmongEverythingElse(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		virtual(t, func(t *testing.T, r *rig) {
+			dice := rand.New(rand.NewPCG(seed, 0))
+			source := func() media.Source {
+				src := playtest.NewTunable([]media.Track{a, av}[dice.IntN(2)], 20*time.Second)
+				src.OpenTakes = time.Duration(dice.IntN(300)) * ms
+				return src
+			}
+			var calls sync.WaitGroup
+			for range 60 {
+				src, at, on := source(), time.Duration(dice.IntN(21))*time.Second, dice.IntN(2) == 0
+				sound := media.Sound{Volume: 1 + dice.IntN(400), Speed: []float64{0, 0.5, 1.5, 2}[dice.IntN(4)]}
+				do := []func(){
+					func() { _ = r.SetSound(t.Context(), sound) },
+					func() { _ = r.SetSound(t.Context(), sound) },
+					func() { _ = r.SetSource(t.Context(), src) },
+					func() { _ = r.SetNext(t.Context(), src) },
+					func() { _ = r.Seek(t.Context(), to(at)) },
+					func() { _, _ = r.SetPaused(on) },
+					func() { r.Disconnect() },
+					func() { r.plug() },
+				}[dice.IntN(8)]
+				calls.Go(do)
+				sleep(time.Duration(dice.IntN(400)) * ms)
+			}
+			_, _ = r.SetPaused(false)
+			r.plug()
+			calls.Wait()
+			require.NoError(t, r.SetSource(t.Context(), source()))
+			require.NoError(t, r.SetSound(t.Context(), media.Sound{Volume: 77}))
+			sleep(time.Second)
+			require.NotNil(t, r.current)
+			require.Equal(t, 77, r.current.sound.Volume, "seed %d", seed)
+			var free time.Time
+			for _, w := range r.got(a) {
+				require.False(t, w.due.Before(free), "seed %d: %v overlaps by %s", seed, w.media, free.Sub(w.due))
+				free = w.due.Add(w.Duration)
+			}
+			var last time.Time
+			for _, w := range r.got(v) {
+				require.False(t, w.due.Before(last), "seed %d: pictures go back by %s", seed, last.Sub(w.due))
+				last = w.due
+			}
 		})
 	}
 }
