@@ -177,6 +177,7 @@ func onlyOurs(t *testing.T, data string) {
 	t.Helper()
 	known := map[string]bool{
 		"bot.db": true, "bot.session": true, "bot.peers": true, "downloads": true, "user.session": true, "user1.peers": true,
+		"yt-dlp": true, // where it is installed
 	}
 	require.NoError(t, filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)
