@@ -6,8 +6,8 @@ import "time"
 
 // The size of the soak; DURATION and SEED of the environment change it.
 const (
-	soakChats  = 20
-	soakLength = 30 * time.Minute
-	soakSong   = 2 * time.Hour // longer than it can be played
-	soakAlone  = true          // no other test runs, so that the process can be measured
+	soakChats    = 20
+	soakAccounts = 5
+	soakLength   = 30 * time.Minute
+	soakAlone    = true // no other test runs, so that the process can be measured
 )
