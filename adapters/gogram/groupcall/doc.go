@@ -73,7 +73,7 @@
 //
 // calls.go is the public face, chat.go the queue and step. find.go, join.go, stay.go,
 // recover.go and leave.go have the states in the order of a call's life; source.go
-// opens what is played, pause.go holds it, mirror.go keeps the flags, live.go publishes. remedy.go is the
-// table of errors, limiter.go keeps to Telegram's limits, events.go takes in what
-// happens.
+// opens what is played, pause.go holds it, mirror.go keeps the flags, live.go publishes.
+// remedy.go is the table of errors, limiter.go keeps to Telegram's limits, events.go
+// takes in what happens.
 package groupcall
