@@ -2,6 +2,7 @@ package container
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -42,4 +43,11 @@ func (c Content) duration(sound []byte) (time.Duration, error) {
 		return 0, errors.New("a frame of sound ends in the middle of a sample")
 	}
 	return time.Duration(len(sound)/SampleSize) * time.Second / SampleRate, nil
+}
+
+func wrongCodec(codec, want string) error {
+	if codec == want {
+		return nil
+	}
+	return fmt.Errorf("codec is %.32q, want %s", codec, want)
 }

@@ -103,8 +103,6 @@ func (m *matroska) Tracks() (t media.Track) {
 	return t
 }
 
-func (m *matroska) Tags() Tags { return m.tags }
-
 // OpusHead returns that of the sound, or false if there is a choice of several.
 func (m *matroska) OpusHead() (OpusHead, bool) { return m.audio.head, m.sounds == 1 }
 
@@ -156,19 +154,6 @@ func (m *matroska) Next() (media.Frame, error) {
 			return media.Frame{}, fmt.Errorf("matroska: %w", err)
 		}
 	}
-}
-
-// readTags reads a Tags element, unless it is too large.
-func (m *matroska) readTags(size int64) error {
-	if size > maxTags {
-		return m.skip(size)
-	}
-	data, err := m.read(size, maxTags)
-	if err == nil {
-		m.tags.tagsElement(data)
-		m.data = nil // it may be larger than any frame
-	}
-	return err
 }
 
 // timestamp reads the cluster's.
@@ -341,13 +326,6 @@ func (t *mkvTrack) offer(entry mkvTrack) {
 	case t.refused == nil:
 		t.refused = entry.refused
 	}
-}
-
-func wrongCodec(codec, want string) error {
-	if codec == want {
-		return nil
-	}
-	return fmt.Errorf("codec is %.32q, want %s", codec, want)
 }
 
 // element reads an element's id and size.

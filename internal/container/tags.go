@@ -107,6 +107,21 @@ const (
 // book.
 const maxTags = 1 << 20
 
+func (m *matroska) Tags() Tags { return m.tags }
+
+// readTags reads a Tags element, unless it is too large.
+func (m *matroska) readTags(size int64) error {
+	if size > maxTags {
+		return m.skip(size)
+	}
+	data, err := m.read(size, maxTags)
+	if err == nil {
+		m.tags.tagsElement(data)
+		m.data = nil // it may be larger than any frame
+	}
+	return err
+}
+
 // tagsElement reads a Tags element. What is malformed in it is left out: no tag is worth
 // the sound.
 func (t *Tags) tagsElement(data []byte) {
