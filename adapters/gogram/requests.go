@@ -47,7 +47,7 @@ func ask[T any](ctx context.Context, limit time.Duration, r Request, send func(c
 const grace = 50 * time.Millisecond
 
 // guarded runs send, and leaves it alone soon after ctx's end: when gogram has connected
-// again, it repeats a request with a deadline of its own.
+// again, it repeats a request with its own deadline.
 func guarded[T any](ctx context.Context, send func(context.Context) (any, error)) (T, error) {
 	type result struct {
 		answer T

@@ -194,7 +194,7 @@ func (a *account) isUsed(chat int64) bool {
 const maxEvents = 1024
 
 // events is the queue between gogram's goroutines and the reader. When it overflows, the
-// reader is told to read everything again.
+// reader has to read everything again.
 type events struct {
 	mu    sync.Mutex
 	list  []any         // groupcall.Event or look

@@ -101,7 +101,7 @@ func TestUpdatesThatGogramDropsArrive(t *testing.T) {
 	assert.Equal(t, 4, next[groupcall.MeChanged](t, got).Version, "the sequence goes on")
 }
 
-// Reading anew heals what a client of gogram's own making has dropped.
+// Reading again heals what a client of gogram's own making has dropped.
 func TestAccountOfAPlainClientHealsByReading(t *testing.T) {
 	t.Parallel()
 	s := tlserver.New(t)

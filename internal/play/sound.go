@@ -283,7 +283,7 @@ func (s *session) goOn(old *session) {
 // skip begins with what the session before has not played.
 func (s *session) skip(old *session) { s.begins(max(0, s.since(old, old.joint()))) }
 
-// begins makes the stream begin at a time of its own.
+// begins makes the stream begin at one of its times.
 func (s *session) begins(at time.Duration) {
 	s.handed.Store(int64(at))
 	s.heard.Store(int64(at))

@@ -2,6 +2,6 @@
 // encoder, the same frames.
 //
 // A run reads its source on one goroutine, a few frames ahead of the reader that is
-// furthest, and keeps the last seconds in a ring. Each reader has a place in it, and
-// time of its own.
+// furthest, and keeps the last seconds in a ring. Each reader has its own place
+// and time.
 package shared

@@ -184,7 +184,7 @@ func (c *chat) takeMe(me Participant) bool {
 
 func (c *chat) adminMuted() bool { return c.me.Muted && !c.me.CanSelfUnmute }
 
-// watchMute follows an admin's mute. It is told when it has lasted for a second, as
+// watchMute follows an admin's mute. It is reported when it has lasted for a second, as
 // one that is taken back at once is of no interest.
 func (c *chat) watchMute() {
 	w := &c.watch

@@ -120,7 +120,7 @@ func followed[T any](ctx context.Context, tg *telegram.Client, request interface
 func checkPassword(ctx context.Context, tg *telegram.Client, ask Ask) (telegram.AuthAuthorization, error) {
 	text := "Password of the account"
 	for range attempts {
-		// Each attempt needs a challenge of its own.
+		// Each attempt needs another challenge.
 		challenge, err := call[*telegram.AccountPassword](ctx, tg, &telegram.AccountGetPasswordParams{})
 		if err != nil {
 			return nil, fmt.Errorf("get password challenge: %w", err)
@@ -150,7 +150,7 @@ func checkPassword(ctx context.Context, tg *telegram.Client, ask Ask) (telegram.
 }
 
 // OpenBot returns a connected client of the bot that has the token. Its session is kept
-// in a file, for a bot that logs in often is told to wait; a session of another bot is
+// in a file, for a bot that logs in often has to wait; a session of another bot is
 // not used. c.Session is ignored. It fails with [ErrExposed], too.
 func OpenBot(ctx context.Context, c Config, token, path string) (*telegram.Client, error) {
 	id, _, ok := strings.Cut(token, ":")

@@ -14,7 +14,7 @@ import (
 	"github.com/gotgcall/gotgcall/examples/bot/internal/telegram"
 )
 
-// Bot serves chats, each by a goroutine of its own.
+// Bot serves chats, one goroutine for each.
 type Bot struct {
 	// immutable after New
 	cfg      Config

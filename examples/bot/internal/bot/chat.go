@@ -151,7 +151,7 @@ func (c *chat) after(d time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(d, func() { c.box.post(f) })
 }
 
-// load reads what was written down of the chat. What cannot be read is begun anew.
+// load reads what was written down of the chat. What cannot be read is as in a new chat.
 func (c *chat) load() {
 	s := c.bot.cfg.Store
 	c.settings.Votes = true

@@ -26,7 +26,7 @@ type Config struct {
 	Times      Times
 }
 
-// Assistant is a user account that plays in calls, with a Client of its own, whose
+// Assistant is a user account that plays in calls, with its own Client, whose
 // callbacks the Bot sets. The caller closes the Client after [Bot.Run].
 type Assistant struct {
 	Account groupcall.Account

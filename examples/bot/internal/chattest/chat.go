@@ -163,7 +163,7 @@ type Answer struct {
 	Pressed  time.Time
 	Answered bool
 	Text     string
-	Alert    bool // shown in a window of its own
+	Alert    bool // shown in its own window
 }
 
 // Presses presses a button of a message, found by its text or a part of that. There must

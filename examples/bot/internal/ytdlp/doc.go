@@ -2,7 +2,7 @@
 // one entry of it.
 //
 // A run is bounded in time, output and disk, has a home directory, a process group and
-// an environment of its own, and is pointed to a [guard.Proxy] as its way out. Nothing
+// its own environment, and is pointed to a [guard.Proxy] as its way out. Nothing
 // that a user wrote is an option of the program or seen by a shell. Not used, because
 // each has let a page or a title run or read something before: --exec, --netrc-cmd,
 // external downloaders, --cookies-from-browser, --write-link, --enable-file-urls and
