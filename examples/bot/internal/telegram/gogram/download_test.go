@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +17,9 @@ import (
 
 // holding lets a server hold a file in message 30 of the group.
 func holding(server *tltest.Server, m *Messenger, data []byte) track.Media {
-	m.tg.MTProto.DcList.DCs[4][0].Addr = server.Addr()
+	list := slices.Clone(m.tg.DcList.DCs[4][:1]) // all clients share it
+	list[0].Addr = server.Addr()
+	m.tg.DcList.DCs[4] = list
 	server.On("messages.getMessages", func(*Request) any {
 		return M{"_": "messages.messages", "topics": []any{}, "chats": []any{}, "users": []any{}, "messages": []any{
 			text(groupChat, 30, "", M{"media": song(88, len(data), M{"_": "documentAttributeFilename", "file_name": "../../evil.mp3"})}),
