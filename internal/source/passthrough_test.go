@@ -171,10 +171,10 @@ func TestBrokenOpusPlaysAsFarAsItGoes(t *testing.T) {
 
 func TestPassThroughIsInterrupted(t *testing.T) {
 	t.Parallel()
-	path := fixture(t, "pass-long.ogg", tone("600", "-c:a", "libopus", "-b:a", "16k", "-frame_duration", "2.5", "-application", "lowdelay")...)
+	path := fixture(t, "pass-long.ogg", tone("60", "-c:a", "libopus", "-b:a", "16k", "-frame_duration", "2.5", "-application", "lowdelay")...)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := media.FromFile(path, media.EncodeOptions{}).(media.SeekableSource).OpenAt(ctx, noEncoder(), 10*time.Minute-1)
+	_, err := media.FromFile(path, media.EncodeOptions{}).(media.SeekableSource).OpenAt(ctx, noEncoder(), time.Minute-1)
 	require.ErrorIs(t, err, context.Canceled)
 	stream, err := media.FromFile(path, media.EncodeOptions{}).Open(t.Context(), noEncoder())
 	require.NoError(t, err)
