@@ -65,7 +65,9 @@ type Frame struct {
 //
 // Further methods are optional. Start() time.Duration, of a Source or of the
 // Stream that its Open returned, is the position in the media at which Open begins; by
-// default 0. Restarts() uint64 is how often the Stream's input was opened again.
+// default 0. Origin() time.Duration, of a Stream that OpenAt returned, is the position in
+// the media from which its frames' PTS count, where that is not exactly the one asked for,
+// as packets are passed on whole. Restarts() uint64 is how often the Stream's input was opened again.
 // SourceInfo() SourceInfo is what the input says of itself, once Open has returned.
 // Sound() (s Sound, tunable bool) is the sound that the Stream has, of that which Env asks
 // for, and whether its Source takes another; its frames' PTS are times at which they are

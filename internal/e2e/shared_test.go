@@ -48,6 +48,7 @@ func TestSharedSource(t *testing.T) {
 	require.NoError(t, err)
 	s.leave(t, chat+2, remotes[2])
 	require.ErrorIs(t, s.SeekTo(chat, 0), gotgcall.ErrSeekUnsupported)
+	require.ErrorIs(t, s.SetSound(chat, gotgcall.Sound{Volume: 50}), gotgcall.ErrSoundUnsupported)
 	s.awaitPosition(t, chat, 8*time.Second)
 	_, err = s.Resume(chat + 1)
 	require.NoError(t, err)

@@ -32,6 +32,8 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 		{"sweep.ogg", false, mediatest.AudioSpec{}},
 		{"page1s.ogg", false, mediatest.AudioSpec{Options: []string{"-page_duration", "1000000"}}},
 		{"frames60ms.ogg", false, mediatest.AudioSpec{Options: []string{"-frame_duration", "60"}}},
+		{"passed.ogg", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k"}}},
+		{"passed60ms.webm", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k", "-frame_duration", "60"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"os"
@@ -295,4 +296,35 @@ func TestSoundOfARTMPCall(t *testing.T) {
 	got := judge(t, server.recordings(t, 1)[0], size, all)
 	require.InDelta(t, 0.283, got.loudest(time.Second, 2*time.Second), 0.1)
 	require.InDelta(t, 0.028, got.loudest(4*time.Second, 5*time.Second), 0.015)
+}
+
+// TestSoundOfAFileThatIsPassedThrough: it is encoded while its sound is changed, and its
+// own packets go on where that was. At most half a packet is left out or repeated.
+func TestSoundOfAFileThatIsPassedThrough(t *testing.T) {
+	t.Parallel()
+	for _, frame := range []time.Duration{20 * time.Millisecond, 60 * time.Millisecond} {
+		t.Run(frame.String(), func(t *testing.T) {
+			t.Parallel()
+			path := sweep(t, "a.ogg", mediatest.AudioSpec{Seconds: 9, Options: []string{"-b:a", "160k", "-frame_duration", fmt.Sprint(frame.Milliseconds())}})
+			s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(path, gotgcall.EncodeOptions{}))
+			s.awaitPosition(t, chat, 3*time.Second)
+			require.NoError(t, s.SetSound(chat, gotgcall.Sound{Volume: 50}))
+			s.awaitPosition(t, chat, 6020*time.Millisecond)
+			require.NoError(t, s.SetSound(chat, gotgcall.Sound{}))
+			require.NoError(t, s.awaitEnds(t, 1)[0].err)
+			packets, _ := s.leave(t, chat, remote)
+			serially(func() {
+				pcm := s.pcm(t, packets)
+				if s.last.ClockMoves > 0 {
+					return
+				}
+				for _, h := range pcm.Sweep() {
+					require.InDelta(t, 0, h.Offset().Seconds(), (frame/2 + 12*time.Millisecond).Seconds(), "%v", pcm.Sweep())
+				}
+				own := pcm.Level(time.Second, 2900*time.Millisecond)
+				require.InDelta(t, -6, pcm.Level(4*time.Second, 5900*time.Millisecond)-own, 1)
+				require.InDelta(t, 0, pcm.Level(7*time.Second, 8900*time.Millisecond)-own, 1)
+			})
+		})
+	}
 }

@@ -103,7 +103,11 @@ func (p *Player) seek(o *opening) error {
 // start opens the source. Its stream begins at from.
 func (o *opening) start(ctx context.Context, env media.Env) (media.Stream, error) {
 	if o.exact {
-		return o.source.(media.SeekableSource).OpenAt(ctx, env, o.from)
+		stream, err := o.source.(media.SeekableSource).OpenAt(ctx, env, o.from)
+		if s, ok := stream.(interface{ Origin() time.Duration }); err == nil && ok {
+			o.from = s.Origin()
+		}
+		return stream, err
 	}
 	stream, err := o.source.Open(ctx, env)
 	if err == nil && !o.retunes {

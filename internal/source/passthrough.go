@@ -145,6 +145,9 @@ func (p *passthrough) next() (media.Frame, error) {
 // Tracks returns the sound: pictures are not passed through.
 func (p *passthrough) Tracks() media.Track { return media.TrackAudio }
 
+// Origin returns where the packet begins that holds the position asked for.
+func (p *passthrough) Origin() time.Duration { return p.base }
+
 // SourceInfo returns what the file says.
 func (p *passthrough) SourceInfo() media.SourceInfo { return p.info }
 

@@ -17,5 +17,5 @@
 //
 // The proxy is a wall against what strangers write, not against yt-dlp itself: a program
 // can ignore its environment. A rule of the system (IPAddressDeny of systemd, a network
-// of its own in Docker) is the second wall.
+// for Docker alone) is the second wall.
 package guard

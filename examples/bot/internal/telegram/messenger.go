@@ -30,8 +30,8 @@ type Messenger interface {
 	// Delete deletes messages. Those that are gone already are no error.
 	Delete(ctx context.Context, chat int64, ids ...int) error
 
-	// Answer answers the press of a button; text may be empty, alert shows it in a
-	// window of its own.
+	// Answer answers the press of a button; text may be empty, and alert shows
+	// it in a window.
 	Answer(ctx context.Context, query int64, text string, alert bool) error
 
 	// Role returns what a user is in a chat.
