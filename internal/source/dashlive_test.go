@@ -16,12 +16,19 @@ import (
 
 // liveDASH serves a description of segments of a second, of which there is one more
 // each second.
+//
+// It keeps a minute of what is numbered, so that a machine that is slow for some seconds
+// passes nothing over. It began long before: ffmpeg's dash reader takes less time than
+// the server keeps for none at all.
 type liveDASH struct {
 	files    http.Handler
 	begin    time.Time
 	timeline bool
 	fail     func(since time.Duration) int // a status, or 0
 }
+
+// earlier is how long before the first segment that is there the programme began.
+const earlier = 2 * time.Minute
 
 func (s *liveDASH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	since := time.Since(s.begin)
@@ -35,6 +42,8 @@ func (s *liveDASH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, err := fmt.Sscanf(r.URL.Path, "/0-%d.m4s", &n); err == nil {
 			if s.timeline {
 				n = n/48000 + 1 // named by its time
+			} else {
+				n -= int(earlier / time.Second)
 			}
 			if n > last {
 				http.NotFound(w, r) // not yet
@@ -45,12 +54,15 @@ func (s *liveDASH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.files.ServeHTTP(w, r)
 		return
 	}
-	first := max(1, last-5)
+	first, age := max(1, last-5), 6*time.Second
+	if !s.timeline {
+		age += earlier
+	}
 	fmt.Fprintf(w, `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="dynamic" profiles="urn:mpeg:dash:profile:isoff-live:2011"
- availabilityStartTime=%q publishTime=%q minimumUpdatePeriod="PT1S" minBufferTime="PT1S" timeShiftBufferDepth="PT6S">
+ availabilityStartTime=%q publishTime=%q minimumUpdatePeriod="PT1S" minBufferTime="PT1S" timeShiftBufferDepth="PT60S">
 <Period id="0" start="PT0S"><AdaptationSet contentType="audio"><Representation id="0" mimeType="audio/mp4" codecs="mp4a.40.2" bandwidth="64000">
 %s</Representation></AdaptationSet></Period></MPD>`,
-		s.begin.Add(-6*time.Second).UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339), s.template(first, last))
+		s.begin.Add(-age).UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339), s.template(first, last))
 }
 
 func (s *liveDASH) template(first, last int) string {
