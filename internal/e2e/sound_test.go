@@ -20,20 +20,23 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 		name  string
 		tones bool
 		spec  mediatest.AudioSpec
+		ms    int // PacketMs
 	}{
-		{"tones.mp3", true, mediatest.AudioSpec{}},
-		{"mono22k.mp3", true, mediatest.AudioSpec{Rate: 22050, Channels: 1}},
-		{"sweep.mp3", false, mediatest.AudioSpec{}},
-		{"cover.mp3", false, mediatest.AudioSpec{CoverArt: true}},
-		{"sweep.wav", false, mediatest.AudioSpec{}},
-		{"sweep.flac", false, mediatest.AudioSpec{}},
-		{"sweep.m4a", false, mediatest.AudioSpec{}},
-		{"sweep.webm", false, mediatest.AudioSpec{}},
-		{"sweep.ogg", false, mediatest.AudioSpec{}},
-		{"page1s.ogg", false, mediatest.AudioSpec{Options: []string{"-page_duration", "1000000"}}},
-		{"frames60ms.ogg", false, mediatest.AudioSpec{Options: []string{"-frame_duration", "60"}}},
-		{"passed.ogg", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k"}}},
-		{"passed60ms.webm", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k", "-frame_duration", "60"}}},
+		{"tones.mp3", true, mediatest.AudioSpec{}, 0},
+		{"mono22k.mp3", true, mediatest.AudioSpec{Rate: 22050, Channels: 1}, 0},
+		{"sweep.mp3", false, mediatest.AudioSpec{}, 0},
+		{"cover.mp3", false, mediatest.AudioSpec{CoverArt: true}, 0},
+		{"sweep.wav", false, mediatest.AudioSpec{}, 0},
+		{"sweep.flac", false, mediatest.AudioSpec{}, 0},
+		{"sweep.m4a", false, mediatest.AudioSpec{}, 0},
+		{"sweep.webm", false, mediatest.AudioSpec{}, 0},
+		{"sweep.ogg", false, mediatest.AudioSpec{}, 0},
+		{"page1s.ogg", false, mediatest.AudioSpec{Options: []string{"-page_duration", "1000000"}}, 0},
+		{"frames60ms.ogg", false, mediatest.AudioSpec{Options: []string{"-frame_duration", "60"}}, 0},
+		{"passed.ogg", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k"}}, 0},
+		{"passed60ms.webm", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k", "-frame_duration", "60"}}, 0},
+		{"long60.mp3", true, mediatest.AudioSpec{}, 60},
+		{"long60.flac", false, mediatest.AudioSpec{}, 60},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +48,7 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 			path := file(t, c.name, c.spec)
 			watch := watchMachine(t)
 			s, remote := connected(t, sfu.Config{})
-			ends := s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 1)
+			ends := s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{PacketMs: c.ms}), 1)
 			require.Equal(t, []streamEnd{{chat, gotgcall.Audio, gotgcall.Microphone, nil}}, ends)
 			ms, err := s.Time(chat)
 			require.NoError(t, err)

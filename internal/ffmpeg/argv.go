@@ -124,9 +124,9 @@ func apartArgs() []string {
 }
 
 func audioArgs(o media.EncodeOptions, s sound) []string {
-	args := musicArgs()
+	args := musicArgs(o.PacketMs)
 	if o.Voice {
-		args = voiceArgs()
+		args = voiceArgs(o.PacketMs)
 	}
 	return slices.Concat(s.audioFilter(o.AudioChannels), []string{"-c:a", "libopus"}, args,
 		[]string{"-b:a", kbps(o.AudioBitrateKbps), "-ar", "48000", "-ac", strconv.Itoa(o.AudioChannels)})
@@ -136,15 +136,29 @@ func audioArgs(o media.EncodeOptions, s sound) []string {
 // hybrid packets only, and asking for it makes libopus begin each source with
 // half a second of them, at 4 dB more noise than CELT. An expected loss by
 // itself makes CELT predict less from the packet before.
-func musicArgs() []string {
-	return []string{"-application", "audio", "-vbr", "on", "-frame_duration", "20", "-fec", "0", "-packet_loss", "5"}
+func musicArgs(packetMs int) []string {
+	return append(packetArgs("audio", packetMs), "-fec", "0", "-packet_loss", "5")
 }
 
 // voiceArgs make hybrid packets whose in-band FEC replaces three lost packets in
 // four. At an expected loss of 10 % libopus uses them throughout.
-func voiceArgs() []string {
-	return []string{"-application", "voip", "-vbr", "on", "-frame_duration", "20", "-fec", "1", "-packet_loss", "10"}
+func voiceArgs(packetMs int) []string {
+	return append(packetArgs("voip", packetMs), "-fec", "1", "-packet_loss", "10")
 }
+
+// packetArgs are the application and the length of a packet. A longer one than a frame of
+// 20 ms is constrained in its bit rate, which bounds its size: see media.EncodeOptions.
+func packetArgs(application string, packetMs int) []string {
+	vbr := "on"
+	if packetMs > framesMs {
+		vbr = "constrained"
+	}
+	return []string{"-application", application, "-vbr", vbr, "-frame_duration", strconv.Itoa(packetMs)}
+}
+
+// framesMs is the length of libopus' longest frame of music; packets of 40 and 60 ms hold
+// several.
+const framesMs = 20
 
 func videoArgs(o media.EncodeOptions, s sound) []string {
 	args := []string{

@@ -30,6 +30,7 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 	}
 	sound := encoding(media.EncodeOptions{}, media.Format{})
 	both := encoding(media.EncodeOptions{Tracks: media.TrackVideo}, media.Format{})
+	long := encoding(media.EncodeOptions{PacketMs: 60}, media.Format{})
 	raw := encoding(media.EncodeOptions{Tracks: media.TrackVideo}, media.Format{Width: 1280, Height: 720, FPS: 30})
 	rawSound := encoding(media.EncodeOptions{}, media.Format{Width: 1280, Height: 720, FPS: 30})
 	const at = "http://127.0.0.1:1/0"
@@ -63,6 +64,7 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 	publication := Publication{Format: raw.Format, VideoKbps: 800, AudioKbps: 128, KeyInterval: 2}
 	for name, job := range map[string]Job{
 		"file":              sound.File("song.mp3", 0),
+		"file-60ms":         long.File("song.mp3", 0),
 		"file-at":           sound.File("song.mp3", 90*time.Second),
 		"file-both":         both.File("film.mp4", 0),
 		"file-both-at":      both.File("film.mp4", 90*time.Second),

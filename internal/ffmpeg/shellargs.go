@@ -331,7 +331,7 @@ func (o commandLine) missingAudio() ([]string, error) {
 	}
 	args := []string{"-c:a", "libopus"}
 	if application, ok := o.get("application", "a"); codec != "opus" && (!ok || application == "audio") {
-		args = append(args, musicArgs()...)
+		args = append(args, musicArgs(framesMs)...)
 	}
 	return o.absent("a", append(args, "-b:a", "128k", "-ar", "48000", "-ac", "2")), nil
 }
