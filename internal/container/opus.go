@@ -5,46 +5,23 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
+
+	"github.com/gotgcall/gotgcall/internal/opus"
 )
 
 // maxOpusPacket bounds a packet: 120 ms is at most 48 frames of 1275 bytes with
 // their lengths (RFC 6716 section 3.2).
 const maxOpusPacket = 64 << 10
 
-// maxOpusDuration is the longest packet (RFC 6716 section 3.2.5, R5).
-const maxOpusDuration = 120 * time.Millisecond
-
 var errOpusPacket = errors.New("malformed Opus packet")
 
-// opusDuration reports how long an Opus packet lasts (RFC 6716 section 3.1).
+// opusDuration returns how long an Opus packet lasts.
 func opusDuration(packet []byte) (time.Duration, error) {
-	if len(packet) == 0 {
+	d, ok := opus.Duration(packet)
+	if !ok {
 		return 0, errOpusPacket
 	}
-	config := packet[0] >> 3
-	var frame time.Duration
-	switch {
-	case config < 12: // SILK: 10, 20, 40, 60 ms
-		frame = [4]time.Duration{10, 20, 40, 60}[config%4] * time.Millisecond
-	case config < 16: // hybrid: 10, 20 ms
-		frame = [2]time.Duration{10, 20}[config%2] * time.Millisecond
-	default: // CELT: 2.5, 5, 10, 20 ms
-		frame = 2500 * time.Microsecond << (config % 4)
-	}
-	frames := time.Duration(1)
-	switch packet[0] & 3 {
-	case 1, 2:
-		frames = 2
-	case 3:
-		if len(packet) < 2 || packet[1]&0x3F == 0 {
-			return 0, errOpusPacket
-		}
-		frames = time.Duration(packet[1] & 0x3F)
-	}
-	if frame*frames > maxOpusDuration {
-		return 0, errOpusPacket
-	}
-	return frame * frames, nil
+	return d, nil
 }
 
 // OpusHead is what an identification header says (RFC 7845 section 5.1).

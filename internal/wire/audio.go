@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/gotgcall/gotgcall/internal/opus"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -16,9 +17,6 @@ const (
 	// talkspurtGap is the silence after which an audio packet begins a new
 	// talkspurt and carries the marker (RFC 3551 section 4.1).
 	talkspurtGap = 200 * time.Millisecond
-	// opusSilence is the largest packet a VBR Opus encoder makes of digital
-	// silence: TOC byte and an empty range coder. Anything audible is longer.
-	opusSilence = 3
 )
 
 // Audio levels of RFC 6464: the voice bit and the level in -dBov. The server
@@ -46,7 +44,7 @@ func newAudioPayload(h *rtp.Header, ids Extensions) *audioPayload {
 func (s *Sender) writeAudio(data []byte, due time.Time) error {
 	s.header.Timestamp = s.timeline.at(due)
 	s.audio.level[0] = levelSpeaking
-	if len(data) <= opusSilence {
+	if opus.Silent(data) {
 		s.audio.level[0] = levelSilent
 	}
 	s.header.Marker = due.Sub(s.audio.lastDue) > talkspurtGap
@@ -58,8 +56,8 @@ func (s *Sender) writeAudio(data []byte, due time.Time) error {
 // time. A frame cannot be split: the largest makes a datagram of 1372 bytes. s.mu must
 // be held.
 func (s *Sender) splitAudio(data []byte, due time.Time) error {
-	var list [opusMaxFrames][]byte
-	frames, ok := opusFrames(list[:0], data)
+	var list [opus.MaxFrames][]byte
+	frames, ok := opus.Frames(list[:0], data)
 	if !ok {
 		return fmt.Errorf("%w: %w", models.ErrInvalidParams, errOversize)
 	}
@@ -68,7 +66,7 @@ func (s *Sender) splitAudio(data []byte, due time.Time) error {
 		if err := s.writeAudio(s.buf, due); err != nil {
 			return err
 		}
-		due = due.Add(opusFrameDuration(data[0]))
+		due = due.Add(opus.FrameDuration(data[0]))
 	}
 	return nil
 }

@@ -77,32 +77,3 @@ func TestOversizeNoiseIsRefused(t *testing.T) {
 		require.Empty(t, r.packets)
 	}
 }
-
-func TestOpusFrameDurations(t *testing.T) {
-	t.Parallel()
-	for config, want := range []float64{
-		10, 20, 40, 60, 10, 20, 40, 60, 10, 20, 40, 60, 10, 20, 10, 20,
-		2.5, 5, 10, 20, 2.5, 5, 10, 20, 2.5, 5, 10, 20, 2.5, 5, 10, 20,
-	} {
-		require.Equal(t, time.Duration(want*float64(time.Millisecond)), opusFrameDuration(byte(config<<3)), config)
-	}
-}
-
-// FuzzOpusFrames looks for panics and for frames that are not in the packet. The
-// packet comes from a user's file.
-func FuzzOpusFrames(f *testing.F) {
-	f.Add([]byte{0xff, 0xc2, 255, 3, 1, 2, 3, 4})
-	f.Add([]byte{0xfe, 253, 1, 2})
-	f.Fuzz(func(t *testing.T, packet []byte) {
-		frames, ok := opusFrames(nil, packet)
-		total := 0
-		for _, frame := range frames {
-			total += len(frame)
-		}
-		require.LessOrEqual(t, total, max(0, len(packet)-1))
-		if ok {
-			require.NotEmpty(t, frames)
-			require.LessOrEqual(t, len(frames), opusMaxFrames)
-		}
-	})
-}

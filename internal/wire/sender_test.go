@@ -104,6 +104,28 @@ func TestAudioCarriesMarkerAndLevel(t *testing.T) {
 	require.EqualValues(t, 22080, r.packets[3].Timestamp-r.packets[2].Timestamp)
 }
 
+// TestLongPacketsCarryTheirTime, marker and level: each is 60 ms, in three frames.
+func TestLongPacketsCarryTheirTime(t *testing.T) {
+	t.Parallel()
+	epoch := time.Now()
+	sender, r := bound(audio, Clock{epoch: epoch, wall: epoch})
+	loud := append([]byte{0xff, 3}, make([]byte, 960)...)
+	silent := []byte{0xff, 3, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe}
+	for i, f := range []struct {
+		data   []byte
+		at     time.Duration
+		marker bool
+		level  byte
+	}{{loud, 0, true, levelSpeaking}, {loud, 60, false, levelSpeaking}, {silent, 120, false, levelSilent}, {loud, 180, false, levelSpeaking}, {loud, 600, true, levelSpeaking}} {
+		require.NoError(t, sender.WriteFrame(f.data, epoch.Add(f.at*time.Millisecond)))
+		require.Len(t, r.packets, i+1, "one packet each")
+		p := r.packets[i]
+		require.Equal(t, f.marker, p.Marker)
+		require.Equal(t, []byte{f.level}, p.GetExtension(1))
+		require.Equal(t, r.packets[0].Timestamp+uint32(f.at)*48, p.Timestamp)
+	}
+}
+
 func TestKeepAliveIsPaddingInTheSameSequence(t *testing.T) {
 	t.Parallel()
 	sender, r := bound(video, NewClock())
