@@ -5,10 +5,14 @@ import (
 	"syscall"
 )
 
-// groupAttr keeps the child away from the console's Ctrl-C and without a window.
+// belowNormal is BELOW_NORMAL_PRIORITY_CLASS, which package syscall does not name.
+const belowNormal = 0x4000
+
+// groupAttr keeps the child away from the console's Ctrl-C, without a window and at a
+// lower priority.
 func groupAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{
-		CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP,
+		CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP | belowNormal,
 		HideWindow:    true,
 	}
 }

@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +15,13 @@ import (
 // the process has ended: a daemon that left the process group may hold it open
 // for ever.
 const stderrGrace = time.Second
+
+// niceness is what a program is nicer than this process: its output is a few seconds
+// ahead, the packets that are sent of it are due.
+const niceness = 5
+
+// stderrBuffer holds a few lines.
+const stderrBuffer = 2 << 10
 
 // Config says what to run.
 type Config struct {
@@ -44,7 +50,9 @@ type Process struct {
 	// immutable after Start
 	cmd    *exec.Cmd
 	stdout *os.File
-	stderr *tail
+	stderr *os.File
+	log    *tail
+	logged chan struct{} // closed by the reader of stderr
 
 	mu    sync.Mutex // guards ended; held while a signal is sent
 	ended bool       // the group must no longer be signalled
@@ -53,8 +61,9 @@ type Process struct {
 	err  error
 }
 
-// Start runs a program. An error wraps models.ErrFFmpegSpawn. The caller must Close
-// Stdout, and Kill the process unless Wait has returned.
+// Start runs a program at a lower priority than this process's: nicer by 5, on Windows
+// below normal. An error wraps models.ErrFFmpegSpawn. The caller must Close Stdout, and
+// Kill the process unless Wait has returned.
 func Start(c Config) (*Process, error) {
 	// StdoutPipe will not do: Wait closes it when the process ends, whether
 	// or not the tail of the output has been read.
@@ -63,11 +72,20 @@ func Start(c Config) (*Process, error) {
 		return nil, err
 	}
 	defer childStdout.Close()
+	// Package exec would read it with a buffer of 32 KiB.
+	stderr, childStderr, err := Pipe(0)
+	if err != nil {
+		stdout.Close()
+		return nil, err
+	}
+	defer childStderr.Close()
 
 	p := &Process{
 		cmd:    exec.Command(c.Path, c.Args...),
 		stdout: stdout,
-		stderr: &tail{onLine: c.OnStderr},
+		stderr: stderr,
+		log:    &tail{onLine: c.OnStderr},
+		logged: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
 	if c.Stdin != nil {
@@ -75,18 +93,20 @@ func Start(c Config) (*Process, error) {
 	}
 	p.cmd.ExtraFiles = c.Files
 	p.cmd.Stdout = childStdout
-	p.cmd.Stderr = p.stderr
+	p.cmd.Stderr = childStderr
 	p.cmd.SysProcAttr = groupAttr()
-	p.cmd.WaitDelay = stderrGrace
 	// Colours would hide ffmpeg's words, also where the environment asks for them.
 	p.cmd.Env = append(os.Environ(), "AV_LOG_FORCE_NOCOLOR=1")
 	if err := p.cmd.Start(); err != nil {
 		stdout.Close()
+		stderr.Close()
 		return nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
 	}
+	lowerPriority(p.cmd.Process.Pid)
 
-	// The waiter stops when the process ends, which Kill brings about; Wait
-	// waits for it.
+	// Both stop when the process ends, which Kill brings about: the waiter waits
+	// for the reader, and Wait for the waiter.
+	go p.readStderr()
 	go p.wait()
 	return p, nil
 }
@@ -129,6 +149,19 @@ func (p *Process) Wait() error {
 // Done is closed when the process has ended and Wait no longer blocks.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// readStderr reads standard error to its end.
+func (p *Process) readStderr() {
+	defer close(p.logged)
+	buffer := make([]byte, stderrBuffer)
+	for {
+		n, err := p.stderr.Read(buffer)
+		p.log.write(buffer[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
 // wait reaps the process. What the process left behind in its group is killed
 // before the reap: afterwards the process id, which names the group, may belong
 // to somebody else.
@@ -144,26 +177,26 @@ func (p *Process) wait() {
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
+
+	held := time.AfterFunc(stderrGrace, func() { p.stderr.Close() })
+	<-p.logged
+	held.Stop()
+	p.stderr.Close()
 	p.err = p.exitError(err)
 }
 
+// exitError returns the error of Wait, given that of the command.
 func (p *Process) exitError(err error) error {
 	state := p.cmd.ProcessState
 	if state == nil {
 		return fmt.Errorf("%w: wait: %w", models.ErrInternal, err)
 	}
-	// A held standard error is not the process's failure; nor is a copying
-	// error, and neither hides the exit status.
 	if state.Success() {
 		return nil
 	}
-	failure := &models.FFmpegError{ExitCode: state.ExitCode(), Stderr: p.stderr.text()}
+	failure := &models.FFmpegError{ExitCode: state.ExitCode(), Stderr: p.log.text()}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		failure.Signal = status.Signal().String()
-	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		return fmt.Errorf("%w: %w", failure, err)
 	}
 	return failure
 }

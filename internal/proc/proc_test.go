@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -317,4 +318,26 @@ func TestInputAndFurtherDescriptors(t *testing.T) {
 	require.Equal(t, "infurther", string(out))
 	require.NoError(t, p.Wait())
 	p.Stdout().Close()
+}
+
+func TestProgramsAndWhatTheyStartAreNicer(t *testing.T) {
+	t.Parallel()
+	own, err := exec.Command("nice").Output()
+	if err != nil {
+		t.Skip("no nice here")
+	}
+	want, err := strconv.Atoi(strings.TrimSpace(string(own)))
+	require.NoError(t, err)
+	hold, release, err := os.Pipe()
+	require.NoError(t, err)
+	defer release.Close()
+	p, err := Start(Config{Path: "/bin/sh", Args: []string{"-c", "read go; nice"}, Stdin: hold})
+	require.NoError(t, err)
+	defer p.Stdout().Close()
+	hold.Close()
+	require.NoError(t, release.Close())
+	got, err := strconv.Atoi(readLine(t, p))
+	require.NoError(t, err)
+	require.Equal(t, min(want+5, 19), got)
+	require.NoError(t, p.Wait())
 }

@@ -17,8 +17,7 @@ const (
 	maxRaw  = 72 << 10
 )
 
-// tail is an io.Writer that keeps the last whole lines written to it, as onLine
-// returns them.
+// tail keeps the last whole lines written to it, as onLine returns them.
 type tail struct {
 	onLine func(string) string // takes a line of up to maxRaw; may be nil; called without mu
 
@@ -30,8 +29,7 @@ type tail struct {
 	size  int
 }
 
-func (t *tail) Write(p []byte) (int, error) {
-	n := len(p)
+func (t *tail) write(p []byte) {
 	for len(p) > 0 {
 		// ffmpeg ends its progress lines with a carriage return.
 		i := bytes.IndexAny(p, "\r\n")
@@ -43,7 +41,6 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.endLine()
 		p = p[i+1:]
 	}
-	return n, nil
 }
 
 func (t *tail) extend(p []byte) {
