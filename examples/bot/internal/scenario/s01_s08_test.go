@@ -75,7 +75,7 @@ func TestScenario03_Skip(t *testing.T) {
 		ann := chat.User("Ann")
 		for i := range 5 {
 			title := fmt.Sprintf("Song %d", i+1)
-			s.play(ann, s.song(title, 30*time.Second, 400+100*float64(i)))
+			s.play(ann, s.song(title, time.Minute, 400+100*float64(i)))
 			if i == 0 {
 				s.hears(call, 400)
 			} else {

@@ -15,7 +15,6 @@ import (
 // file.
 func TestScenario07_HundredTracks(t *testing.T) {
 	inEveryWeather(t, func(t *testing.T, s *stage) {
-		s.limit(4 * time.Minute)
 		chat, call := s.newChat("Friends")
 		ann := chat.User("Ann")
 		const half = 50

@@ -34,7 +34,6 @@ func TestScenario09_SSRCsInUse(t *testing.T) {
 // nothing is sent before its end.
 func TestScenario10_JoinFloods(t *testing.T) {
 	inEveryWeather(t, func(t *testing.T, s *stage) {
-		s.limit(2 * time.Minute)
 		chat, call := s.newChat("Friends")
 		other, otherCall := s.newChat("Others")
 		s.world.Fail("Join", telegramtest.Fault{Err: &groupcall.Flood{Wait: 38 * time.Second}})

@@ -14,7 +14,6 @@ func TestScenario14_BlackOut(t *testing.T) {
 	for name, length := range map[string]time.Duration{"20 s": 20 * time.Second, "90 s": 90 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			inEveryWeather(t, func(t *testing.T, s *stage) {
-				s.limit(3 * time.Minute)
 				chat, call := s.newChat("Friends")
 				s.start()
 				s.play(chat.User("Ann"), s.song("Scale", time.Second, scale(120)...))

@@ -85,7 +85,7 @@ func inEveryWeather(t *testing.T, scenario func(t *testing.T, s *stage), opts ..
 func newStage(t *testing.T, storm bool, opts ...telegramtest.Option) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir(), storm: storm, albums: map[string][]track.Track{}, internet: guardtest.Allow()}
-	s.limit(90 * time.Second)
+	s.limit(5 * time.Minute)
 	s.world = telegramtest.New(t, append([]telegramtest.Option{telegramtest.WithTimeout(requestTime)}, opts...)...)
 	s.tg = chattest.New(s.world, s.world.NewBot("dj_bot"))
 	s.djs = []groupcall.User{s.world.NewUser("DJ")}
