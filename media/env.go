@@ -35,6 +35,14 @@ type Env struct {
 	// Opener opens the sources of this package. A Source that wraps one of these
 	// passes on the Env that it was opened with.
 	Opener Opener
+	// Sinks opens the sinks of this package.
+	Sinks SinkOpener
+}
+
+// SinkOpener opens [Files]. [New] of package gotgcall gives one to its Client.
+type SinkOpener interface {
+	// OpenSink opens a sink, as [Sink].Open.
+	OpenSink(ctx context.Context, env Env, sink Sink) (Writer, error)
 }
 
 // Opener opens a [File], a [URL], a [Shell] or [Shells]. [New] of package gotgcall
