@@ -24,6 +24,8 @@ type Config struct {
 	Sockets *SocketPool
 	// Upkeep serves the connections of a Client.
 	Upkeep *Upkeep
+	// Inbound takes the RTP of others while [Conn.SetReceiving] is on; nil for none.
+	Inbound Inbound
 	// OnState is called when the state changes after [Dial] returned: Disconnected
 	// with the reason, Connected again, Failed with the reason, which wraps
 	// [models.ErrConnectionFailed]. It is called in order on one goroutine of the

@@ -42,6 +42,7 @@ type Conn struct {
 	route        route
 	pc           *webrtc.PeerConnection
 	lease        *lease // of shared sockets; nil for own ones
+	reception    *reception
 	congestion   *wire.Congestion
 	audio, video *wire.Sender
 
@@ -130,12 +131,18 @@ func (d *dialer) newConn() (*Conn, error) {
 			return nil, err
 		}
 	}
+	wants := new(reception)
+	if shared != nil {
+		for _, share := range shared.shares {
+			wants.add(share.socket.rtp)
+		}
+	}
 	clock, congestion, layer := wire.NewClock(), new(wire.Congestion), d.id.Layers[0]
 	audio := wire.NewAudioSender(stream(d.id.AudioSSRC, midAudio), clock, d.cfg.Logger)
 	video := wire.NewVideoSender(stream(layer.SSRC, midVideo), layer.RTX, clock, d.cfg.Logger, congestion)
 	pc, err := d.newPeerConnection(shared,
-		bufferFactory{senders: []*wire.Sender{audio, video}, congestion: congestion},
-		&stampInterceptor{stamper: wire.NewStamper(extensions(), clock, congestion)})
+		bufferFactory{senders: []*wire.Sender{audio, video}, congestion: congestion, inbound: d.cfg.Inbound},
+		&stampInterceptor{stamper: wire.NewStamper(extensions(), clock, congestion)}, wants)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), shared.Close())
 	}
@@ -145,6 +152,7 @@ func (d *dialer) newConn() (*Conn, error) {
 		route:        d.route,
 		pc:           pc,
 		lease:        shared,
+		reception:    wants,
 		congestion:   congestion,
 		audio:        audio,
 		video:        video,
@@ -252,6 +260,9 @@ func (c *Conn) Audio() *wire.Sender { return c.audio }
 // Video returns the VP8 stream.
 func (c *Conn) Video() *wire.Sender { return c.video }
 
+// SetReceiving sets whether the RTP of others is read, for [Config.Inbound].
+func (c *Conn) SetReceiving(on bool) { c.reception.set(on) }
+
 // Close says goodbye to the server, closes the sockets and waits for every
 // goroutine of the connection. It is idempotent. It must not be called from
 // [Config.OnState].
@@ -260,6 +271,7 @@ func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		close(c.stop)
 		c.cfg.Upkeep.remove(c)
+		c.reception.set(false)
 		err = c.pc.GracefulClose()
 		c.done.Wait()
 		err = errors.Join(err, c.lease.Close())

@@ -36,15 +36,26 @@ func attachFilter(conn *net.UDPConn) error {
 		result(accept),
 		result(drop),
 	}
+	return onDescriptor(conn, func(fd int) error {
+		return syscall.AttachLsf(fd, program) //nolint:staticcheck // what it is deprecated for would be a dependency
+	})
+}
+
+// detachFilter takes the filter off.
+func detachFilter(conn *net.UDPConn) error {
+	return onDescriptor(conn, func(fd int) error {
+		return syscall.DetachLsf(fd) //nolint:staticcheck // as above
+	})
+}
+
+// onDescriptor calls a function on the descriptor of a socket.
+func onDescriptor(conn *net.UDPConn, f func(fd int) error) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = syscall.AttachLsf(int(fd), program) //nolint:staticcheck // what it is deprecated for would be a dependency
-	})
-	if err != nil {
+	if err := raw.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
 		return err
 	}
 	return failed

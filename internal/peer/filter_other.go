@@ -9,3 +9,5 @@ import (
 
 // attachFilter fails: only Linux has filters of sockets.
 func attachFilter(*net.UDPConn) error { return errors.ErrUnsupported }
+
+func detachFilter(*net.UDPConn) error { return errors.ErrUnsupported }

@@ -25,8 +25,8 @@ func TestFilterDropsRTPAlone(t *testing.T) {
 	t.Parallel()
 	firsts := []byte{0, 1, 3, 16, 19, 20, 23, 63, 64, 79, 127, 128, 129, 143, 144, 191, 192, 255}
 	for name, filter := range map[string]func(*net.UDPConn) net.PacketConn{
-		"as the system can": func(c *net.UDPConn) net.PacketConn { return filtered(c) },
-		"wrapped":           func(c *net.UDPConn) net.PacketConn { return &filteredConn{c} },
+		"as the system can": func(c *net.UDPConn) net.PacketConn { return newFilter(c).socket() },
+		"wrapped":           func(c *net.UDPConn) net.PacketConn { return &filteredConn{UDPConn: c} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +73,7 @@ func TestFilteredConnNeedsNoAllocation(t *testing.T) {
 	// Not parallel: it counts allocations.
 	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	var conn net.PacketConn = &filteredConn{socket}
+	var conn net.PacketConn = &filteredConn{UDPConn: socket}
 	fast, ok := conn.(ice.AddrPortReaderWriter)
 	require.True(t, ok)
 	self := socket.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -162,7 +162,7 @@ func TestSpeakersAreNotHeard(t *testing.T) {
 func TestNetworkHasTheAddressesOfTheRoute(t *testing.T) {
 	t.Parallel()
 	r := route{locals: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}}
-	interfaces, err := newNetwork(r).Interfaces()
+	interfaces, err := newNetwork(r, new(reception)).Interfaces()
 	require.NoError(t, err)
 	require.Len(t, interfaces, 1)
 	addrs, err := interfaces[0].Addrs()

@@ -3,25 +3,39 @@ package peer
 import (
 	"io"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/transport/v5/packetio"
 
 	"github.com/gotgcall/gotgcall/internal/wire"
 )
 
+// Inbound takes the RTP of others.
+type Inbound interface {
+	// RTP takes a packet, decrypted, on the goroutine that reads it. It must neither
+	// block nor keep the packet.
+	RTP(packet []byte)
+	// Reports returns the receiver reports that are due, from one of our SSRCs.
+	Reports(ours uint32) []rtcp.Packet
+}
+
 // bufferFactory is pion's BufferFactory: it decides where pion puts what arrives
-// for an SSRC. We send only: RTP that passes the filter of the socket, inside TURN, is
-// dropped on arrival, or each participant would pin up to a megabyte that nobody reads.
-// RTCP is read where it arrives: pion hands each packet to every SSRC it names, so no
-// goroutine has to wait for it.
+// for an SSRC. Everything is read where it arrives, so no goroutine has to wait for it,
+// and no participant pins up to a megabyte. RTCP is handed to every SSRC that it names.
 type bufferFactory struct {
 	senders    []*wire.Sender
 	congestion *wire.Congestion
+	inbound    Inbound
 }
 
 // buffer returns the buffer of an SSRC.
 func (f bufferFactory) buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	if kind != packetio.RTCPBufferPacket {
-		return rtpDiscard{}
+		for _, s := range f.senders {
+			if s.SSRC() == ssrc {
+				return rtpBuffer{} // an echo
+			}
+		}
+		return rtpBuffer{f.inbound}
 	}
 	b := rtcpBuffer{ssrc: ssrc, congestion: f.congestion}
 	for _, s := range f.senders {
@@ -32,12 +46,19 @@ func (f bufferFactory) buffer(kind packetio.BufferPacketType, ssrc uint32) io.Re
 	return b
 }
 
-// rtpDiscard is a buffer that is always empty and at its end.
-type rtpDiscard struct{}
+// rtpBuffer gives the RTP of one SSRC to whoever takes it: nil for nobody.
+type rtpBuffer struct{ inbound Inbound }
 
-func (rtpDiscard) Read([]byte) (int, error)    { return 0, io.EOF }
-func (rtpDiscard) Write(p []byte) (int, error) { return len(p), nil }
-func (rtpDiscard) Close() error                { return nil }
+// Read always returns io.EOF: Write has consumed every packet.
+func (rtpBuffer) Read([]byte) (int, error) { return 0, io.EOF }
+func (rtpBuffer) Close() error             { return nil }
+
+func (b rtpBuffer) Write(p []byte) (int, error) {
+	if b.inbound != nil {
+		b.inbound.RTP(p)
+	}
+	return len(p), nil
+}
 
 // rtcpBuffer reads the RTCP for one SSRC. Write is called on pion's reading
 // goroutine.

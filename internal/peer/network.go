@@ -8,14 +8,17 @@ import (
 )
 
 // network is the operating system's network as far as a connection needs it: its sockets
-// read no RTP, and its addresses are those of the route. pion would list all interfaces
+// are filtered, and its addresses are those of the route. pion would list all interfaces
 // for each connection, and keep the list.
 type network struct {
 	*stdnet.Net // without a list of interfaces
 	route       route
+	reception   *reception
 }
 
-func newNetwork(r route) network { return network{Net: new(stdnet.Net), route: r} }
+func newNetwork(r route, wants *reception) network {
+	return network{Net: new(stdnet.Net), route: r, reception: wants}
+}
 
 // Interfaces returns the addresses of the route as those of one interface.
 func (n network) Interfaces() ([]*transport.Interface, error) {
@@ -26,11 +29,13 @@ func (n network) Interfaces() ([]*transport.Interface, error) {
 	return []*transport.Interface{all}, nil
 }
 
-// ListenUDP opens a socket that reads no RTP.
-func (network) ListenUDP(name string, local *net.UDPAddr) (transport.UDPConn, error) {
+// ListenUDP opens a socket that reads no RTP unless the connection receives.
+func (n network) ListenUDP(name string, local *net.UDPAddr) (transport.UDPConn, error) {
 	conn, err := net.ListenUDP(name, local)
 	if err != nil {
 		return nil, err
 	}
-	return filtered(conn), nil
+	f := newFilter(conn)
+	n.reception.add(f)
+	return f.socket(), nil
 }

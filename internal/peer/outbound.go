@@ -75,7 +75,11 @@ func (c *Conn) serve(now time.Time) {
 		return
 	}
 	c.pictures = pictures
-	if reports := wire.SenderReports(c.audio, c.video); len(reports) > 0 {
+	reports := wire.SenderReports(c.audio, c.video)
+	if c.cfg.Inbound != nil {
+		reports = append(reports, c.cfg.Inbound.Reports(c.audio.SSRC())...)
+	}
+	if len(reports) > 0 {
 		c.reported = now
 		_ = c.pc.WriteRTCP(reports)
 	}

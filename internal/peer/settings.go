@@ -20,9 +20,9 @@ const flightInterval = 150 * time.Millisecond
 // newPeerConnection configures pion: the pinned identity, two codecs, one
 // interceptor for what is sent, and buffers of ours for what is received.
 func (d *dialer) newPeerConnection(
-	shared *lease, buffers bufferFactory, stamp *stampInterceptor,
+	shared *lease, buffers bufferFactory, stamp *stampInterceptor, wants *reception,
 ) (*webrtc.PeerConnection, error) {
-	settings, err := d.settings()
+	settings, err := d.settings(wants)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (d *dialer) newPeerConnection(
 }
 
 // settings returns what pion needs of the identity, the route and the timeouts.
-func (d *dialer) settings() (webrtc.SettingEngine, error) {
+func (d *dialer) settings(wants *reception) (webrtc.SettingEngine, error) {
 	settings := webrtc.SettingEngine{LoggerFactory: &pionLog{logger: d.cfg.Logger, on: d.cfg.DebugLogs}}
 	settings.SetICECredentials(d.id.Ufrag, d.id.Pwd)
 	// Neither pion's timeout nor its count of checks ends an attempt: Dial does,
@@ -65,7 +65,7 @@ func (d *dialer) settings() (webrtc.SettingEngine, error) {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}) // the route keeps to cfg's
 	settings.SetIncludeLoopbackCandidate(true)                                                     // the route may be local
 	settings.SetIPFilter(d.route.from)
-	settings.SetNet(newNetwork(d.route))
+	settings.SetNet(newNetwork(d.route, wants))
 	role := webrtc.DTLSRoleServer
 	if d.response.Transport.Passive {
 		role = webrtc.DTLSRoleClient

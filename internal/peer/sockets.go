@@ -32,6 +32,7 @@ type SocketPool struct {
 type socket struct {
 	mux   *ice.UDPMuxDefault
 	conn  *net.UDPConn // the mux closes it
+	rtp   *filter
 	local netip.Addr
 	taken map[netip.AddrPort]bool
 }
@@ -119,9 +120,11 @@ func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	// Best effort: a smaller buffer works until many calls burst at once.
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
+	f := newFilter(conn)
 	s := &socket{
-		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: filtered(conn), Logger: p.log.NewLogger("ice")}),
+		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: f.socket(), Logger: p.log.NewLogger("ice")}),
 		conn:  conn,
+		rtp:   f,
 		local: local,
 		taken: make(map[netip.AddrPort]bool),
 	}
