@@ -33,6 +33,18 @@ type (
 	// EncodeOptions holds the bit rates and sizes of FromFile and FromURL.
 	EncodeOptions = media.EncodeOptions
 
+	// Sink describes where what the others in a call say is put; see [ToFunc] and
+	// [ToFiles].
+	Sink = media.Sink
+	// Writer is one run of a Sink, for programs that bring their own.
+	Writer = media.Writer
+	// Received is one Opus packet of another participant.
+	Received = media.Received
+	// Participant is another participant of a call; see [Client.SetParticipants].
+	Participant = models.Participant
+	// Speaker is how loud a participant is; see [Client.OnSpeaking].
+	Speaker = models.Speaker
+
 	// MediaState holds the flags that a bot mirrors with
 	// phone.editGroupCallParticipant; see [Client.OnUpgrade].
 	MediaState = models.MediaState
@@ -156,3 +168,11 @@ func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audi
 // counts from where the chat began. It can neither seek nor be given a sound of a chat's
 // own. RTMP calls share a run among themselves.
 func Shared(src Source) Source { return shared.New(src) }
+
+// ToFunc gives each frame that is received to a function, one at a time, on a goroutine
+// of the call's.
+func ToFunc(f func(Received)) Sink { return media.ToFunc(f) }
+
+// ToFiles records each participant into an Ogg file of a directory, without decoding. The
+// files begin at the same instant.
+func ToFiles(dir string) Sink { return media.ToFiles(dir) }

@@ -53,9 +53,17 @@
 //
 // # Not supported
 //
-// Nothing is received. There is no screen sharing and no 1:1 call. Connect fails with
+// Pictures are not received. There is no screen sharing and no 1:1 call. Connect fails with
 // [ErrUnsupportedCallMode] for a call without a WebRTC transport: [Client.StartRTMP]
 // publishes into such a call.
+//
+// # Receiving
+//
+// [Client.SetStreamSinks] receives what the others say, without decoding: [ToFiles]
+// records each speaker, [ToFunc] gives each packet to a function.
+// [Client.SetParticipants] says whose stream an SSRC is, which [Client.OnUnknownSSRC] asks
+// for, and [Client.OnSpeaking] reports who is heard. In a call without a sink nothing is
+// received.
 //
 // # Untrusted input
 //

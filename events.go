@@ -94,6 +94,9 @@ type callbacks struct {
 	streamEnd  func(int64, StreamType, Device, error)
 	connection func(int64, NetworkInfo)
 	upgrade    func(int64, MediaState)
+	speaking   func(int64, []Speaker)
+	unknown    func(int64, []uint32)
+	sinkEnd    func(int64, error)
 }
 
 // dispatcher delivers events to the callbacks, in order, one at a time. Nothing is
@@ -117,6 +120,13 @@ func (d *dispatcher) set(change func(*callbacks)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	change(&d.callbacks)
+}
+
+// has reports something of the callbacks.
+func (d *dispatcher) has(what func(callbacks) bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return what(d.callbacks)
 }
 
 // post queues an event. It never blocks and calls no foreign code, so it may be called
@@ -165,6 +175,8 @@ type entry struct {
 	mu      sync.Mutex   // guards what follows
 	pending []StreamType // ends that OnStreamEnd has not been called for
 	ending  []StreamType // of the source whose end it was called for last
+	loud    []Speaker    // that OnSpeaking has not been called for; nil: none
+	over    bool         // the last events have been posted
 }
 
 // SourceEnd posts the end of each track of a source.
@@ -232,6 +244,9 @@ func (e *entry) Ended(r *instances.Remains, last func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last()
+	e.mu.Lock()
+	e.over = true
+	e.mu.Unlock()
 	delete(c.byChat, e.chatID)
 	if r != nil {
 		c.keepLost(e.chatID, *r)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/record"
 	"github.com/gotgcall/gotgcall/internal/source"
 	"github.com/gotgcall/gotgcall/media"
 )
@@ -145,6 +146,7 @@ func (c *config) mediaEnv() media.Env {
 		URLPolicy:    c.urlPolicy,
 		InsecureTLS:  c.insecureTLS,
 		Opener:       source.New(),
+		Sinks:        record.Opener{},
 	}
 }
 

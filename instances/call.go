@@ -9,6 +9,7 @@ import (
 
 	"github.com/gotgcall/gotgcall/internal/peer"
 	"github.com/gotgcall/gotgcall/internal/play"
+	"github.com/gotgcall/gotgcall/internal/receive"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -28,6 +29,7 @@ type Config struct {
 // locks of the call held: they must neither block nor call it.
 type Events interface {
 	play.Events
+	receive.Events
 	// Connection reports a change of the connection.
 	Connection(models.NetworkInfo)
 	// Ended is called once, with no lock held. It calls last, which reports
@@ -42,6 +44,7 @@ type Events interface {
 // Remains is what a call was doing when its connection was lost.
 type Remains struct {
 	play.Snapshot
+	Sink  media.Sink   // nil: none
 	Lost  time.Time    // when the connection was lost
 	Stats models.Stats // counters up to then
 }
@@ -106,6 +109,12 @@ func (c *Call) SetSource(ctx context.Context, src media.Source) error {
 func (c *Call) SetNext(ctx context.Context, src media.Source) error {
 	return c.line.SetNext(ctx, src)
 }
+
+// SetSink opens a sink and replaces the one before with it. A nil sink ends receiving.
+func (c *Call) SetSink(ctx context.Context, sink media.Sink) error { return c.line.SetSink(ctx, sink) }
+
+// SetParticipants says whose stream an SSRC is.
+func (c *Call) SetParticipants(all []models.Participant) error { return c.line.SetParticipants(all) }
 
 // Seek plays the current source from what target makes of its position.
 func (c *Call) Seek(ctx context.Context, target func(at time.Duration) time.Duration) error {

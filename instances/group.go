@@ -9,6 +9,7 @@ import (
 
 	"github.com/gotgcall/gotgcall/internal/peer"
 	"github.com/gotgcall/gotgcall/internal/play"
+	"github.com/gotgcall/gotgcall/internal/receive"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -21,8 +22,10 @@ const unconnectedFor = 10 * time.Minute
 // group is the line into a WebRTC group call. Its fields are guarded by the call's
 // mu.
 type group struct {
-	call *Call
+	call     *Call
+	receiver *receive.Receiver
 
+	sink     media.Sink     // set last; nil: none
 	id       *peer.Identity // announced last
 	conn     *connection    // the one in use; nil before connected
 	old      *connection    // replaced by a rejoin and being closed; else nil
@@ -61,7 +64,9 @@ func newGroup(cfg Config, events Events, first phase) (*Call, *group, error) {
 	c.player = play.New(play.Config{
 		Env: cfg.Media, StallTimeout: cfg.StallTimeout, Window: cfg.Peer.Disconnected + cfg.Peer.Keepalive,
 	}, events)
-	g := &group{call: c, id: id}
+	g := &group{call: c, id: id, receiver: receive.New(receive.Config{
+		PayloadType: jsonparams.PayloadTypeOpus, LevelID: jsonparams.ExtAudioLevel, Events: events,
+	})}
 	c.line = g
 	return c, g, nil
 }
@@ -93,6 +98,9 @@ func (g *group) restore(ctx context.Context) error {
 		}
 	}()
 	failed = c.player.Restore(ctx, g.remains.Snapshot)
+	if err := g.restoreSink(ctx); err != nil {
+		c.events.SinkEnded(err)
+	}
 	if errors.Is(failed, models.ErrSourceReplaced) {
 		failed = nil
 	}
@@ -102,6 +110,17 @@ func (g *group) restore(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.move(created, restoring)
+}
+
+// restoreSink opens the sink again, unless the user has set another meanwhile.
+func (g *group) restoreSink(ctx context.Context) error {
+	g.call.mu.Lock()
+	sink := g.sink
+	g.call.mu.Unlock()
+	if sink != nil || g.remains.Sink == nil {
+		return nil
+	}
+	return g.SetSink(ctx, g.remains.Sink)
 }
 
 // Rejoin draws another identity, for another join of the same call.
@@ -194,6 +213,7 @@ func (g *group) open(ctx context.Context, next *connection, answer string) error
 		return err
 	}
 	cfg := g.call.cfg.Peer
+	cfg.Inbound = g.receiver
 	cfg.OnState = func(state models.ConnState, reason error) { g.stateChanged(next, state, reason) }
 	next.conn, err = peer.Dial(ctx, next.id, response, cfg)
 	return err
@@ -213,6 +233,7 @@ func (g *group) use(next *connection) error {
 		return errors.Join(err, next.conn.Close())
 	}
 	g.old, g.conn = g.conn, next
+	next.conn.SetReceiving(g.sink != nil)
 	c.since = time.Now()
 	c.took = c.since.Sub(c.began)
 	c.report(models.Connected, nil)
@@ -264,6 +285,30 @@ func (g *group) SetNext(ctx context.Context, src media.Source) error {
 	return g.call.player.SetNext(ctx, src)
 }
 
+// SetSink opens the sink first, so that one that fails leaves the one before in place.
+func (g *group) SetSink(ctx context.Context, sink media.Sink) error {
+	c := g.call
+	if err := g.receiver.SetSink(ctx, c.cfg.Media, sink); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == ended {
+		reason := c.reason
+		return errors.Join(reason, g.receiver.Close())
+	}
+	g.sink = sink
+	if g.conn != nil {
+		g.conn.conn.SetReceiving(sink != nil)
+	}
+	return nil
+}
+
+func (g *group) SetParticipants(all []models.Participant) error {
+	g.receiver.SetParticipants(all)
+	return nil
+}
+
 // Stats counts over all connections.
 func (g *group) Stats(stats *models.Stats) {
 	c := g.call
@@ -286,7 +331,7 @@ func (g *group) Remains(was phase) *Remains {
 		return g.remains
 	}
 	c.mu.Lock()
-	from, conn := g.remains, g.conn
+	from, conn, sink := g.remains, g.conn, g.sink
 	lost := time.Now()
 	if conn != nil && conn.lost != nil {
 		lost = conn.lostAt
@@ -299,7 +344,7 @@ func (g *group) Remains(was phase) *Remains {
 	default:
 		lost = from.Lost
 	}
-	return &Remains{Snapshot: c.player.Snapshot(), Lost: lost, Stats: c.Stats()}
+	return &Remains{Snapshot: c.player.Snapshot(), Sink: sink, Lost: lost, Stats: c.Stats()}
 }
 
 func (g *group) Close() {
@@ -311,10 +356,12 @@ func (g *group) Close() {
 	}
 	last := g.conn
 	c.mu.Unlock()
-	if last == nil {
-		return
+	if last != nil {
+		if err := last.conn.Close(); err != nil {
+			c.cfg.Logger.Debug("close connection", "err", err)
+		}
 	}
-	if err := last.conn.Close(); err != nil {
-		c.cfg.Logger.Debug("close connection", "err", err)
+	if err := g.receiver.Close(); err != nil {
+		c.cfg.Logger.Warn("close sink", "err", err)
 	}
 }

@@ -31,6 +31,9 @@ type line interface {
 	AudioSSRC() (uint32, error)
 	SetSource(ctx context.Context, src media.Source) error
 	SetNext(ctx context.Context, src media.Source) error
+	// SetSink and SetParticipants are those of Call.
+	SetSink(ctx context.Context, sink media.Sink) error
+	SetParticipants([]models.Participant) error
 	// Stats adds the line's figures.
 	Stats(*models.Stats)
 	// Remains returns what a rejoin needs after an end in a phase, or nil when
@@ -50,4 +53,6 @@ func (n noLine) Join(context.Context) (string, error)  { return "", n.wrongMode(
 func (n noLine) Connect(context.Context, string) error { return n.wrongMode() }
 func (n noLine) Rejoin() (string, error)               { return "", n.wrongMode() }
 func (n noLine) AudioSSRC() (uint32, error)            { return 0, n.wrongMode() }
+func (n noLine) SetSink(context.Context, media.Sink) error { return n.wrongMode() }
+func (n noLine) SetParticipants([]models.Participant) error { return n.wrongMode() }
 func (n noLine) Remains(phase) *Remains                { return nil }

@@ -51,6 +51,10 @@ func (r *recorder) Connection(info models.NetworkInfo) {
 	}
 }
 
+func (r *recorder) Speaking([]models.Speaker) {}
+func (r *recorder) Unknown([]uint32)          {}
+func (r *recorder) SinkEnded(error)           {}
+
 func (r *recorder) Ended(remains *Remains, last func()) {
 	last()
 	if r.ended != nil {
