@@ -49,10 +49,10 @@ type noLine struct{ kind Kind }
 
 func (n noLine) wrongMode() error { return fmt.Errorf("%w: it is %s", models.ErrWrongMode, n.kind) }
 
-func (n noLine) Join(context.Context) (string, error)  { return "", n.wrongMode() }
-func (n noLine) Connect(context.Context, string) error { return n.wrongMode() }
-func (n noLine) Rejoin() (string, error)               { return "", n.wrongMode() }
-func (n noLine) AudioSSRC() (uint32, error)            { return 0, n.wrongMode() }
-func (n noLine) SetSink(context.Context, media.Sink) error { return n.wrongMode() }
+func (n noLine) Join(context.Context) (string, error)       { return "", n.wrongMode() }
+func (n noLine) Connect(context.Context, string) error      { return n.wrongMode() }
+func (n noLine) Rejoin() (string, error)                    { return "", n.wrongMode() }
+func (n noLine) AudioSSRC() (uint32, error)                 { return 0, n.wrongMode() }
+func (n noLine) SetSink(context.Context, media.Sink) error  { return n.wrongMode() }
 func (n noLine) SetParticipants([]models.Participant) error { return n.wrongMode() }
-func (n noLine) Remains(phase) *Remains                { return nil }
+func (n noLine) Remains(phase) *Remains                     { return nil }

@@ -31,11 +31,13 @@ func (e *events) Speaking(s []models.Speaker) {
 	defer e.mu.Unlock()
 	e.speakers = append(e.speakers, s)
 }
+
 func (e *events) Unknown(s []uint32) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unknown = append(e.unknown, s)
 }
+
 func (e *events) SinkEnded(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
