@@ -76,7 +76,8 @@ func Open(ctx context.Context, env media.Env, job Job) (*Encoder, error) {
 
 // start starts the process.
 func (e *Encoder) start(env media.Env) error {
-	config := proc.Config{Path: cmp.Or(e.job.path, env.FFmpegPath, "ffmpeg"), Args: e.job.args, OnStderr: e.onStderr(env), Buffer: e.job.buffer()}
+	stdoutBuffer, pictureBuffer := e.job.buffers()
+	config := proc.Config{Path: cmp.Or(e.job.path, env.FFmpegPath, "ffmpeg"), Args: e.job.args, OnStderr: e.onStderr(env), Buffer: stdoutBuffer}
 	var pictures *os.File
 	if e.job.apart {
 		r, w, err := proc.Pipe(pictureBuffer)
@@ -95,11 +96,11 @@ func (e *Encoder) start(env media.Env) error {
 	}
 	// A program that knows nothing of the descriptor writes everything to its
 	// standard output.
-	e.outputs = []*output{newOutput(e.process.Stdout(), e.job)}
+	e.outputs = []*output{newOutput(e.process.Stdout(), e.job, stdoutBuffer)}
 	if pictures != nil {
 		of := e.job
 		of.want = media.TrackVideo
-		e.outputs = append(e.outputs, newOutput(pictures, of))
+		e.outputs = append(e.outputs, newOutput(pictures, of, pictureBuffer))
 	}
 	return nil
 }

@@ -88,7 +88,9 @@ func (e Encoding) job(args []string, position time.Duration) Job {
 	}
 	if e.Format.Raw() {
 		j.content = container.Raw
+		return j
 	}
+	j.soundBuffer, j.pictureBuffer = bufferFor(e.Options.AudioBitrateKbps), bufferFor(e.Options.VideoBitrateKbps)
 	return j
 }
 

@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -8,9 +9,28 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// pictureBuffer is two and a half seconds at the default bitrates, and a quarter of
-// what Linux lets a user's pipe have.
-const pictureBuffer = 256 << 10
+// An encoder runs ahead of its reader as far as the pipe between them holds, and a quarter
+// of that is read at once.
+const (
+	// longestAhead bounds the two together, at the bit rate asked for: more only takes
+	// the processor from others when a source begins, and half of it outlasts a stall.
+	longestAhead = 3 * time.Second
+	// minBuffer is the least that a pipe of Linux holds: a page.
+	minBuffer = 4 << 10
+	// maxBuffer is a quarter of what Linux lets a user's pipe have.
+	maxBuffer = 256 << 10
+)
+
+// bufferFor returns the bytes of a pipe for a bit rate, a power of two as Linux has it: an
+// encoder is half of longestAhead ahead at least, unless maxBuffer is less.
+func bufferFor(kbps int) int {
+	bytes := int(longestAhead/time.Second) * kbps * 1000 / 8
+	n := maxBuffer
+	for n > minBuffer && n+n/readShare > bytes {
+		n /= 2
+	}
+	return n
+}
 
 // Job is a process whose outputs are containers, with callbacks about its input. The
 // methods of [Encoding], [ShellJob] and [ShellJobAt] return it.
@@ -45,6 +65,10 @@ type Job struct {
 	// of the source, before frames were dropped. 0 means nothing.
 	interval time.Duration
 
+	// soundBuffer and pictureBuffer are the bytes of a track's pipe. 0 is the system's
+	// default for sound, and maxBuffer for pictures.
+	soundBuffer, pictureBuffer int
+
 	// Live reports that the input is live. Length is how long the media lasts, if
 	// that is known without ffmpeg.
 	Live   bool
@@ -77,12 +101,12 @@ type Job struct {
 	Release func()
 }
 
-// buffer returns how far ahead of the reader the encoder may run, in bytes: a few
-// seconds, so that video survives a short CPU stall. For sound the system's default, 0,
-// is enough.
-func (j Job) buffer() int {
+// buffers returns how many bytes the pipes of standard output and of pictures that come
+// apart hold; 0 is the system's default.
+func (j Job) buffers() (stdout, pictures int) {
+	pictures = cmp.Or(j.pictureBuffer, maxBuffer)
 	if j.want.Has(media.TrackVideo) && !j.apart {
-		return pictureBuffer
+		return pictures, 0
 	}
-	return 0
+	return j.soundBuffer, pictures
 }

@@ -11,8 +11,12 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// readBuffer holds a few frames: the pipe behind it is the real buffer.
-const readBuffer = 16 << 10
+// What is read at once is a share of the pipe, as it makes room for the encoder to run
+// further ahead, and not much: the pipe is the buffer.
+const (
+	readShare = 4
+	maxRead   = 16 << 10
+)
 
 // output is one container that a process writes. All but file and tags belongs to its
 // reader.
@@ -21,6 +25,7 @@ type output struct {
 	content  container.Content
 	want     media.Track
 	interval time.Duration // the least a video frame lasts
+	read     int           // how many bytes are read at once
 
 	tags atomic.Pointer[container.Tags] // those before the first frame; for any goroutine
 
@@ -31,13 +36,18 @@ type output struct {
 	err      error         // why there is no further frame
 }
 
-func newOutput(file *os.File, job Job) *output {
-	return &output{file: file, content: job.content, want: job.want, interval: job.interval}
+// newOutput returns the output in a pipe of some bytes; 0 is a default.
+func newOutput(file *os.File, job Job, pipe int) *output {
+	o := &output{file: file, content: job.content, want: job.want, interval: job.interval, read: maxRead}
+	if pipe > 0 {
+		o.read = min(maxRead, pipe/readShare)
+	}
+	return o
 }
 
 // Header reads the header, and returns the tracks that are wanted and there.
 func (o *output) Header() (media.Track, error) {
-	o.reader, o.err = container.NewReader(bufio.NewReaderSize(o.file, readBuffer), o.content, o.want)
+	o.reader, o.err = container.NewReader(bufio.NewReaderSize(o.file, o.read), o.content, o.want)
 	if o.err != nil {
 		return 0, io.EOF
 	}

@@ -78,13 +78,16 @@ func (s shell) words() (path string, args []string, ffmpeg bool, err error) {
 	return path, args, ffmpeg, nil
 }
 
+// shellKbps is the sound's bit rate of a command that asks for none.
+const shellKbps = 128
+
 // job returns the job that runs the command as it is.
 func (s shell) job() (Job, error) {
 	path, args, ffmpeg, err := s.words()
 	if err != nil {
 		return Job{}, err
 	}
-	j := Job{path: path, args: args, want: s.want, start: s.start()}
+	j := Job{path: path, args: args, want: s.want, start: s.start(), soundBuffer: bufferFor(shellKbps)}
 	if !ffmpeg {
 		return j, nil
 	}

@@ -333,7 +333,7 @@ func (o commandLine) missingAudio() ([]string, error) {
 	if application, ok := o.get("application", "a"); codec != "opus" && (!ok || application == "audio") {
 		args = append(args, musicArgs(framesMs)...)
 	}
-	return o.absent("a", append(args, "-b:a", "128k", "-ar", "48000", "-ac", "2")), nil
+	return o.absent("a", append(args, "-b:a", kbps(shellKbps), "-ar", "48000", "-ac", "2")), nil
 }
 
 // defaultFPS is the default frame rate of media.EncodeOptions.
