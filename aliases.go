@@ -18,7 +18,7 @@ type (
 	SeekableSource = media.SeekableSource
 	// Stream is one run of a Source, for programs that bring their own.
 	Stream = media.Stream
-	// Frame is one Opus packet or VP8 picture of a Stream.
+	// Frame is one Opus packet or one encoded picture of a Stream.
 	Frame = media.Frame
 	// SourceInfo is what a Source says of itself; see [Client.SourceInfo].
 	SourceInfo = media.SourceInfo
@@ -32,6 +32,10 @@ type (
 	URLPolicy = media.URLPolicy
 	// EncodeOptions holds the bit rates and sizes of FromFile and FromURL.
 	EncodeOptions = media.EncodeOptions
+	// VideoEncoder is what encodes pictures; see [EncodeOptions].
+	VideoEncoder = media.VideoEncoder
+	// Codec is how a picture is coded; see [Frame].
+	Codec = media.Codec
 
 	// Sink describes where what the others in a call say is put; see [ToFunc] and
 	// [ToFiles].
@@ -76,6 +80,25 @@ type (
 const (
 	TrackAudio = media.TrackAudio
 	TrackVideo = media.TrackVideo
+)
+
+// The encoders of pictures, which package media documents. All but VP8 make H.264.
+const (
+	VP8              = media.VP8
+	H264             = media.H264
+	H264OpenH264     = media.H264OpenH264
+	H264NVENC        = media.H264NVENC
+	H264VAAPI        = media.H264VAAPI
+	H264QSV          = media.H264QSV
+	H264AMF          = media.H264AMF
+	H264VideoToolbox = media.H264VideoToolbox
+	H264V4L2M2M      = media.H264V4L2M2M
+)
+
+// The codecs of pictures.
+const (
+	CodecVP8  = media.CodecVP8
+	CodecH264 = media.CodecH264
 )
 
 // The kinds of stream and the devices they appear as.

@@ -68,7 +68,7 @@ func New(opts ...Option) (*Client, error) {
 	}
 	c.calls = instances.Config{
 		Logger:         cfg.logger,
-		Media:          cfg.mediaEnv(),
+		Media:          cfg.mediaEnv(build),
 		Certs:          peer.NewCertPool(cfg.certPool),
 		ConnectTimeout: cfg.connectTimeout,
 		StallTimeout:   cfg.stallTimeout,

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/record"
 	"github.com/gotgcall/gotgcall/internal/source"
 	"github.com/gotgcall/gotgcall/media"
@@ -137,7 +138,7 @@ func checkServer(s ICEServer) error {
 	return nil
 }
 
-func (c *config) mediaEnv() media.Env {
+func (c *config) mediaEnv(build ffmpeg.Build) media.Env {
 	return media.Env{
 		FFmpegPath:   c.ffmpegPath,
 		Logger:       c.logger,
@@ -145,7 +146,7 @@ func (c *config) mediaEnv() media.Env {
 		StallTimeout: c.stallTimeout,
 		URLPolicy:    c.urlPolicy,
 		InsecureTLS:  c.insecureTLS,
-		Opener:       source.New(),
+		Opener:       source.New(build),
 		Sinks:        record.Opener{},
 	}
 }

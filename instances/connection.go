@@ -22,12 +22,15 @@ type connection struct {
 
 // write is the player's sink.
 func (l *connection) write(f media.Frame, due time.Time) {
-	track := l.conn.Audio()
-	if f.Track == media.TrackVideo {
-		track = l.conn.Video()
+	// A write fails when the connection is lost, which stateChanged reports.
+	switch {
+	case f.Track == media.TrackAudio:
+		_ = l.conn.Audio().WriteFrame(f.Data, due)
+	case f.Codec == media.CodecH264:
+		_ = l.conn.Video().WriteH264(f.Data, due)
+	default:
+		_ = l.conn.Video().WriteFrame(f.Data, due)
 	}
-	// It fails when the connection is lost, which stateChanged reports.
-	_ = track.WriteFrame(f.Data, due)
 }
 
 // addStats adds the counters of a connection, if there is one.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,9 @@ type Response struct {
 	// PayloadTypeVP8 and PayloadTypeRTX unless the answer lists the codec under
 	// another id. They differ from each other.
 	Opus, VP8, RTX uint8
+	// H264 and H264RTX are those of H.264 and its retransmissions, which differ from the
+	// others too. Both are 0 unless the answer lists H264: not every server takes it.
+	H264, H264RTX uint8
 }
 
 // Transport is the server's addresses and its identity.
@@ -130,6 +134,7 @@ func Decode(answer string) (*Response, error) {
 	if r.Opus == r.VP8 || r.Opus == r.RTX || r.VP8 == r.RTX {
 		r.Opus, r.VP8, r.RTX = PayloadTypeOpus, PayloadTypeVP8, PayloadTypeRTX
 	}
+	r.H264, r.H264RTX = w.Video.findH264(r.Opus, r.VP8, r.RTX)
 	return r, nil
 }
 
@@ -246,6 +251,17 @@ func (w codecsWire) find(name string, fallback uint8) uint8 {
 		}
 	}
 	return fallback
+}
+
+// findH264 returns the payload types of H.264, or zeros if it is not listed or has to
+// share one with another codec.
+func (w codecsWire) findH264(others ...uint8) (h264, rtx uint8) {
+	h264 = w.find("h264", 0)
+	rtx = w.findRTX(h264)
+	if h264 == 0 || rtx == h264 || slices.Contains(others, h264) || slices.Contains(others, rtx) {
+		return 0, 0
+	}
+	return h264, rtx
 }
 
 // findRTX returns the payload type of the rtx codec whose apt is the given payload

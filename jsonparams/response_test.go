@@ -33,7 +33,7 @@ func TestDecodeReadsAProductionAnswer(t *testing.T) {
 				{Foundation: "2", Component: 1, Priority: 2130706431, Addr: netip.MustParseAddrPort("91.108.13.55:32001"), Type: "host"},
 			},
 		},
-		Opus: 111, VP8: 100, RTX: 101,
+		Opus: 111, VP8: 100, RTX: 101, H264: 104, H264RTX: 105,
 	}, r)
 }
 
@@ -76,6 +76,14 @@ func TestDecodeAcceptsWhatServersSend(t *testing.T) {
 			require.EqualValues(t, 120, r.VP8)
 			require.EqualValues(t, 121, r.RTX, "no rtx names it: the next id")
 		}},
+		{"H.264 under another id", `"id":104`, `"id":"98"`, func(t *testing.T, r *jsonparams.Response) {
+			require.Equal(t, [2]uint8{98, 99}, [2]uint8{r.H264, r.H264RTX}, "no rtx names it: the next id")
+		}},
+		{"no H.264", `"H264"`, `"H265"`, func(t *testing.T, r *jsonparams.Response) {
+			require.Zero(t, r.H264)
+			require.Zero(t, r.H264RTX)
+		}},
+		{"H.264 under the id of another codec", `"id":104`, `"id":111`, func(t *testing.T, r *jsonparams.Response) { require.Zero(t, r.H264) }},
 		{"rtx under another id", `"id":101`, `"id":99`, func(t *testing.T, r *jsonparams.Response) { require.EqualValues(t, 99, r.RTX) }},
 		{"ids that collide", `"id":111`, `"id":100`, func(t *testing.T, r *jsonparams.Response) {
 			require.EqualValues(t, 111, r.Opus)

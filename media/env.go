@@ -28,8 +28,10 @@ type Env struct {
 	// InsecureTLS accepts any certificate of an https server.
 	InsecureTLS bool
 	// Format is what the stream's frames have to be. Only a RawSource is opened
-	// with another than the zero Format, which is Opus and VP8.
+	// with another than the zero Format, which is Opus, and VP8 or H.264.
 	Format Format
+	// VP8Only reports that the call's server takes no H.264.
+	VP8Only bool
 	// Sound is how a stream is to sound. One that has it says so; see [Stream].
 	Sound Sound
 	// Opener opens the sources of this package. A Source that wraps one of these
@@ -74,7 +76,7 @@ func errNoOpener() error {
 	return fmt.Errorf("%w: an Env without Opener: pass on the one that a Client opens a Source with", models.ErrInvalidParams)
 }
 
-// Format is what frames are to be. The zero Format is Opus and VP8. Any other is raw:
+// Format is what frames are to be. The zero Format is encoded frames. Any other is raw:
 // pictures in yuv420p, the planes one after another without padding, and sound as
 // interleaved signed 16-bit little-endian samples of two channels at 44,100 Hz.
 type Format struct {

@@ -41,6 +41,17 @@ const (
 // alone with the defaults below. A value out of range is reported by Open, as
 // models.ErrInvalidParams.
 type EncodeOptions struct {
+	// VideoEncoder encodes the pictures: VP8, the default, or an encoder of H.264, such as
+	// [H264] or one in hardware. It is in constrained baseline profile, with a key frame
+	// each 2 s, as VP8 is. A source that needs an encoder which ffmpeg was built without
+	// fails to open, with [models.ErrFFmpegSpawn].
+	//
+	// Telegram's servers say at [Client.Connect] whether they take H.264. Where one does
+	// not, the source is encoded as VP8, and reopened if it is open already. StartRTMP
+	// always encodes by libx264.
+	//
+	// [Client.Connect]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.Connect
+	VideoEncoder VideoEncoder
 	// VideoBitrateKbps is the video's bit rate in kbit/s; 0 means 800.
 	VideoBitrateKbps int
 	// VideoWidth and VideoHeight bound the picture, which is fitted inside
@@ -122,6 +133,9 @@ func (o EncodeOptions) withDefaults() EncodeOptions {
 			*f.field = f.value
 		}
 	}
+	if o.VideoEncoder == "" {
+		o.VideoEncoder = VP8
+	}
 	o.Tracks |= TrackAudio
 	return o
 }
@@ -155,6 +169,9 @@ func (o EncodeOptions) validate() error {
 		if f.value < f.min || f.value > f.max {
 			return fmt.Errorf("%w: %s is %d, want %d to %d", models.ErrInvalidParams, f.name, f.value, f.min, f.max)
 		}
+	}
+	if err := o.VideoEncoder.validate(); err != nil {
+		return err
 	}
 	return o.Tracks.Check()
 }

@@ -42,7 +42,7 @@ func (t Track) Check() error {
 	return nil
 }
 
-// Frame is one encoded frame: an Opus packet or a VP8 picture. Where [Env] asks for
+// Frame is one encoded frame: an Opus packet, or a picture in VP8 or H.264. Where [Env] asks for
 // raw frames it is samples or a picture of its [Format].
 type Frame struct {
 	// Track is TrackAudio or TrackVideo, never both.
@@ -56,6 +56,11 @@ type Frame struct {
 	Duration time.Duration
 	// Key reports a video key frame. It is false for audio.
 	Key bool
+	// Codec is that of a picture. One in [CodecH264] is an access unit in the byte stream
+	// format (ITU-T H.264 annex B), a key frame an IDR picture after its parameter sets;
+	// pictures follow each other in the order in which they are shown. A server that
+	// does not take H.264 ignores it: see [Env].
+	Codec Codec
 	// Data is the frame. It is valid until the next ReadFrame.
 	Data []byte
 }

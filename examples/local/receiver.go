@@ -145,7 +145,7 @@ func (r *receiver) hear() {
 
 // see joins the pictures that wait.
 func (r *receiver) see() {
-	frames, broken := mediatest.AssembleVP8(r.picture.waiting)
+	frames, broken := mediatest.Assemble(r.picture.waiting)
 	r.frames, r.broken = frames, r.broken+broken
 	for _, f := range frames {
 		if f.Key {

@@ -49,7 +49,7 @@ func (s *sample) remove() { _ = os.RemoveAll(filepath.Dir(s.path)) }
 func (s *sample) check(ctx context.Context, sound *mediatest.PCM, frames []mediatest.VideoFrame) error {
 	const tolerance = 40 * time.Millisecond // two packets
 	err := mediatest.CheckTones(sound.Tones(), 0, s.length, tolerance)
-	pictures, decodeErr := mediatest.DecodeVP8(ctx, "", frames)
+	pictures, decodeErr := mediatest.DecodePictures(ctx, "", frames)
 	if decodeErr != nil {
 		return errors.Join(err, decodeErr)
 	}

@@ -9,16 +9,20 @@ import (
 // Content is what the frames of a stream are.
 type Content int
 
-// The two contents.
+// The contents.
 const (
 	Encoded Content = iota // Opus and VP8
+	H264                   // Opus and H.264
 	Raw                    // the pictures and sound of a raw media.Format
 )
 
 // codecs are Matroska's names for the content.
 func (c Content) codecs() (audio, video string) {
-	if c == Raw {
+	switch c {
+	case Raw:
 		return "A_PCM/INT/LIT", "V_UNCOMPRESSED"
+	case H264:
+		return "A_OPUS", "V_MPEG4/ISO/AVC"
 	}
 	return "A_OPUS", "V_VP8"
 }
@@ -31,12 +35,9 @@ func (c Content) audioHead(private []byte) (OpusHead, error) {
 	return parseOpusHead(private)
 }
 
-// key reports whether a picture can be decoded without others.
-func (c Content) key(picture []byte) bool { return c == Raw || vp8Key(picture) }
-
 // duration returns how long a frame of sound lasts.
 func (c Content) duration(sound []byte) (time.Duration, error) {
-	if c == Encoded {
+	if c != Raw {
 		return opusDuration(sound)
 	}
 	if len(sound)%SampleSize != 0 {

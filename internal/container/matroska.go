@@ -38,7 +38,7 @@ const (
 	snapDistance = time.Millisecond      // both ends of a distance are rounded by half of it
 )
 
-// matroska reads Opus and VP8, or raw frames, in Matroska or WebM as it is
+// matroska reads Opus and VP8 or H.264, or raw frames, in Matroska or WebM as it is
 // written: clusters of any size, known or not.
 type matroska struct {
 	r       *bufio.Reader
@@ -59,6 +59,7 @@ type matroska struct {
 type mkvTrack struct {
 	number   uint64
 	head     OpusHead      // audio
+	avc      *avc          // video, of H.264
 	refused  error         // why the track of this kind cannot be played, or nil
 	interval time.Duration // video: the frame interval, or 0
 	started  bool
@@ -188,10 +189,7 @@ func (m *matroska) block(size int64) (media.Frame, error) {
 	case track == m.video.number && lacing != 0:
 		return media.Frame{}, errors.New("a laced picture")
 	case track == m.video.number:
-		return media.Frame{
-			Track: media.TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval,
-			Key: m.content.key(payload), Data: payload,
-		}, nil
+		return m.picture(payload, pts)
 	}
 	if lacing != 0 {
 		frames, err := unlace(lacing, payload)
@@ -201,6 +199,22 @@ func (m *matroska) block(size int64) (media.Frame, error) {
 		payload, m.laced = frames[0], frames[1:]
 	}
 	return m.sound(payload, pts)
+}
+
+// picture returns a frame that is shown from a time of the container on.
+func (m *matroska) picture(payload []byte, pts time.Duration) (media.Frame, error) {
+	f := media.Frame{Track: media.TrackVideo, PTS: m.video.snap(pts), Duration: m.video.interval, Data: payload}
+	var err error
+	switch m.content {
+	case Raw:
+		f.Key = true
+	case H264:
+		f.Codec = media.CodecH264
+		f.Data, f.Key, err = m.video.avc.byteStream(payload)
+	default:
+		f.Key = vp8Key(payload)
+	}
+	return f, err
 }
 
 // sound returns a frame that begins at a time of the container.
@@ -311,7 +325,9 @@ func (m *matroska) track(data []byte) error {
 		}
 		m.audio.offer(entry)
 	case strings.HasPrefix(codec, "V_"):
-		entry.refused = wrongCodec(codec, video)
+		if entry.refused = wrongCodec(codec, video); entry.refused == nil && m.content == H264 {
+			entry.avc, entry.refused = parseAVC(private)
+		}
 		m.video.offer(entry)
 	}
 	return nil

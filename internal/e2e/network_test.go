@@ -53,7 +53,7 @@ func TestPictureGoesOnWhenTheWayGetsLonger(t *testing.T) {
 	require.NoError(t, remote.Network().SetUp(netem.Shape{Delay: 170 * time.Millisecond}))
 	s.awaitEnds(t, 2)
 	_, video := s.leave(t, chat, remote)
-	frames, _ := mediatest.AssembleVP8(video)
+	frames, _ := mediatest.Assemble(video)
 	t.Logf("%d of %d pictures arrived, %d were held back", len(frames), pictures, s.last.PicturesShed)
 	require.Greater(t, len(frames), pictures*2/3)
 }
@@ -88,7 +88,7 @@ func TestVideoLateInACall(t *testing.T) {
 	require.NoError(t, s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both})))
 	s.awaitEnds(t, 2)
 	_, pictures := s.leave(t, chat, remote)
-	frames, broken := mediatest.AssembleVP8(pictures)
+	frames, broken := mediatest.Assemble(pictures)
 	require.Zero(t, broken)
 	require.Len(t, frames, 50)
 }

@@ -113,7 +113,7 @@ func TestNextSourceJoinsMovies(t *testing.T) {
 	require.NoError(t, mediatest.Inspect(w.audio).Err())
 	require.NoError(t, mediatest.Inspect(w.video).Err())
 	var broken int
-	w.frames, broken = mediatest.AssembleVP8(w.video)
+	w.frames, broken = mediatest.Assemble(w.video)
 	require.Zero(t, broken)
 	disturbed := s.last.ClockMoves + s.last.PicturesShed + s.last.SourceRestarts // by a busy machine
 	if disturbed == 0 {
@@ -121,7 +121,7 @@ func TestNextSourceJoinsMovies(t *testing.T) {
 	}
 	serially(func() {
 		var err error
-		w.pictures, err = mediatest.DecodeVP8(t.Context(), ffmpeg, w.frames)
+		w.pictures, err = mediatest.DecodePictures(t.Context(), ffmpeg, w.frames)
 		require.NoError(t, err)
 		w.pcm, err = mediatest.DecodeOpus(w.audio)
 		require.NoError(t, err)

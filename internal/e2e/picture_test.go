@@ -42,10 +42,10 @@ func watch(t *testing.T, src gotgcall.Source) watched {
 	require.NoError(t, mediatest.Inspect(w.video).Err())
 	var broken int
 	var err error
-	w.frames, broken = mediatest.AssembleVP8(w.video)
+	w.frames, broken = mediatest.Assemble(w.video)
 	require.Zero(t, broken)
 	serially(func() {
-		w.pictures, err = mediatest.DecodeVP8(t.Context(), ffmpeg, w.frames)
+		w.pictures, err = mediatest.DecodePictures(t.Context(), ffmpeg, w.frames)
 		require.NoError(t, err)
 		w.pcm, err = mediatest.DecodeOpus(w.audio)
 		require.NoError(t, err)
@@ -85,13 +85,25 @@ func (w watched) requireBeepsInSync(t *testing.T, heardAt []time.Duration, count
 func TestPictureArrivesWholeAndInSync(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		fps    string
-		frames int
-	}{{"24", 240}, {"25", 250}, {"30000/1001", 300}, {"30", 300}, {"60", 600}} {
-		t.Run(c.fps, func(t *testing.T) {
+		fps     string
+		frames  int
+		encoder gotgcall.VideoEncoder
+	}{
+		{"24", 240, ""},
+		{"25", 250, gotgcall.VP8},
+		{"25", 250, gotgcall.H264},
+		{"30000/1001", 300, ""},
+		{"30000/1001", 300, gotgcall.H264},
+		{"30", 300, ""},
+		{"60", 600, ""},
+	} {
+		t.Run(c.fps+string(c.encoder), func(t *testing.T) {
 			t.Parallel()
 			path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 320, Height: 180, FPS: c.fps, Duration: 10 * time.Second})
-			w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoFPS: 60, VideoBitrateKbps: 500}))
+			w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{
+				Tracks: both, VideoFPS: 60, VideoBitrateKbps: 500, VideoEncoder: c.encoder,
+			}))
+			require.Equal(t, c.encoder == gotgcall.H264, w.frames[0].H264)
 			require.NoError(t, mediatest.CheckCounters(w.pictures, 0, c.frames-1))
 			require.NoError(t, mediatest.CheckMovedCounterTimes(w.pictures, c.fps, 2*time.Millisecond, w.moves))
 			require.Equal(t, []image.Point{{X: 320, Y: 180}}, mediatest.Sizes(w.pictures))

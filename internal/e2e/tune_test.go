@@ -166,9 +166,9 @@ func TestPicturesKeepUpWithTheSpeed(t *testing.T) {
 	serially(func() {
 		pcm, err := mediatest.DecodeOpus(sound)
 		require.NoError(t, err)
-		frames, broken := mediatest.AssembleVP8(pictures)
+		frames, broken := mediatest.Assemble(pictures)
 		require.Zero(t, broken)
-		seen, err := mediatest.DecodeVP8(t.Context(), ffmpeg, frames)
+		seen, err := mediatest.DecodePictures(t.Context(), ffmpeg, frames)
 		require.NoError(t, err)
 		start := audio(pcm.Timestamp(0))
 		var worst float64

@@ -160,31 +160,6 @@ func packetArgs(application string, packetMs int) []string {
 // several.
 const framesMs = 20
 
-func videoArgs(o media.EncodeOptions, s sound) []string {
-	args := []string{
-		"-filter:v", s.video() + limitRate(o.VideoFPS) + "," + fitInside(o.VideoWidth, o.VideoHeight),
-		// A source's own times, to the container's millisecond, rather than
-		// times rounded to a guessed frame rate.
-		"-enc_time_base:v", "1:1000",
-		"-c:v", "libvpx", "-pix_fmt", "yuv420p",
-		"-b:v", kbps(o.VideoBitrateKbps), "-maxrate", kbps(o.VideoBitrateKbps), "-bufsize", kbps(o.VideoBitrateKbps),
-	}
-	return append(append(args, realtimeVP8Args()...), keyFrameArgs(o.VideoFPS)...)
-}
-
-func realtimeVP8Args() []string {
-	return []string{
-		"-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0",
-		"-error-resilient", "1", "-threads", "1",
-	}
-}
-
-// keyFrameArgs asks for a key frame every two seconds, in time for a source of
-// any rate and in frames for one whose rate is the bound.
-func keyFrameArgs(fps int) []string {
-	return []string{"-g", strconv.Itoa(2 * fps), "-force_key_frames", "expr:gte(t,n_forced*2)"}
-}
-
 // liveMatroskaArgs make Matroska that is written as it comes: a frame waits for
 // the next one at most.
 func liveMatroskaArgs() []string {

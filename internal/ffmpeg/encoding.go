@@ -34,6 +34,9 @@ func (e Encoding) Fetched(address string, position time.Duration) Job {
 
 // from returns the command line that encodes an input from a time of it.
 func (e Encoding) from(input []string, at time.Duration, global ...string) []string {
+	if e.Options.Tracks.Has(media.TrackVideo) && !e.Format.Raw() {
+		global = append(global, deviceArgs(e.Options.VideoEncoder)...)
+	}
 	return assemble(append(watchedArgs(), global...), input, e.Sound.Played(at), e.outputs())
 }
 
@@ -86,9 +89,12 @@ func (e Encoding) job(args []string, position time.Duration) Job {
 		seek:     seekCheck{position: position, inputs: 1},
 		interval: time.Second / time.Duration(e.Options.VideoFPS),
 	}
-	if e.Format.Raw() {
+	switch {
+	case e.Format.Raw():
 		j.content = container.Raw
 		return j
+	case e.Options.VideoEncoder.Codec() == media.CodecH264:
+		j.content = container.H264
 	}
 	j.soundBuffer, j.pictureBuffer = bufferFor(e.Options.AudioBitrateKbps), bufferFor(e.Options.VideoBitrateKbps)
 	return j

@@ -62,7 +62,7 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		return e
 	}
 	publication := Publication{Format: raw.Format, VideoKbps: 800, AudioKbps: 128, KeyInterval: 2}
-	for name, job := range map[string]Job{
+	jobs := map[string]Job{
 		"file":              sound.File("song.mp3", 0),
 		"file-60ms":         long.File("song.mp3", 0),
 		"file-at":           sound.File("song.mp3", 90*time.Second),
@@ -95,7 +95,11 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		"command-pictures":  shell("ffmpeg -i film.mp4", media.TrackVideo, 0),
 		"command-both":      shell("ffmpeg -i film.mp4 -vf hflip", media.TrackAudio|media.TrackVideo, 0),
 		"command-container": shell("ffmpeg -i film.mp4 -f matroska -", media.TrackAudio|media.TrackVideo, 0),
-	} {
+	}
+	for _, encoder := range hardware() {
+		jobs["encoder-"+string(encoder)] = encoding(media.EncodeOptions{Tracks: media.TrackVideo, VideoEncoder: encoder}, media.Format{}).File("film.mp4", 0)
+	}
+	for name, job := range jobs {
 		path := filepath.Join("testdata", "argv", name+".txt")
 		got := strings.Join(job.args, "\n") + "\n"
 		if *update {

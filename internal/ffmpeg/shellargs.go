@@ -351,7 +351,7 @@ func (o commandLine) missingVideo() ([]string, error) {
 	args := []string{"-c:v", "libvpx", "-b:v", "800k"}
 	if !given || codec == "libvpx" {
 		args = append(args, "-pix_fmt", "yuv420p")
-		args = append(args, realtimeVP8Args()...)
+		args = append(args, realtimeArgs(media.VP8)...)
 	}
 	return o.absent("v", append(args, keyFrameArgs(defaultFPS)...)), nil
 }

@@ -136,7 +136,7 @@ func (e *ear) checkVideo(t *testing.T, join string) {
 		Groups []struct{ Sources []int32 } `json:"ssrc-groups"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(join), &payload))
-	frames, broken := mediatest.AssembleVP8(e.of(uint32(payload.Groups[0].Sources[0])))
+	frames, broken := mediatest.Assemble(e.of(uint32(payload.Groups[0].Sources[0])))
 	require.LessOrEqual(t, broken, 1, "the last one may be on its way")
 	require.Greater(t, len(frames), 60, "24 a second and more, but for those the encoder leaves out")
 }

@@ -49,9 +49,9 @@ func sendVP8(t *testing.T, src string, options ...string) []Packet {
 
 func watch(t *testing.T, packets []Packet) []Picture {
 	t.Helper()
-	frames, broken := AssembleVP8(packets)
+	frames, broken := Assemble(packets)
 	require.Zero(t, broken)
-	pictures, err := DecodeVP8(t.Context(), "ffmpeg", frames)
+	pictures, err := DecodePictures(t.Context(), "ffmpeg", frames)
 	require.NoError(t, err)
 	return pictures
 }
@@ -149,7 +149,7 @@ func TestVideoJudgesFailOnWrongVideo(t *testing.T) {
 	audio := sendOpus(t, path)
 	pictures := watch(t, video)
 	require.NoError(t, CheckCounters(pictures, 0, 89))
-	frames, _ := AssembleVP8(video)
+	frames, _ := Assemble(video)
 	for _, interval := range KeyIntervals(frames) {
 		require.LessOrEqual(t, interval, 20*time.Second/30+ms)
 	}
@@ -175,7 +175,7 @@ func TestVideoJudgesFailOnWrongVideo(t *testing.T) {
 		at := slices.IndexFunc(video, func(p Packet) bool { return p.Timestamp == frames[20].Timestamp })
 		require.False(t, video[at].Marker, "a key frame takes several packets")
 		for _, missing := range []int{at, at + 1} {
-			_, broken := AssembleVP8(slices.Delete(slices.Clone(video), missing, missing+1))
+			_, broken := Assemble(slices.Delete(slices.Clone(video), missing, missing+1))
 			require.Equal(t, 1, broken)
 		}
 	})
@@ -191,10 +191,10 @@ func TestVideoJudgesFailOnWrongVideo(t *testing.T) {
 	t.Run("nothing before the key frame", func(t *testing.T) {
 		t.Parallel()
 		late := slices.DeleteFunc(slices.Clone(frames), func(f VideoFrame) bool { return f.Timestamp == frames[0].Timestamp })
-		got, err := DecodeVP8(t.Context(), "ffmpeg", late)
+		got, err := DecodePictures(t.Context(), "ffmpeg", late)
 		require.NoError(t, err)
 		require.NoError(t, CheckCounters(got, 20, 89))
-		_, err = DecodeVP8(t.Context(), "ffmpeg", late[:5])
+		_, err = DecodePictures(t.Context(), "ffmpeg", late[:5])
 		require.ErrorContains(t, err, "no key frame")
 	})
 	t.Run("time out of step", func(t *testing.T) {
@@ -238,9 +238,9 @@ func TestSizeMayChangeInTheMiddle(t *testing.T) {
 	skipWithoutFFmpeg(t)
 	path := filepath.Join(t.TempDir(), "m.mp4")
 	require.NoError(t, MakeMovie(t.Context(), "ffmpeg", path, MovieSpec{Width: 320, Height: 180, Duration: time.Second}))
-	first, _ := AssembleVP8(sendVP8(t, path))
-	second, _ := AssembleVP8(sendVP8(t, path, "-vf", "scale=160:90"))
-	pictures, err := DecodeVP8(t.Context(), "ffmpeg", slices.Concat(first, second))
+	first, _ := Assemble(sendVP8(t, path))
+	second, _ := Assemble(sendVP8(t, path, "-vf", "scale=160:90"))
+	pictures, err := DecodePictures(t.Context(), "ffmpeg", slices.Concat(first, second))
 	require.NoError(t, err)
 	require.Equal(t, []image.Point{{X: 320, Y: 180}, {X: 160, Y: 90}}, Sizes(pictures))
 	require.NoError(t, CheckCounters(pictures[30:], 0, 29))
@@ -253,7 +253,7 @@ func TestUndecodableFrameIsAnError(t *testing.T) {
 	key, size := parseVP8(garbage)
 	frame := VideoFrame{Key: key, Size: size, Data: garbage[:11]}
 	require.True(t, key)
-	_, err := DecodeVP8(t.Context(), "ffmpeg", []VideoFrame{frame})
+	_, err := DecodePictures(t.Context(), "ffmpeg", []VideoFrame{frame})
 	require.Error(t, err)
 }
 

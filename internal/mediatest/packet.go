@@ -13,6 +13,7 @@ import (
 // Packet is what the judges need of an RTP packet and its arrival.
 type Packet struct {
 	SSRC           uint32
+	PayloadType    uint8
 	SequenceNumber uint16
 	Timestamp      uint32
 	Marker         bool
@@ -25,6 +26,7 @@ type Packet struct {
 func NewPacket(p *rtp.Packet, arrival time.Time) Packet {
 	return Packet{
 		SSRC:           p.SSRC,
+		PayloadType:    p.PayloadType,
 		SequenceNumber: p.SequenceNumber,
 		Timestamp:      p.Timestamp,
 		Marker:         p.Marker,

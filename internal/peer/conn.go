@@ -257,7 +257,7 @@ func (c *Conn) awaitChannel(ctx context.Context) error {
 // Audio returns the Opus stream.
 func (c *Conn) Audio() *wire.Sender { return c.audio }
 
-// Video returns the VP8 stream.
+// Video returns the stream of pictures.
 func (c *Conn) Video() *wire.Sender { return c.video }
 
 // SetReceiving sets whether the RTP of others is read, for [Config.Inbound].

@@ -15,8 +15,8 @@ const (
 )
 
 // offer writes the server's answer to our join as the SDP offer the server would
-// have made: it receives Opus and VP8 at the given candidates, and takes a data
-// channel. With lite it claims to be an ICE-lite agent, which makes us the controlling
+// have made: it receives Opus, VP8 and maybe H.264 at the given candidates, and takes a
+// data channel. With lite it claims to be an ICE-lite agent, which makes us the controlling
 // side (RFC 8445 section 6.1.1).
 func offer(r *jsonparams.Response, candidates []jsonparams.Candidate, lite bool) string {
 	var b strings.Builder
@@ -62,13 +62,24 @@ func offer(r *jsonparams.Response, candidates []jsonparams.Candidate, lite bool)
 	}
 	line("a=end-of-candidates")
 
-	line("m=video 9 UDP/TLS/RTP/SAVPF %d %d", r.VP8, r.RTX)
+	picture := func(name string, payloadType, rtx uint8) {
+		line("a=rtpmap:%d %s/90000", payloadType, name)
+		line("a=rtcp-fb:%d transport-cc", payloadType)
+		line("a=rtcp-fb:%d nack", payloadType)
+		line("a=rtpmap:%d rtx/90000", rtx)
+		line("a=fmtp:%d %s", rtx, apt(payloadType))
+	}
+	formats := fmt.Sprintf("%d %d", r.VP8, r.RTX)
+	if r.H264 != 0 {
+		formats += fmt.Sprintf(" %d %d", r.H264, r.H264RTX)
+	}
+	line("m=video 9 UDP/TLS/RTP/SAVPF %s", formats)
 	media(midVideo)
-	line("a=rtpmap:%d VP8/90000", r.VP8)
-	line("a=rtcp-fb:%d transport-cc", r.VP8)
-	line("a=rtcp-fb:%d nack", r.VP8)
-	line("a=rtpmap:%d rtx/90000", r.RTX)
-	line("a=fmtp:%d apt=%d", r.RTX, r.VP8)
+	picture("VP8", r.VP8, r.RTX)
+	if r.H264 != 0 {
+		picture("H264", r.H264, r.H264RTX)
+		line("a=fmtp:%d %s", r.H264, h264FMTP)
+	}
 
 	line("m=application 9 UDP/DTLS/SCTP webrtc-datachannel")
 	transport()

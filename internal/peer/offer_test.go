@@ -37,6 +37,8 @@ func TestOfferIsGolden(t *testing.T) {
 	unusual.Opus, unusual.VP8, unusual.RTX = 96, 120, 121
 	unusual.Transport.Candidates[0].Priority, unusual.Transport.Candidates[1].Priority = 1, 0
 	unusual.Transport.Candidates[1].Type = "relay"
+	h264 := answer()
+	h264.H264, h264.H264RTX = 104, 105
 	for name, c := range map[string]struct {
 		response *jsonparams.Response
 		routed   int // candidates that there is a route to
@@ -46,6 +48,7 @@ func TestOfferIsGolden(t *testing.T) {
 		"testdata/offer_lite.sdp":    {answer(), 2, true},
 		"testdata/offer_routed.sdp":  {answer(), 1, false},
 		"testdata/offer_unusual.sdp": {unusual, 2, false},
+		"testdata/offer_h264.sdp":    {h264, 2, false},
 	} {
 		got := offer(c.response, c.response.Transport.Candidates[:c.routed], c.lite)
 		if *update {

@@ -12,7 +12,7 @@ import (
 type localTrack struct {
 	sender *wire.Sender
 	kind   webrtc.RTPCodecType
-	mime   string
+	mime   string // the codec that every server takes
 }
 
 // tracks returns what the connection sends.
@@ -35,15 +35,24 @@ func (t localTrack) StreamID() string { return cname }
 // Kind returns audio or video.
 func (t localTrack) Kind() webrtc.RTPCodecType { return t.kind }
 
-// Bind gives the sender the negotiated payload types and the writer.
+// Bind gives the sender the negotiated payload types and the writer. Pictures may be
+// VP8, which is returned, or H.264.
 func (t localTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	var first webrtc.RTPCodecParameters
 	for _, codec := range ctx.CodecParameters() {
-		if codec.MimeType == t.mime {
-			t.sender.Bind(ctx.WriteStream(), uint8(codec.PayloadType), rtxPayloadType(codec.PayloadType, ctx.CodecParameters()))
-			return codec, nil
+		payloadType, rtx := uint8(codec.PayloadType), rtxPayloadType(codec.PayloadType, ctx.CodecParameters())
+		switch codec.MimeType {
+		case t.mime:
+			t.sender.Bind(ctx.WriteStream(), payloadType, rtx)
+			first = codec
+		case webrtc.MimeTypeH264:
+			t.sender.BindH264(payloadType, rtx)
 		}
 	}
-	return webrtc.RTPCodecParameters{}, fmt.Errorf("%s: %w", t.mime, webrtc.ErrUnsupportedCodec)
+	if first.PayloadType == 0 {
+		return first, fmt.Errorf("%s: %w", t.mime, webrtc.ErrUnsupportedCodec)
+	}
+	return first, nil
 }
 
 // Unbind takes the writer away from the sender.
@@ -55,7 +64,7 @@ func (t localTrack) Unbind(webrtc.TrackLocalContext) error {
 // rtxPayloadType returns the payload type that retransmits another one.
 func rtxPayloadType(of webrtc.PayloadType, codecs []webrtc.RTPCodecParameters) uint8 {
 	for _, c := range codecs {
-		if c.MimeType == webrtc.MimeTypeRTX && c.SDPFmtpLine == fmt.Sprintf("apt=%d", of) {
+		if c.MimeType == webrtc.MimeTypeRTX && c.SDPFmtpLine == apt(uint8(of)) {
 			return uint8(c.PayloadType)
 		}
 	}

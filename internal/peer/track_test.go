@@ -52,10 +52,28 @@ func TestTrackTakesNegotiatedPayloadTypes(t *testing.T) {
 	require.EqualValues(t, 97, rtxPayloadType(120, ctx.codecs))
 	require.EqualValues(t, 121, rtxPayloadType(120, ctx.codecs[:1]), "no rtx names it: the next one")
 
+	require.Error(t, c.video.WriteH264([]byte{0, 0, 1, 0x65, 1}, time.Now()), "not negotiated")
+
 	require.NoError(t, track.Unbind(ctx))
 	require.Error(t, c.video.WriteFrame([]byte{1}, time.Now()))
 	_, err = c.tracks()[0].Bind(ctx)
 	require.ErrorIs(t, err, webrtc.ErrUnsupportedCodec)
+}
+
+func TestTrackTakesH264WhereItIsNegotiated(t *testing.T) {
+	t.Parallel()
+	c := pair(t)
+	ctx := &negotiated{codecs: []webrtc.RTPCodecParameters{
+		codec(webrtc.MimeTypeH264, h264FMTP, 104), codec(webrtc.MimeTypeRTX, "apt=104", 105),
+		codec(webrtc.MimeTypeVP8, "", 100), codec(webrtc.MimeTypeRTX, "apt=100", 101),
+	}}
+	got, err := c.tracks()[1].Bind(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, got.PayloadType, "what every server takes comes first")
+	require.NoError(t, c.video.WriteH264([]byte{0, 0, 1, 0x65, 1}, time.Now()))
+	require.NoError(t, c.video.WriteFrame([]byte{0}, time.Now()))
+	require.EqualValues(t, 104, ctx.headers[0].PayloadType)
+	require.EqualValues(t, 100, ctx.headers[1].PayloadType)
 }
 
 // pair returns the sending half of a connection.

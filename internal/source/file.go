@@ -21,7 +21,10 @@ func (o Opener) openFile(ctx context.Context, env media.Env, src media.File, pos
 		stream, err = passFile(ctx, env, src.Path, src.Options, position)
 	}
 	if err == nil && stream == nil {
-		stream, err = o.encodeFile(ctx, env, src.Path, ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, position)
+		var enc ffmpeg.Encoding
+		if enc, err = o.encoding(env, opts); err == nil {
+			stream, err = o.encodeFile(ctx, env, src.Path, enc, position)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open file %q: %w", src.Path, err)

@@ -224,7 +224,7 @@ func decodePictures(t testing.TB, pictures []media.Frame) []mediatest.Picture {
 			Timestamp: uint32(f.PTS * 90 / time.Millisecond), Key: f.Key, Size: image.Pt(160, 120), Data: f.Data,
 		})
 	}
-	decoded, err := mediatest.DecodeVP8(t.Context(), "ffmpeg", coded)
+	decoded, err := mediatest.DecodePictures(t.Context(), "ffmpeg", coded)
 	require.NoError(t, err)
 	return decoded
 }

@@ -12,10 +12,25 @@ import (
 
 // Opener opens the sources that package media describes. The zero Opener is ready, and
 // measures loudness each time; [New] returns one that remembers it.
-type Opener struct{ measured *loudnesses }
+type Opener struct {
+	measured *loudnesses
+	build    ffmpeg.Build // the zero Build is taken to have every encoder
+}
 
-// New returns an Opener for any number of sources.
-func New() Opener { return Opener{measured: new(loudnesses)} }
+// New returns an Opener for any number of sources, with a build of ffmpeg.
+func New(build ffmpeg.Build) Opener { return Opener{measured: new(loudnesses), build: build} }
+
+// encoding returns how a source is encoded, if the build can.
+func (o Opener) encoding(env media.Env, opts media.EncodeOptions) (ffmpeg.Encoding, error) {
+	if env.VP8Only {
+		opts.VideoEncoder = media.VP8
+	}
+	enc := ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}
+	if !opts.Tracks.Has(media.TrackVideo) || env.Format.Raw() {
+		return enc, nil
+	}
+	return enc, o.build.RequireVideo(opts.VideoEncoder)
+}
 
 // Open opens a source where it begins by itself.
 func (o Opener) Open(ctx context.Context, env media.Env, src media.Source) (media.Stream, error) {
@@ -63,7 +78,7 @@ func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, pos
 // no command writes.
 func mustEncode(env media.Env) (media.Env, error) {
 	if env.Format.Raw() {
-		return env, fmt.Errorf("%w: a command gives Opus and VP8, not raw frames", models.ErrInvalidParams)
+		return env, fmt.Errorf("%w: a command gives encoded frames, not raw ones", models.ErrInvalidParams)
 	}
 	return withSound(env, nil)
 }

@@ -152,7 +152,7 @@ func TestSeekOfAMovieStartsBothTracksTogether(t *testing.T) {
 			}
 			require.True(t, coded[0].Key)
 			require.LessOrEqual(t, of(media.TrackVideo, frames)[0].PTS, 50*time.Millisecond)
-			pictures, err := mediatest.DecodeVP8(t.Context(), "ffmpeg", coded)
+			pictures, err := mediatest.DecodePictures(t.Context(), "ffmpeg", coded)
 			require.NoError(t, err)
 			first := pictures[0].Counter
 			require.InDelta(t, 87.5, first, 1)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/source"
 	"github.com/gotgcall/gotgcall/media"
@@ -184,7 +185,7 @@ func TestVolumeBassAndTreble(t *testing.T) {
 		return media.FromFile(fixture(t, "sine"+frequency+level+".wav",
 			"-f", "lavfi", "-i", "sine=frequency="+frequency+":sample_rate=48000:duration=6", "-af", "volume="+level+"dB"), media.EncodeOptions{})
 	}
-	o := source.New()
+	o := source.New(ffmpeg.Build{})
 	for _, test := range []struct {
 		frequency string
 		sound     media.Sound
@@ -222,7 +223,7 @@ func TestLoudness(t *testing.T) {
 	replayGain := sine("tagged.mp3", "-12", "-metadata", "REPLAYGAIN_TRACK_GAIN=-2.50 dB", "-metadata", "REPLAYGAIN_TRACK_PEAK=0.1")
 	r128 := sine("tagged.opus", "-12", "-metadata:s:a", "R128_TRACK_GAIN=256", "-c:a", "libopus")
 	// At 1 kHz, in stereo, the level of a sine is its loudness.
-	o := source.New()
+	o := source.New(ffmpeg.Build{})
 	for name, test := range map[string]struct {
 		path string
 		want float64

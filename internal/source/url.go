@@ -24,7 +24,11 @@ func (o Opener) openURL(ctx context.Context, env media.Env, src media.URL, posit
 	if err := errors.Join(err, invalid, validPosition(position)); err != nil {
 		return nil, fmt.Errorf("open URL: %w", err)
 	}
-	stream, err := address{ffmpeg.Encoding{Options: opts, Format: env.Format, Sound: env.Sound}, o.measured}.open(ctx, env, u, position)
+	var stream media.Stream
+	enc, err := o.encoding(env, opts)
+	if err == nil {
+		stream, err = address{enc, o.measured}.open(ctx, env, u, position)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open URL %s: %w", u.Public, err)
 	}

@@ -32,6 +32,7 @@ const (
 type history struct {
 	packets []storedPacket // historySize of them from the first picture on
 	header  rtp.Header     // of the RTX stream
+	rtx     uint8          // its payload type for what is stored next
 	count   uint64         // retransmissions
 	budget  budget
 }
@@ -40,6 +41,7 @@ type storedPacket struct {
 	sequence  uint16
 	timestamp uint32
 	marker    bool
+	rtx       uint8 // the payload type of a retransmission
 	repeats   int
 	repeated  time.Time // when it was retransmitted last
 	payload   []byte    // original sequence number and payload; nil: none yet
@@ -52,7 +54,7 @@ func (h *history) store(header *rtp.Header, payload []byte, now time.Time) {
 	}
 	p := &h.packets[header.SequenceNumber%historySize]
 	p.sequence, p.timestamp, p.marker = header.SequenceNumber, header.Timestamp, header.Marker
-	p.repeats, p.repeated = 0, time.Time{}
+	p.rtx, p.repeats, p.repeated = h.rtx, 0, time.Time{}
 	p.payload = binary.BigEndian.AppendUint16(p.payload[:0], header.SequenceNumber)
 	p.payload = append(p.payload, payload...)
 	h.budget.sent(len(payload), now)
@@ -134,7 +136,7 @@ func (s *Sender) retransmit(nack *rtcp.TransportLayerNack) error {
 				return true
 			}
 			h := &history.header
-			h.Timestamp, h.Marker = p.timestamp, p.marker
+			h.PayloadType, h.Timestamp, h.Marker = p.rtx, p.timestamp, p.marker
 			if _, err = s.writer.WriteRTP(h, p.payload); err != nil {
 				return false
 			}

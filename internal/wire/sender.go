@@ -84,7 +84,7 @@ func NewAudioSender(s Stream, c Clock, log *slog.Logger) *Sender {
 	return sender
 }
 
-// NewVideoSender returns a sender of VP8 pictures, retransmitted on the SSRC rtx
+// NewVideoSender returns a sender of pictures, retransmitted on the SSRC rtx
 // (RFC 4588). It withholds pictures while the path is congested.
 func NewVideoSender(s Stream, rtx uint32, c Clock, log *slog.Logger, congestion *Congestion) *Sender {
 	sender := newSender(s, c, log, vp8ClockRate)
@@ -121,16 +121,24 @@ func setExtension(h *rtp.Header, id uint8, payload []byte) {
 // SSRC returns the stream's synchronisation source.
 func (s *Sender) SSRC() uint32 { return s.stream.SSRC }
 
-// Bind starts sending through w with the negotiated payload types. Audio ignores
-// rtx, the payload type of retransmissions.
+// Bind starts sending through w with the negotiated payload types: of Opus, or of VP8.
+// Audio ignores rtx, the payload type of retransmissions.
 func (s *Sender) Bind(w Writer, payloadType, rtx uint8) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writer = w
 	s.header.PayloadType = payloadType
 	if s.video != nil {
-		s.video.history.header.PayloadType = rtx
+		s.video.vp8 = format{payloadType, rtx}
+		s.setFormat(s.video.vp8)
 	}
+}
+
+// BindH264 lets a bound sender of pictures send H.264 as well, with these payload types.
+func (s *Sender) BindH264(payloadType, rtx uint8) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.video.h264 = format{payloadType, rtx}
 }
 
 // Unbind forgets the writer. Frames written after it are refused.
@@ -143,6 +151,8 @@ func (s *Sender) Unbind() {
 var (
 	// errUnbound is returned for a frame while there is no writer.
 	errUnbound = errors.New("the stream has no connection")
+	// errNotH264 is returned for a picture that the connection does not take.
+	errNotH264 = errors.New("the server does not list H.264")
 	// errOversize is returned for an audio packet that fits no datagram and is
 	// no Opus packet that could be split.
 	errOversize = errors.New("the packet is too large and cannot be split")
@@ -162,6 +172,22 @@ func (s *Sender) WriteFrame(data []byte, due time.Time) error {
 	return err
 }
 
+// WriteH264 is [Sender.WriteFrame] for a picture in H.264: an access unit in the byte
+// stream format (annex B), which has its parameter sets in it if it is a key frame. It
+// needs [Sender.BindH264].
+func (s *Sender) WriteH264(unit []byte, due time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.writer == nil:
+		return errUnbound
+	case s.video.h264 == format{}:
+		return errNotH264
+	}
+	s.header.Timestamp = s.timeline.at(due)
+	return s.writeH264(unit)
+}
+
 func (s *Sender) writeFrame(data []byte, due time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +196,7 @@ func (s *Sender) writeFrame(data []byte, due time.Time) error {
 		return errUnbound
 	case s.video != nil:
 		s.header.Timestamp = s.timeline.at(due)
-		return s.writeVideo(data)
+		return s.writeVP8(data)
 	case len(data) > maxPayload:
 		return s.splitAudio(data, due)
 	}

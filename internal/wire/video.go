@@ -18,9 +18,13 @@ const (
 // videoPayload is the state of a video stream besides its header.
 type videoPayload struct {
 	pictureID uint16 // of the last picture, 15 bits
+	vp8, h264 format // of each codec; zero: it is not sent
 	history   history
 	gate      videoGate
 }
+
+// format is the payload types of a codec.
+type format struct{ media, rtx uint8 }
 
 // newVideoPayload returns the state of a stream with retransmissions on the SSRC rtx.
 func newVideoPayload(s Stream, rtx uint32, congestion *Congestion) *videoPayload {
@@ -30,12 +34,18 @@ func newVideoPayload(s Stream, rtx uint32, congestion *Congestion) *videoPayload
 	return v
 }
 
-// writeVideo sends a picture as packets of equal size (RFC 7741), of which a queue
+// setFormat makes a codec that of the next packets. s.mu must be held.
+func (s *Sender) setFormat(f format) {
+	s.header.PayloadType, s.video.history.rtx = f.media, f.rtx
+}
+
+// writeVP8 sends a picture as packets of equal size (RFC 7741), of which a queue
 // drops fewer than of full ones and a rest. s.mu must be held.
-func (s *Sender) writeVideo(data []byte) error {
+func (s *Sender) writeVP8(data []byte) error {
 	if len(data) == 0 || !s.video.gate.admit(data[0]&1 == 0, time.Now()) { // RFC 6386 section 9.1: 0 is a key frame
 		return nil
 	}
+	s.setFormat(s.video.vp8)
 	id := (s.video.pictureID + 1) & 0x7fff
 	s.video.pictureID = id
 	packets := (len(data) + maxFragment - 1) / maxFragment

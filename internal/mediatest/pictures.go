@@ -13,14 +13,22 @@ import (
 	"time"
 
 	"github.com/pion/rtp/codecs"
+
+	"github.com/gotgcall/gotgcall/internal/h264"
 )
 
-// VideoClockRate is the RTP clock rate of VP8 (RFC 7741 section 6.1).
+// VideoClockRate is the RTP clock rate of VP8 (RFC 7741 section 6.1) and H.264 (RFC 6184
+// section 8.1).
 const VideoClockRate = 90000
 
-// VideoFrame is one encoded VP8 frame.
+// payloadH264 is Telegram's payload type of H.264. Any other is VP8.
+const payloadH264 = 104
+
+// VideoFrame is one encoded frame.
 type VideoFrame struct {
 	Timestamp uint32
+	// H264 is true of an access unit of H.264, a byte stream, and false of a VP8 frame.
+	H264 bool
 	// Arrival is that of its last packet.
 	Arrival time.Time
 	Key     bool
@@ -29,40 +37,70 @@ type VideoFrame struct {
 	Data []byte
 }
 
-// AssembleVP8 puts the packets in order and joins them into frames (RFC 7741).
+// Assemble puts the packets in order and joins them into frames (RFC 7741, RFC 6184).
 // broken counts the frames of which some packets, but not all, were there; a
 // frame that is lost whole shows only in Inspect and in the pictures' counters.
-func AssembleVP8(packets []Packet) (frames []VideoFrame, broken int) {
+func Assemble(packets []Packet) (frames []VideoFrame, broken int) {
 	seen := make(map[uint32]bool)
 	var open *VideoFrame // the frame being joined
-	var next uint16      // the sequence number it goes on with
+	var unit codecs.H264Packet
+	var next uint16 // the sequence number that goes on
+	ended := true   // the packet before it is the last of a frame, or padding
 	for _, p := range inSequence(packets) {
+		follows := len(seen) == 0 || p.SequenceNumber == next
+		next = p.SequenceNumber + 1
 		if len(p.Payload) == 0 {
+			ended = ended && follows
 			continue
 		}
 		seen[p.Timestamp] = true
-		var descriptor codecs.VP8Packet
-		data, err := descriptor.Unmarshal(p.Payload)
+		var data []byte
+		var begins bool
+		var err error
+		if p.PayloadType == payloadH264 {
+			if begins = ended && follows; begins {
+				unit = codecs.H264Packet{}
+			}
+			data, err = unit.Unmarshal(p.Payload)
+		} else {
+			var descriptor codecs.VP8Packet
+			data, err = descriptor.Unmarshal(p.Payload)
+			begins = descriptor.S == 1 && descriptor.PID == 0
+		}
+		ended = p.Marker
 		switch {
 		case err != nil:
 			open = nil
 			continue
-		case descriptor.S == 1 && descriptor.PID == 0:
-			open = &VideoFrame{Timestamp: p.Timestamp}
-		case open == nil || p.SequenceNumber != next || p.Timestamp != open.Timestamp:
+		case begins:
+			open = &VideoFrame{Timestamp: p.Timestamp, H264: p.PayloadType == payloadH264}
+		case open == nil || !follows || p.Timestamp != open.Timestamp:
 			open = nil
 			continue
 		}
 		open.Data = append(open.Data, data...)
-		next = p.SequenceNumber + 1
 		if p.Marker {
 			open.Arrival = p.Arrival
-			open.Key, open.Size = parseVP8(open.Data)
+			if open.H264 {
+				open.Key, open.Size = parseH264(open.Data)
+			} else {
+				open.Key, open.Size = parseVP8(open.Data)
+			}
 			frames = append(frames, *open)
 			open = nil
 		}
 	}
 	return frames, len(seen) - len(frames)
+}
+
+// parseH264 looks for a slice of an IDR picture, and reads the size in the parameters
+// before it.
+func parseH264(unit []byte) (key bool, size image.Point) {
+	if !h264.StartsWithIDR(unit) {
+		return false, image.Point{}
+	}
+	sequence, err := h264.ParseSPS(h264.Find(unit, h264.SPS))
+	return err == nil, image.Pt(sequence.Width, sequence.Height)
 }
 
 // parseVP8 reads a frame's header (RFC 6386 section 9.1).
@@ -76,8 +114,8 @@ func parseVP8(frame []byte) (key bool, size image.Point) {
 	)
 }
 
-// shown is the show_frame bit.
-func shown(frame []byte) bool { return len(frame) > 0 && frame[0]&0x10 != 0 }
+// shown is the show_frame bit of VP8; all of H.264 is shown.
+func (f VideoFrame) shown() bool { return f.H264 || len(f.Data) > 0 && f.Data[0]&0x10 != 0 }
 
 // KeyIntervals are the distances between one key frame and the next.
 func KeyIntervals(frames []VideoFrame) []time.Duration {
@@ -107,25 +145,25 @@ type Picture struct {
 	Flash bool
 }
 
-// DecodeVP8 decodes the frames with ffmpeg, from the first key frame on, and
-// reads what they show.
-func DecodeVP8(ctx context.Context, ffmpeg string, frames []VideoFrame) ([]Picture, error) {
+// DecodePictures decodes the frames, all of one codec, with ffmpeg, from the first key
+// frame on, and reads what they show.
+func DecodePictures(ctx context.Context, ffmpeg string, frames []VideoFrame) ([]Picture, error) {
 	start := slices.IndexFunc(frames, func(f VideoFrame) bool { return f.Key })
 	if start < 0 {
-		return nil, errors.New("decode vp8: no key frame")
+		return nil, errors.New("decode: no key frame")
 	}
 	frames = frames[start:]
-	pictures, err := decodeVP8(ctx, ffmpeg, frames, "-fps_mode")
+	pictures, err := decodePictures(ctx, ffmpeg, frames, "-fps_mode")
 	if err != nil && strings.Contains(err.Error(), "fps_mode") { // ffmpeg before 5.1
-		pictures, err = decodeVP8(ctx, ffmpeg, frames, "-vsync")
+		pictures, err = decodePictures(ctx, ffmpeg, frames, "-vsync")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("decode vp8: %w", err)
+		return nil, fmt.Errorf("decode pictures: %w", err)
 	}
 	return pictures, nil
 }
 
-func decodeVP8(ctx context.Context, ffmpeg string, frames []VideoFrame, syncOption string) ([]Picture, error) {
+func decodePictures(ctx context.Context, ffmpeg string, frames []VideoFrame, syncOption string) ([]Picture, error) {
 	args := []string{
 		"-f", "ivf", "-i", "pipe:0", "-an", syncOption, "passthrough", "-noautoscale",
 		"-pix_fmt", "gray", "-f", "rawvideo", "pipe:1",
@@ -137,7 +175,7 @@ func decodeVP8(ctx context.Context, ffmpeg string, frames []VideoFrame, syncOpti
 			if f.Key {
 				size = f.Size
 			}
-			if !shown(f.Data) {
+			if !f.shown() {
 				continue
 			}
 			picture := image.NewGray(image.Rectangle{Max: size})
@@ -162,7 +200,11 @@ func decodeVP8(ctx context.Context, ffmpeg string, frames []VideoFrame, syncOpti
 func writeIVF(frames []VideoFrame) []byte {
 	le := binary.LittleEndian
 	ivf := append([]byte("DKIF"), 0, 0, 32, 0)
-	ivf = append(ivf, "VP80"...)
+	codec := "VP80"
+	if frames[0].H264 {
+		codec = "H264"
+	}
+	ivf = append(ivf, codec...)
 	ivf = le.AppendUint16(ivf, uint16(frames[0].Size.X))
 	ivf = le.AppendUint16(ivf, uint16(frames[0].Size.Y))
 	ivf = le.AppendUint32(ivf, 30) // time base 1/30
