@@ -83,24 +83,28 @@ func (j *Joiner) Take() []byte {
 	}
 	last := j.sizes[j.count-1]
 	start := headroom - headerSize(j.count, j.coded-codedSize(int(last)), j.equal)
-	header := j.buf[start:start]
+	packet := j.appendHeader(j.buf[start:start])[:len(j.buf)-start] // the frames follow
+	j.count = 0
+	return packet
+}
+
+// appendHeader appends what precedes the frames.
+func (j *Joiner) appendHeader(b []byte) []byte {
 	switch {
 	case j.count == 1:
-		header = append(header, j.toc)
+		return append(b, j.toc)
 	case j.count == 2 && j.equal:
-		header = append(header, j.toc|1)
+		return append(b, j.toc|1)
 	case j.count == 2:
-		header = appendSize(append(header, j.toc|2), j.sizes[0])
+		return appendSize(append(b, j.toc|2), j.sizes[0])
 	case j.equal:
-		header = append(header, j.toc|3, byte(j.count))
-	default:
-		header = append(header, j.toc|3, byte(j.count)|0x80)
-		for _, size := range j.sizes[:j.count-1] {
-			header = appendSize(header, size)
-		}
+		return append(b, j.toc|3, byte(j.count))
 	}
-	j.count = 0
-	return j.buf[start:]
+	b = append(b, j.toc|3, byte(j.count)|0x80)
+	for _, size := range j.sizes[:j.count-1] {
+		b = appendSize(b, size)
+	}
+	return b
 }
 
 // headerSize returns the length of what precedes the frames: coded is that of the sizes of
