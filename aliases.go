@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/gotgcall/gotgcall/internal/packets"
 	"github.com/gotgcall/gotgcall/internal/shared"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -175,6 +176,15 @@ func FromShell(cmd string, tracks Track) Source { return media.FromShell(cmd, tr
 // FromShells plays the standard output of two commands, one for each track, which
 // start at once. An empty command leaves its track out.
 func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audioCmd, videoCmd) }
+
+// Repacketized returns a Source that plays another one, of a program's own for example, in
+// packets of 40 or 60 ms, and so a call with fewer sends. See [EncodeOptions].PacketMs, with
+// which FromFile and FromURL do the same.
+//
+// Opus packets that follow each other without a gap, and fit a datagram, are put together as
+// they are. They are read ahead as far as they are joined; what comes as it is recorded is
+// heard up to 40 ms later. Raw frames, for RTMP, stay as they are.
+func Repacketized(src Source, packetMs int) Source { return packets.New(src, packetMs) }
 
 // Shared returns a Source that plays one run of another in any number of chats, of one
 // Client or several: a radio in a thousand chats is one connection and one ffmpeg.

@@ -34,6 +34,7 @@ func TestSoundArrivesWholeAndInTime(t *testing.T) {
 		{"page1s.ogg", false, mediatest.AudioSpec{Options: []string{"-page_duration", "1000000"}}, 0},
 		{"frames60ms.ogg", false, mediatest.AudioSpec{Options: []string{"-frame_duration", "60"}}, 0},
 		{"passed.ogg", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k"}}, 0},
+		{"passed.ogg", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k"}}, 60},
 		{"passed60ms.webm", false, mediatest.AudioSpec{Options: []string{"-b:a", "160k", "-frame_duration", "60"}}, 0},
 		{"long60.mp3", true, mediatest.AudioSpec{}, 60},
 		{"long60.flac", false, mediatest.AudioSpec{}, 60},

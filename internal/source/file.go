@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
+	"github.com/gotgcall/gotgcall/internal/packets"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -19,6 +20,9 @@ func (o Opener) openFile(ctx context.Context, env media.Env, src media.File, pos
 	var stream media.Stream
 	if err = errors.Join(err, validPosition(position)); err == nil {
 		stream, err = passFile(ctx, env, src.Path, src.Options, position)
+	}
+	if stream != nil && src.Options.PacketMs != 0 {
+		stream = packets.JoinReady(stream, time.Duration(opts.PacketMs)*time.Millisecond)
 	}
 	if err == nil && stream == nil {
 		var enc ffmpeg.Encoding
