@@ -298,6 +298,20 @@ func TestSoundOfARTMPCall(t *testing.T) {
 	require.InDelta(t, 0.028, got.loudest(4*time.Second, 5*time.Second), 0.015)
 }
 
+// TestSoundOfLongPackets: what replaces them begins where they end.
+func TestSoundOfLongPackets(t *testing.T) {
+	t.Parallel()
+	path := sweep(t, "a.wav", mediatest.AudioSpec{Seconds: 9})
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(path, gotgcall.EncodeOptions{PacketMs: 60}))
+	for _, volume := range []int{50, 60} {
+		s.awaitPosition(t, chat, time.Duration(volume-20)*100*time.Millisecond)
+		require.NoError(t, s.SetSound(chat, gotgcall.Sound{Volume: volume}))
+	}
+	require.NoError(t, s.awaitEnds(t, 1)[0].err)
+	packets, _ := s.leave(t, chat, remote)
+	s.checkSweep(t, packets, 9*time.Second, 0)
+}
+
 // TestSoundOfAFileThatIsPassedThrough: it is encoded while its sound is changed, and its
 // own packets go on where that was. At most half a packet is left out or repeated.
 func TestSoundOfAFileThatIsPassedThrough(t *testing.T) {

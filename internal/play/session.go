@@ -58,6 +58,7 @@ type session struct {
 
 	handed      atomic.Int64  // nanoseconds of the stream handed to write
 	heard       atomic.Int64  // of its sound
+	frame       atomic.Int64  // how long the last frame of that lasts
 	late, moves atomic.Uint64 // frames written late; moves of the clock
 	reading     atomic.Bool   // the pump may be blocked in ReadFrame
 	stalled     atomic.Bool   // the stream was closed because no frame came
@@ -262,6 +263,7 @@ func (s *session) play(f media.Frame, due time.Time) {
 	if f.Track == media.TrackAudio {
 		s.sounded = now
 		s.heard.Store(int64(f.PTS + f.Duration))
+		s.frame.Store(int64(f.Duration))
 	}
 	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
 		s.handed.Store(end)

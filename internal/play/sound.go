@@ -1,6 +1,7 @@
 package play
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,12 @@ import (
 const (
 	// soundLead is how far ahead the source is reopened: an encoder needs 60 ms to
 	// its first frame (ARCHITECTURE.md), and another sound is to be heard within 300.
-	// It is a number of frames of 20, 40 and 80 ms.
+	// It is a number of frames of 20 and 40 ms.
 	soundLead = 160 * time.Millisecond
 	// soundPace is the least time between two reopenings for the sound: somebody may
 	// move a slider.
 	soundPace = 150 * time.Millisecond
-	// soundFrame is how long a frame of sound lasts.
+	// soundFrame is how long a frame of sound lasts before one has been played.
 	soundFrame = 20 * time.Millisecond
 	// shortly is the wait for a frame that is late.
 	shortly = 2 * time.Millisecond
@@ -203,12 +204,13 @@ func (p *Player) aim(o *opening) error {
 		return models.ErrSeekUnsupported
 	}
 	o.join = s.joint()
+	frame := s.soundFrame()
 	if _, running := s.clock.due(0); running {
-		o.join += soundLead
+		o.join += (soundLead + frame - 1) / frame * frame
 	}
 	// The first frame is not played: it has the beginning of an encoder, which is
 	// silent for 6.5 ms (RFC 7845 section 4.2).
-	o.from = max(0, s.media(o.join)-p.sound.Media(soundFrame))
+	o.from = max(0, s.media(o.join)-p.sound.Media(frame))
 	return nil
 }
 
@@ -217,7 +219,7 @@ func (p *Player) aim(o *opening) error {
 func (p *Player) meet(ctx context.Context, o *opening) bool {
 	s := o.seekOf
 	for o.exact && s.joint() < o.join {
-		due, running := s.clock.due(o.join - soundFrame)
+		due, running := s.clock.due(o.join - s.soundFrame())
 		p.mu.Lock()
 		ended := o.sourceEnded
 		p.mu.Unlock()
@@ -266,6 +268,11 @@ func (s *session) joint() time.Duration {
 		return time.Duration(s.heard.Load())
 	}
 	return s.at()
+}
+
+// soundFrame returns how long the frame of sound lasts that was played last.
+func (s *session) soundFrame() time.Duration {
+	return cmp.Or(time.Duration(s.frame.Load()), soundFrame)
 }
 
 // fresh reports whether no frame has been written.
