@@ -1,31 +1,82 @@
+//go:build unix
+
 package source_test
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
+	"github.com/gotgcall/gotgcall/internal/source"
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// BenchmarkOpen measures from Open to the first frame in hand.
-func BenchmarkOpen(b *testing.B) {
-	for name, source := range map[string]media.Source{
-		"mp3": media.FromFile(fixture(b, "long.mp3", tone("30", "-b:a", "128k")...), media.EncodeOptions{}),
-		"360p mp4": media.FromFile(fixture(b, "360p.mp4", movie("640x360", "30", "5", "-preset", "ultrafast")...),
-			media.EncodeOptions{Tracks: media.TrackVideo}),
-	} {
-		b.Run(name, func(b *testing.B) {
+// BenchmarkFirstSound measures from Open to the first packet in hand, of one source and
+// of fifty that are opened at once, and the processor time of the encoders till then. The
+// encoders play on, as they would in calls.
+func BenchmarkFirstSound(b *testing.B) {
+	song := media.FromFile(fixture(b, "long.mp3", tone("30", "-b:a", "128k")...), media.EncodeOptions{})
+	movie := media.FromFile(fixture(b, "360p.mp4", movie("640x360", "30", "5", "-preset", "ultrafast")...),
+		media.EncodeOptions{Tracks: media.TrackVideo})
+	for _, c := range []struct {
+		name   string
+		src    media.Source
+		atOnce int
+	}{{"mp3", song, 1}, {"mp3", song, 50}, {"360p mp4", movie, 1}} {
+		b.Run(c.name+"/"+strconv.Itoa(c.atOnce), func(b *testing.B) {
+			var waited []time.Duration
+			env := env()
+			env.Opener = source.New(ffmpeg.Build{})
+			before := childTime(b)
 			for b.Loop() {
-				stream, err := source.Open(context.Background(), env())
-				require.NoError(b, err)
-				_, err = stream.ReadFrame()
-				require.NoError(b, err)
-				b.StopTimer()
-				require.NoError(b, stream.Close())
-				b.StartTimer()
+				waited = append(waited, firstSounds(b, env, c.src, c.atOnce)...)
+			}
+			slices.Sort(waited)
+			for _, p := range []int{50, 99} {
+				b.ReportMetric(float64(waited[(len(waited)-1)*p/100].Microseconds())/1000, "ms-p"+strconv.Itoa(p))
+			}
+			b.ReportMetric(float64((childTime(b)-before).Microseconds())/1000/float64(len(waited)), "ms-cpu/start")
+		})
+	}
+}
+
+// firstSounds opens a source a number of times at once, and returns how long each took.
+// It closes them when all are open.
+func firstSounds(b *testing.B, env media.Env, src media.Source, atOnce int) []time.Duration {
+	waited, streams := make([]time.Duration, atOnce), make([]media.Stream, atOnce)
+	var opened sync.WaitGroup
+	begin := time.Now()
+	for i := range atOnce {
+		opened.Go(func() {
+			var err error
+			if streams[i], err = src.Open(context.Background(), env); err == nil {
+				_, err = streams[i].ReadFrame()
+			}
+			waited[i] = time.Since(begin)
+			if err != nil {
+				b.Error(err)
 			}
 		})
 	}
+	opened.Wait()
+	b.StopTimer()
+	defer b.StartTimer()
+	for _, stream := range streams {
+		require.NoError(b, stream.Close())
+	}
+	return waited
+}
+
+// childTime is the processor time of the children that have ended.
+func childTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -38,7 +38,7 @@ func (s address) connectOnce(ctx context.Context, env media.Env, u ffmpeg.InputU
 	s.Sound = s.Sound.Live()
 	job := s.Connected(u, r.url, r.tcURL)
 	job.Release = r.release
-	e, err := ffmpeg.Open(ctx, env, job)
+	e, err := s.starter.Open(ctx, env, job)
 	if err != nil {
 		return nil, false, err
 	}

@@ -125,7 +125,7 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 	job.InputErr, job.Resumed = resource.Err, resource.Resumed
 	job.Live, job.Name = resource.Kind == fetch.Live, resource.Name
 	job.Redact, job.Release = unserve(u), release
-	stream, err := encoderStream(ffmpeg.Open(ctx, env, job))
+	stream, err := encoderStream(s.starter.Open(ctx, env, job))
 	return stream, resource, err
 }
 

@@ -45,7 +45,7 @@ func (o Opener) encodeFile(ctx context.Context, env media.Env, path string, enc 
 	}
 	enc = o.measured.ofFile(ctx, env, enc, path)
 	open := func(ctx context.Context, position time.Duration, e effort) (media.Stream, error) {
-		return encoderStream(ffmpeg.Open(ctx, env, e.of(enc).File(path, position)))
+		return encoderStream(o.starter.Open(ctx, env, e.of(enc).File(path, position)))
 	}
 	stream, err := open(ctx, position, full)
 	if err != nil || !enc.Options.Tracks.Has(media.TrackVideo) || !isRegular(path) {

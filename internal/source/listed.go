@@ -43,7 +43,7 @@ func (s address) programme(
 		if len(p.Parts) == 1 {
 			job.Release = release
 		}
-		return encoderStream(ffmpeg.Open(ctx, env, job))
+		return encoderStream(s.starter.Open(ctx, env, job))
 	}
 	if len(p.Parts) == 1 {
 		return open(ctx, 0)

@@ -10,15 +10,18 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// Opener opens the sources that package media describes. The zero Opener is ready, and
-// measures loudness each time; [New] returns one that remembers it.
+// Opener opens the sources that package media describes. The zero Opener is ready; one of
+// [New] remembers the loudness that it measured, and lets encoders start in turn.
 type Opener struct {
 	measured *loudnesses
+	starter  *ffmpeg.Starter
 	build    ffmpeg.Build // the zero Build is taken to have every encoder
 }
 
 // New returns an Opener for any number of sources, with a build of ffmpeg.
-func New(build ffmpeg.Build) Opener { return Opener{measured: new(loudnesses), build: build} }
+func New(build ffmpeg.Build) Opener {
+	return Opener{measured: new(loudnesses), starter: ffmpeg.NewStarter(), build: build}
+}
 
 // encoding returns how a source is encoded, if the build can.
 func (o Opener) encoding(env media.Env, opts media.EncodeOptions) (ffmpeg.Encoding, error) {
@@ -40,13 +43,13 @@ func (o Opener) Open(ctx context.Context, env media.Env, src media.Source) (medi
 		if err != nil {
 			return nil, err
 		}
-		return encoderStream(openShell(ctx, env, s))
+		return encoderStream(o.openShell(ctx, env, s))
 	case media.Shells:
 		env, err := mustEncode(env)
 		if err != nil {
 			return nil, err
 		}
-		return openShells(ctx, env, s)
+		return o.openShells(ctx, env, s)
 	}
 	return o.OpenAt(ctx, env, src, 0)
 }
@@ -63,13 +66,13 @@ func (o Opener) OpenAt(ctx context.Context, env media.Env, src media.Source, pos
 		if err != nil {
 			return nil, err
 		}
-		return encoderStream(openShellAt(ctx, env, s, position))
+		return encoderStream(o.openShellAt(ctx, env, s, position))
 	case media.Shells:
 		env, err := mustEncode(env)
 		if err != nil {
 			return nil, err
 		}
-		return openShellsAt(ctx, env, s, position)
+		return o.openShellsAt(ctx, env, s, position)
 	}
 	return nil, fmt.Errorf("%w: a %T is no source of package media", models.ErrInvalidParams, src)
 }

@@ -13,15 +13,15 @@ import (
 )
 
 // openShell runs a command as it is.
-func openShell(ctx context.Context, env media.Env, s media.Shell) (*ffmpeg.Encoder, error) {
+func (o Opener) openShell(ctx context.Context, env media.Env, s media.Shell) (*ffmpeg.Encoder, error) {
 	job, err := ffmpeg.ShellJob(s, env.Sound)
-	return run(ctx, env, s, job, err)
+	return o.run(ctx, env, s, job, err)
 }
 
 // openShellAt runs a command so that it begins at a position.
-func openShellAt(ctx context.Context, env media.Env, s media.Shell, position time.Duration) (*ffmpeg.Encoder, error) {
+func (o Opener) openShellAt(ctx context.Context, env media.Env, s media.Shell, position time.Duration) (*ffmpeg.Encoder, error) {
 	if position == ffmpeg.ShellStart(s) {
-		return openShell(ctx, env, s)
+		return o.openShell(ctx, env, s)
 	}
 	job, inputs, err := ffmpeg.ShellJobAt(s, position, env.Sound)
 	if err == nil {
@@ -32,14 +32,14 @@ func openShellAt(ctx context.Context, env media.Env, s media.Shell, position tim
 			err = seekableInput(ctx, input)
 		}
 	}
-	return run(ctx, env, s, job, err)
+	return o.run(ctx, env, s, job, err)
 }
 
 // run starts a command, unless there was an error in making its job.
-func run(ctx context.Context, env media.Env, s media.Shell, job ffmpeg.Job, err error) (*ffmpeg.Encoder, error) {
+func (o Opener) run(ctx context.Context, env media.Env, s media.Shell, job ffmpeg.Job, err error) (*ffmpeg.Encoder, error) {
 	var e *ffmpeg.Encoder
 	if err == nil {
-		e, err = ffmpeg.Open(ctx, env, job)
+		e, err = o.starter.Open(ctx, env, job)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %v command: %w", s.Want, err)
@@ -62,22 +62,22 @@ func soundOfBoth(env media.Env, s media.Shells) media.Env {
 }
 
 // openShells runs two commands as they are.
-func openShells(ctx context.Context, env media.Env, s media.Shells) (media.Stream, error) {
+func (o Opener) openShells(ctx context.Context, env media.Env, s media.Shells) (media.Stream, error) {
 	env = soundOfBoth(env, s)
 	return both(ctx, s, func(ctx context.Context, leg media.Shell) (*ffmpeg.Encoder, error) {
-		return openShell(ctx, env, leg)
+		return o.openShell(ctx, env, leg)
 	})
 }
 
 // openShellsAt runs two commands so that they begin at a position.
-func openShellsAt(ctx context.Context, env media.Env, s media.Shells, position time.Duration) (media.Stream, error) {
+func (o Opener) openShellsAt(ctx context.Context, env media.Env, s media.Shells, position time.Duration) (media.Stream, error) {
 	env = soundOfBoth(env, s)
 	audio, video := legs(s)
 	if a, v := ffmpeg.ShellStart(audio), ffmpeg.ShellStart(video); a != v {
 		return nil, fmt.Errorf("%w: the commands begin at %v and %v", models.ErrSeekUnsupported, a, v)
 	}
 	return both(ctx, s, func(ctx context.Context, leg media.Shell) (*ffmpeg.Encoder, error) {
-		e, err := openShellAt(ctx, env, leg, position)
+		e, err := o.openShellAt(ctx, env, leg, position)
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}

@@ -14,7 +14,7 @@ import (
 // address opens URLs by one encoding.
 type address struct {
 	ffmpeg.Encoding
-	measured *loudnesses
+	Opener
 }
 
 func (o Opener) openURL(ctx context.Context, env media.Env, src media.URL, position time.Duration) (media.Stream, error) {
@@ -27,7 +27,7 @@ func (o Opener) openURL(ctx context.Context, env media.Env, src media.URL, posit
 	var stream media.Stream
 	enc, err := o.encoding(env, opts)
 	if err == nil {
-		stream, err = address{enc, o.measured}.open(ctx, env, u, position)
+		stream, err = address{enc, o}.open(ctx, env, u, position)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open URL %s: %w", u.Public, err)
