@@ -193,14 +193,33 @@ func Repacketized(src Source, packetMs int) Source { return packets.New(src, pac
 //	comes first                at the start of the source
 //	comes within 4 s of that   at the start
 //	comes later                where the others are: with pictures at the last key frame
-//	pauses for long, is slow   where the others are by then; none of them waits for it
+//	pauses for up to 4 s       where it was
+//	pauses for longer          where the others are by then; none of them waits for it
 //	leaves                     the others do not notice; with the last one the run ends
+//	is lost, and rejoins       where the others are
+//	seeks                      [ErrSeekUnsupported], and it plays on
+//	sets another sound         [ErrSoundUnsupported], and it plays on
 //	comes after the end        at the start, of another run
 //
-// Each chat gets the end, or the error, when it has played what came before. Position
-// counts from where the chat began. It can neither seek nor be given a sound of a chat's
-// own. RTMP calls share a run among themselves.
+// Each chat gets the end, or the error of a source that fails, when it has played what came
+// before. One that cannot be opened fails in each chat that waits for it, and the next one
+// tries again. Position counts from where the chat began. RTMP calls share a run among
+// themselves.
 func Shared(src Source) Source { return shared.New(src) }
+
+// SharedFromStart is like [Shared], but each chat plays all of the source, which has an
+// end: a jingle, or the song of the hour. The chats that begin within 4 s of each other
+// share a run.
+//
+//	a chat that                begins, or goes on
+//	comes later                at the start, of another run, which the next ones share
+//	pauses for up to 4 s       where it was
+//	pauses for longer          where it was, with an encoder for itself
+//	seeks, or rejoins          at the position, with an encoder for itself
+//
+// Where an encoder for itself is needed and src is no [SeekableSource], it is as with
+// Shared. Position counts from the start of the media.
+func SharedFromStart(src Source) Source { return shared.FromStart(src) }
 
 // ToFunc gives each frame that is received to a function, one at a time, on a goroutine
 // of the call's.

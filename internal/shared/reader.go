@@ -1,62 +1,143 @@
 package shared
 
 import (
+	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/gotgcall/gotgcall/media"
+	"github.com/gotgcall/gotgcall/models"
 )
 
 // reader is the stream of one call.
 type reader struct {
 	run *run
 
+	// Of a source that is played whole, or nil: alone opens it for this reader at a
+	// position, until cancel is called.
+	alone  func(position time.Duration) (*alone, error)
+	cancel context.CancelFunc
+
 	// guarded by the run's mu
 	next   uint64 // the number of the frame to be read next
 	closed bool
+	own    *alone // what it reads since it was too slow for the run; or nil
 
 	// owned by the goroutine that reads
 	begun bool          // base is set
 	base  time.Duration // the run's time at which the reader's is 0
 	end   time.Duration // where the last frame ends, in the reader's time
+	place time.Duration // where the last sound ends, or picture if there is no sound
 	data  []byte        // of the last frame
 }
 
-func (r *run) newReader() *reader {
+// newReader returns a reader for one who opened the source, or false if that wants its
+// start, which is no longer kept.
+func (r *run) newReader(ctx context.Context, env media.Env) (*reader, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &reader{run: r, next: r.live()}
+	if r.source.whole && r.oldest > 0 {
+		return nil, false
+	}
+	s := &reader{run: r, next: r.live(), cancel: func() {}}
+	if r.source.whole {
+		life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		s.cancel = cancel
+		s.alone = func(position time.Duration) (*alone, error) { return r.source.openAlone(life, env, position) }
+	}
+	return s, true
+}
+
+// Start returns where in the media the source within begins by itself, if the reader plays
+// it whole; or else its times count from where it has joined.
+func (s *reader) Start() time.Duration {
+	if s.alone == nil {
+		return 0
+	}
+	return s.run.start
 }
 
 // Tracks returns those of the run.
 func (s *reader) Tracks() media.Track { return s.run.stream.Tracks() }
 
 // SourceInfo returns that of the run.
-func (s *reader) SourceInfo() media.SourceInfo {
-	if inner, ok := s.run.stream.(interface{ SourceInfo() media.SourceInfo }); ok {
-		return inner.SourceInfo()
-	}
-	return media.SourceInfo{}
-}
+func (s *reader) SourceInfo() media.SourceInfo { return infoOf(s.run.stream) }
 
 // ReadFrame returns the next frame. A reader that is so late that it is no longer kept
-// goes on at the live edge, without a gap in its own time.
+// goes on at the live edge, without a gap in its own time, or where it was if it plays the
+// source whole.
 func (s *reader) ReadFrame() (media.Frame, error) {
 	r := s.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if s.next < r.oldest {
-			s.next, s.begun = r.live(), false
+		if s.next < r.oldest && s.own == nil && !s.closed {
+			if err := s.fallBehind(); err != nil {
+				return media.Frame{}, err
+			}
 		}
-		switch {
+		switch own := s.own; {
 		case s.closed:
 			return media.Frame{}, errClosed
+		case own != nil:
+			r.mu.Unlock()
+			f, err := s.readAlone(own)
+			r.mu.Lock()
+			return f, err
 		case s.next < r.next:
 			return s.take(), nil
 		case r.end != nil:
 			return media.Frame{}, r.end
 		}
 		r.moved.Wait()
+	}
+}
+
+// fallBehind makes a reader go on whose next frame is not kept. The run's mu must be held;
+// it is released meanwhile.
+func (s *reader) fallBehind() error {
+	r := s.run
+	if s.alone == nil {
+		s.next, s.begun = r.live(), false
+		return nil
+	}
+	r.mu.Unlock()
+	own, err := s.alone(r.start + s.place)
+	r.mu.Lock()
+	switch {
+	case errors.Is(err, models.ErrSeekUnsupported):
+		s.next, s.begun = r.live(), false
+		return nil
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err != nil:
+		return err
+	case s.closed:
+		r.mu.Unlock()
+		defer r.mu.Lock()
+		return errors.Join(errClosed, own.Close())
+	}
+	s.own, s.base = own, r.start-own.origin
+	r.mu.Unlock()
+	r.source.leave(r)
+	r.mu.Lock()
+	return nil
+}
+
+// readAlone returns the next frame of the reader's own stream, in the reader's time. That
+// begins with the packet that holds the place.
+func (s *reader) readAlone(own *alone) (media.Frame, error) {
+	for {
+		f, err := own.ReadFrame()
+		f.PTS -= s.base
+		switch {
+		case err != nil:
+			return media.Frame{}, err
+		case f.Track == media.TrackAudio && f.PTS+f.Duration/2 < s.place:
+			continue
+		}
+		return f, nil
 	}
 }
 
@@ -72,6 +153,9 @@ func (s *reader) take() media.Frame {
 	}
 	f.PTS = max(0, f.PTS-s.base)
 	s.end = max(s.end, f.PTS+f.Duration)
+	if f.Track == media.TrackAudio || !r.stream.Tracks().Has(media.TrackAudio) {
+		s.place = f.PTS + f.Duration
+	}
 	if r.edge < s.next {
 		r.edge = s.next
 		r.wish.Signal()
@@ -84,12 +168,44 @@ func (s *reader) take() media.Frame {
 func (s *reader) Close() error {
 	r := s.run
 	r.mu.Lock()
-	closed := s.closed
+	closed, own := s.closed, s.own
 	s.closed = true
 	r.moved.Broadcast()
 	r.mu.Unlock()
-	if !closed {
+	s.cancel()
+	switch {
+	case own != nil:
+		return own.Close()
+	case !closed:
 		r.source.leave(r)
 	}
 	return nil
+}
+
+// alone is a stream of the source within for one reader. It has no sound of a chat's own,
+// as a run has none.
+type alone struct {
+	media.Stream
+	origin time.Duration
+}
+
+// Origin returns from where its times count.
+func (a *alone) Origin() time.Duration { return a.origin }
+
+// SourceInfo returns what the stream within says of its input.
+func (a *alone) SourceInfo() media.SourceInfo { return infoOf(a.Stream) }
+
+// Restarts returns how often the input of the stream within was opened again.
+func (a *alone) Restarts() uint64 {
+	if inner, ok := a.Stream.(interface{ Restarts() uint64 }); ok {
+		return inner.Restarts()
+	}
+	return 0
+}
+
+func infoOf(stream media.Stream) media.SourceInfo {
+	if inner, ok := stream.(interface{ SourceInfo() media.SourceInfo }); ok {
+		return inner.SourceInfo()
+	}
+	return media.SourceInfo{}
 }

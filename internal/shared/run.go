@@ -34,8 +34,9 @@ type run struct {
 
 	// written before opened is closed
 	stream    media.Stream
-	err       error // why it could not be opened
-	abandoned bool  // because the one who opened it had enough
+	start     time.Duration // where in the media it begins
+	err       error         // why it could not be opened
+	abandoned bool          // because the one who opened it had enough
 
 	readers int // guarded by the source's mu
 
@@ -81,8 +82,19 @@ func (r *run) open(ctx context.Context, env media.Env) {
 	}
 	r.abandoned = r.err != nil && ctx.Err() != nil
 	if r.err == nil {
+		r.start = startOf(r.source.inner, r.stream)
 		go r.read() // ends with the stream, or by close, which waits for it
 	}
+}
+
+// startOf returns where a source begins by itself, as it reports or else its stream.
+func startOf(src media.Source, stream media.Stream) time.Duration {
+	for _, from := range []any{src, stream} {
+		if s, ok := from.(interface{ Start() time.Duration }); ok {
+			return s.Start()
+		}
+	}
+	return 0
 }
 
 // close ends a run that nobody reads, and waits for it.
@@ -175,15 +187,18 @@ func (r *run) spareOf(f *media.Frame) *[]byte {
 
 // live returns the number of the frame with which a reader begins: the first of all
 // while it is kept, or else the last key frame before the edge, or without pictures the
-// edge. mu must be held.
+// edge. That is the frame which the furthest reader plays, not the one that it waits to
+// play: whoever comes would be ahead of it, and a thousand one after another would read
+// the source faster than it is played. mu must be held.
 func (r *run) live() uint64 {
 	if r.oldest == 0 {
 		return 0
 	}
-	for n := min(r.edge, r.next); n > r.oldest; n-- {
+	edge := max(r.oldest, r.edge-min(r.edge, 2))
+	for n := edge + 1; n > r.oldest; n-- {
 		if f := r.at(n - 1); f.Track == media.TrackVideo && f.Key {
 			return n - 1
 		}
 	}
-	return max(r.edge, r.oldest)
+	return edge
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -12,6 +13,7 @@ import (
 // Source is a media.Source whose streams are readers of one run.
 type Source struct {
 	inner media.Source
+	whole bool // each reader begins at the start
 
 	mu   sync.Mutex // guards what follows, and the readers of each run
 	runs map[media.Format]*run
@@ -33,6 +35,58 @@ func New(inner media.Source) media.Source {
 		return &rawSource{s, raw}
 	}
 	return s
+}
+
+// Whole is a Source each of whose streams has all of the source within. It can be seeked if
+// that can: what does not begin at the start is a run for one reader.
+type Whole struct{ *Source }
+
+// rawWhole is a Whole of a source that can be published by RTMP.
+type rawWhole struct {
+	Whole
+	raw media.RawSource
+}
+
+// Encoding returns that of the source within.
+func (s rawWhole) Encoding() media.EncodeOptions { return s.raw.Encoding() }
+
+// FromStart returns a source that plays another one from its start, for as many as want it.
+// Those who begin within the window share a run.
+func FromStart(inner media.Source) media.Source {
+	s := Whole{&Source{inner: inner, whole: true, runs: map[media.Format]*run{}}}
+	if raw, ok := inner.(media.RawSource); ok {
+		return rawWhole{s, raw}
+	}
+	return s
+}
+
+// OpenAt opens the source within at a position, for one reader.
+func (s Whole) OpenAt(ctx context.Context, env media.Env, position time.Duration) (media.Stream, error) {
+	if position == 0 {
+		return s.Open(ctx, env)
+	}
+	stream, err := s.openAlone(ctx, env, position)
+	if err != nil {
+		return nil, err
+	}
+	return stream, nil
+}
+
+// openAlone opens the source within at a position.
+func (s *Source) openAlone(ctx context.Context, env media.Env, position time.Duration) (*alone, error) {
+	seekable, ok := s.inner.(media.SeekableSource)
+	if !ok {
+		return nil, models.ErrSeekUnsupported
+	}
+	env.Sound = media.Sound{} // as in a run
+	stream, err := seekable.OpenAt(ctx, env, position)
+	if err != nil {
+		return nil, err
+	}
+	if inner, ok := stream.(interface{ Origin() time.Duration }); ok {
+		position = inner.Origin()
+	}
+	return &alone{stream, position}, nil
 }
 
 // Tracks returns those of the source within.
@@ -61,7 +115,11 @@ func (s *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) 
 			s.leave(r)
 			return nil, r.err
 		default:
-			return r.newReader(), nil
+			if reader, ok := r.newReader(ctx, env); ok {
+				return reader, nil
+			}
+			s.forget(r) // its start is gone: another one begins
+			s.leave(r)
 		}
 	}
 }
