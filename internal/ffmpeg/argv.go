@@ -35,9 +35,18 @@ func watchedArgs() []string {
 }
 
 // limits bound what an input may cost. A picture of more than 7680x4320 is refused
-// rather than decoded, and two threads hold two pictures at a time, not one for each
-// processor: at that size 0.5 GB rather than 1.6 GB with 16.
-func limits() []string { return []string{"-max_pixels", "35389440", "-threads", "2"} }
+// rather than decoded.
+func limits() []string { return []string{"-max_pixels", "35389440"} }
+
+// threads returns how many threads a decoder of some tracks may have, and as many again
+// the filters behind it: by default one for each processor. Sound gains nothing from a
+// second. Two hold two pictures at a time: at 7680x4320 0.5 GB rather than 1.6 GB with 16.
+func threads(tracks media.Track) string {
+	if tracks.Has(media.TrackVideo) {
+		return "2"
+	}
+	return "1"
+}
 
 // fileInput reads a local file, and nothing but that file, from a position.
 func fileInput(path string, position time.Duration) []string {

@@ -20,7 +20,7 @@ const (
 	gop      = "-g 60 -force_key_frames expr:gte(t,n_forced*2)"
 	vp8      = " -c:v libvpx -pix_fmt yuv420p -b:v 800k -maxrate 800k -bufsize 800k " + realtime + " " + gop
 	apart    = " -map 1:s -c:s copy -max_interleave_delta 1 -output_ts_offset 1 -avoid_negative_ts disabled -f matroska " + live
-	bounded  = "-max_pixels 35389440 -threads 2 "
+	bounded  = "-max_pixels 35389440 "
 	live     = "-live 1 -cluster_time_limit 10 -flush_packets 1"
 )
 

@@ -37,7 +37,9 @@ func (e Encoding) from(input []string, at time.Duration, global ...string) []str
 	if e.Options.Tracks.Has(media.TrackVideo) && !e.Format.Raw() {
 		global = append(global, deviceArgs(e.Options.VideoEncoder)...)
 	}
-	return assemble(append(watchedArgs(), global...), input, e.Sound.Played(at), e.outputs())
+	n := threads(e.Options.Tracks)
+	global = slices.Concat(watchedArgs(), []string{"-filter_threads", n}, global)
+	return assemble(global, append([]string{"-threads", n}, input...), e.Sound.Played(at), e.outputs())
 }
 
 // Segments returns the job that plays a playlist at a loopback address, whose first

@@ -53,7 +53,7 @@ type Meter struct {
 // FileMeter measures a local file.
 func FileMeter(path string) Meter {
 	return Meter{
-		input: slices.Concat(limits(), []string{"-protocol_whitelist", "file", "-format_whitelist", formats, "file:" + path}),
+		input: slices.Concat(limits(), []string{"-threads", "1", "-protocol_whitelist", "file", "-format_whitelist", formats, "file:" + path}),
 		whole: 2 * time.Minute, parts: 6,
 	}
 }
@@ -63,7 +63,7 @@ func FileMeter(path string) Meter {
 func FetchedMeter(address string) Meter {
 	return Meter{
 		input: slices.Concat(limits(), []string{
-			"-protocol_whitelist", "http,tcp", "-format_whitelist", formats, "-http_proxy", "none", address,
+			"-threads", "1", "-protocol_whitelist", "http,tcp", "-format_whitelist", formats, "-http_proxy", "none", address,
 		}),
 		whole: 30 * time.Second, parts: 3,
 	}
