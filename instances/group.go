@@ -212,6 +212,7 @@ func (g *group) open(ctx context.Context, next *connection, answer string) error
 	if err != nil {
 		return err
 	}
+	g.call.player.SetVP8Only(response.H264 == 0)
 	cfg := g.call.cfg.Peer
 	cfg.Inbound = g.receiver
 	cfg.OnState = func(state models.ConnState, reason error) { g.stateChanged(next, state, reason) }

@@ -109,7 +109,7 @@ func (p *Player) restoreNext(ctx context.Context, src media.Source) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	p.orders++
-	o := &opening{order: p.orders, source: src, sound: p.sound, next: true, restored: true}
+	o := &opening{order: p.orders, source: src, sound: p.sound, vp8Only: p.vp8Only, next: true, restored: true}
 	life := o.live(ctx)
 	p.openingNext = o
 	p.pumps.Add(1)

@@ -14,14 +14,15 @@ import (
 // opening is a source that is being opened to become the current session, or the next
 // one. Of each kind only the latest counts: it cancels the one before.
 type opening struct {
-	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when it has succeeded or failed
-	order  uint64        // of all openings of the player, by when they began
-	source media.Source
-	sound  media.Sound   // with which it is opened
-	got    tuning        // what its stream has of that
-	from   time.Duration // where the stream begins
-	exact  bool          // open the source at from, not where it begins itself
+	cancel  context.CancelCauseFunc
+	done    chan struct{} // closed when it has succeeded or failed
+	order   uint64        // of all openings of the player, by when they began
+	source  media.Source
+	sound   media.Sound   // with which it is opened
+	got     tuning        // what its stream has of that
+	vp8Only bool          // with which it is opened, too
+	from    time.Duration // where the stream begins
+	exact   bool          // open the source at from, not where it begins itself
 
 	next     bool         // it is to become the next session; see next.go
 	restored bool         // SetNext was called on an earlier player
@@ -158,7 +159,7 @@ func (p *Player) complete(ctx, life context.Context, o *opening) (err error) {
 	}()
 
 	env := p.cfg.Env
-	env.Sound = o.sound
+	env.Sound, env.VP8Only = o.sound, o.vp8Only
 	stream, failed := o.start(life, env)
 	if failed != nil {
 		if life.Err() != nil {
@@ -207,7 +208,7 @@ func (p *Player) begin(o *opening) error {
 		}
 	}
 	p.orders++
-	o.order, o.sound = p.orders, p.sound
+	o.order, o.sound, o.vp8Only = p.orders, p.sound, p.vp8Only
 	if o.next {
 		if p.openingNext != nil {
 			p.openingNext.cancel(models.ErrSourceReplaced)
@@ -305,7 +306,7 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 func (p *Player) session(o *opening, stream media.Stream, tracks media.Track) *session {
 	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
 	s.order, s.tracks, s.trail.step = o.order, tracks, p.cfg.Window/trailSteps
-	s.asked, s.tuning, s.retuned = o.sound, o.got, o.retunes
+	s.asked, s.tuning, s.h264, s.retuned = o.sound, o.got, o.h264(), o.retunes
 	s.cancel = func() { o.cancel(models.ErrClosed) }
 	return s
 }

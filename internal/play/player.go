@@ -54,8 +54,9 @@ type Player struct {
 	openingNext  *opening   // the latest that is to become next, or nil
 	orders       uint64     // how many openings have begun
 	sound        media.Sound
-	sounds       uint64    // how often it was set
+	sounds       uint64    // how often it was set, or vp8Only
 	tuned        time.Time // when a source was last reopened for it
+	vp8Only      bool      // the server takes no H.264
 	paused       bool
 	muted        bool
 	needKey      bool              // pictures were withheld: the next one sent is a key frame

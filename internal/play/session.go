@@ -46,6 +46,7 @@ type session struct {
 	base   time.Duration      // where in the media the stream begins
 	asked  media.Sound        // that the source was opened with
 	tuning                    // what the stream has of that
+	h264   bool               // its pictures are H.264
 	stall  time.Duration
 	clock  *clock
 	write  func(f media.Frame, due time.Time)

@@ -67,6 +67,11 @@ func (p *Player) SetSound(ctx context.Context, s media.Sound) error {
 		return context.Cause(ctx)
 	}
 	defer func() { <-p.tuning }()
+	return p.tuneAll(ctx)
+}
+
+// tuneAll reopens what does not have the sound that was set last, or the codec.
+func (p *Player) tuneAll(ctx context.Context) error {
 	for {
 		done, err := p.tune(ctx)
 		switch {
@@ -97,7 +102,7 @@ func (p *Player) tune(ctx context.Context) (done bool, err error) {
 	}
 	var o *opening
 	busy := p.opening // another source, or a seek: it comes first
-	if busy == nil && p.openingNext != nil && p.openingNext.sound != p.sound {
+	if next := p.openingNext; busy == nil && next != nil && (next.sound != p.sound || p.vp8Only && next.h264()) {
 		busy = p.openingNext
 	}
 	switch {
@@ -145,9 +150,14 @@ func (p *Player) retune(ctx context.Context, o *opening) error {
 }
 
 // untuned reports whether a session, which may be nil, is to be opened again for the
-// sound. mu must be held.
+// sound or the codec. mu must be held.
 func (p *Player) untuned(s *session) bool {
-	if s == nil || !s.tunable || s.asked == p.sound || s.tried == p.sounds {
+	switch {
+	case s == nil || s.tried == p.sounds:
+		return false
+	case p.vp8Only && s.h264:
+		return true
+	case !s.tunable || s.asked == p.sound:
 		return false
 	}
 	return !s.live || s.sound != p.sound.Live()
@@ -200,7 +210,10 @@ func (p *Player) aim(o *opening) error {
 	if s.live {
 		return nil // it is opened at its present
 	}
-	if _, o.exact = s.source.(media.SeekableSource); !o.exact {
+	if _, o.exact = s.source.(media.SeekableSource); !o.exact && s.fresh() {
+		return nil // there is nothing before it
+	}
+	if !o.exact {
 		return models.ErrSeekUnsupported
 	}
 	o.join = s.joint()

@@ -27,7 +27,7 @@ const (
 // run is one run of the source within.
 type run struct {
 	source *Source
-	format media.Format
+	kind   kind
 	cancel context.CancelFunc // set by open
 	opened chan struct{}      // closed by open
 	done   chan struct{}      // closed when the goroutine has ended
@@ -53,8 +53,8 @@ type run struct {
 	over   bool          // nobody reads
 }
 
-func newRun(s *Source, format media.Format) *run {
-	r := &run{source: s, format: format, cancel: func() {}, opened: make(chan struct{}), done: make(chan struct{})}
+func newRun(s *Source, k kind) *run {
+	r := &run{source: s, kind: k, cancel: func() {}, opened: make(chan struct{}), done: make(chan struct{})}
 	r.moved.L, r.wish.L = &r.mu, &r.mu
 	return r
 }

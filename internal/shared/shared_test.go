@@ -366,7 +366,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(nil, media.Format{})
+			r := newRun(nil, kind{})
 			for range c.n {
 				c.PTS += c.Duration
 				r.add(c.Frame, nil)
@@ -381,7 +381,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 
 // BenchmarkReadFrame is a frame of sound through a run, to one reader.
 func BenchmarkReadFrame(b *testing.B) {
-	r := newRun(nil, media.Format{})
+	r := newRun(nil, kind{})
 	s := &reader{run: r}
 	f := media.Frame{Track: media.TrackAudio, Duration: 20 * ms, Data: make([]byte, 320)}
 	b.ReportAllocs()

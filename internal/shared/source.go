@@ -16,7 +16,13 @@ type Source struct {
 	whole bool // each reader begins at the start
 
 	mu   sync.Mutex // guards what follows, and the readers of each run
-	runs map[media.Format]*run
+	runs map[kind]*run
+}
+
+// kind is what a run gives.
+type kind struct {
+	format  media.Format
+	vp8Only bool
 }
 
 // rawSource is a Source of one that can be published by RTMP.
@@ -30,7 +36,7 @@ func (s rawSource) Encoding() media.EncodeOptions { return s.raw.Encoding() }
 
 // New returns a source that plays another one, for as many as want it.
 func New(inner media.Source) media.Source {
-	s := &Source{inner: inner, runs: map[media.Format]*run{}}
+	s := &Source{inner: inner, runs: map[kind]*run{}}
 	if raw, ok := inner.(media.RawSource); ok {
 		return &rawSource{s, raw}
 	}
@@ -53,7 +59,7 @@ func (s rawWhole) Encoding() media.EncodeOptions { return s.raw.Encoding() }
 // FromStart returns a source that plays another one from its start, for as many as want it.
 // Those who begin within the window share a run.
 func FromStart(inner media.Source) media.Source {
-	s := Whole{&Source{inner: inner, whole: true, runs: map[media.Format]*run{}}}
+	s := Whole{&Source{inner: inner, whole: true, runs: map[kind]*run{}}}
 	if raw, ok := inner.(media.RawSource); ok {
 		return rawWhole{s, raw}
 	}
@@ -93,11 +99,12 @@ func (s *Source) openAlone(ctx context.Context, env media.Env, position time.Dur
 func (s *Source) Tracks() media.Track { return s.inner.Tracks() }
 
 // Open joins the run, or opens the source within if there is none. Encoded and raw
-// frames, and raw ones of different sizes, are runs of their own. The first who joins
+// frames, raw ones of different sizes, and pictures that have to be VP8 are runs of their
+// own. The first who joins
 // opens, with its env.
 func (s *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) {
 	for {
-		r, first := s.join(env.Format)
+		r, first := s.join(kind{env.Format, env.VP8Only})
 		if first {
 			r.open(ctx, env)
 		}
@@ -124,14 +131,14 @@ func (s *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) 
 	}
 }
 
-// join returns the run of a format, and whether the caller has to open it.
-func (s *Source) join(format media.Format) (r *run, first bool) {
+// join returns the run of a kind, and whether the caller has to open it.
+func (s *Source) join(k kind) (r *run, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r = s.runs[format]
+	r = s.runs[k]
 	if first = r == nil; first {
-		r = newRun(s, format)
-		s.runs[format] = r
+		r = newRun(s, k)
+		s.runs[k] = r
 	}
 	r.readers++
 	return r, first
@@ -153,8 +160,8 @@ func (s *Source) leave(r *run) {
 func (s *Source) forget(r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.runs[r.format] == r {
-		delete(s.runs, r.format)
+	if s.runs[r.kind] == r {
+		delete(s.runs, r.kind)
 	}
 }
 
