@@ -161,7 +161,7 @@ func (p *Participant) receive(packet sfu.Packet) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case packet.Header.PayloadType == payloadVP8:
+	case packet.Header.PayloadType == payloadVP8, packet.Header.PayloadType == payloadH264:
 		p.frames.add(packet)
 	case packet.Header.SSRC != p.SSRC():
 		return // repairs

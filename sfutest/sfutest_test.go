@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/sfutest"
 )
 
@@ -80,10 +81,26 @@ func TestTonesAreHeardExactly(t *testing.T) {
 
 func TestPicturesAreSeen(t *testing.T) {
 	t.Parallel()
+	const command = "ffmpeg -f lavfi -i testsrc=size=320x180:rate=25 -c:v libvpx -deadline realtime -f ivf pipe:1"
+	path := t.TempDir() + "/movie.mkv"
+	require.NoError(t, mediatest.MakeMovie(t.Context(), "ffmpeg", path,
+		mediatest.MovieSpec{Width: 320, Height: 180, FPS: "25", Duration: 20 * time.Second, NoAudio: true}))
+	for name, src := range map[string]gotgcall.Source{
+		"VP8":   gotgcall.FromShell(command, gotgcall.TrackVideo),
+		"H.264": gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: gotgcall.TrackVideo, VideoEncoder: gotgcall.H264}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seePictures(t, src, name == "H.264")
+		})
+	}
+}
+
+func seePictures(t *testing.T, src gotgcall.Source, h264 bool) {
+	t.Helper()
 	server, client := sfutest.NewServer(t), newClient(t)
 	p := join(t, server, client, chat)
-	const command = "ffmpeg -f lavfi -i testsrc=size=320x180:rate=25 -c:v libvpx -deadline realtime -f ivf pipe:1"
-	require.NoError(t, client.SetStreamSources(chat, gotgcall.FromShell(command, gotgcall.TrackVideo)))
+	require.NoError(t, client.SetStreamSources(chat, src))
 	pictures, err := p.Pictures(t.Context(), 20)
 	require.NoError(t, err)
 	stats, err := client.Stats(chat)
@@ -94,6 +111,7 @@ func TestPicturesAreSeen(t *testing.T) {
 	for i, picture := range pictures {
 		require.Equal(t, "(320,180)", picture.Size.String())
 		require.NotEmpty(t, picture.Data)
+		require.Equal(t, h264, picture.H264)
 		if i > 0 {
 			step := (picture.At - pictures[i-1].At).Seconds()
 			require.Greater(t, step, 0.039)

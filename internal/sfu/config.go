@@ -95,6 +95,8 @@ type Config struct {
 	// OmitAudio leaves the audio section out of the answer, as answers for
 	// presentations do.
 	OmitAudio bool
+	// OmitH264 leaves H.264 out of the answer, and what is sent in it is a violation.
+	OmitH264 bool
 	// OmitRTCPMux and OmitXMLNS leave these decorations of the transport out.
 	OmitRTCPMux bool
 	OmitXMLNS   bool

@@ -127,7 +127,7 @@ func newSource(req *signaling.Request) *listen.Source {
 }
 
 func newOracle(cfg Config, req *signaling.Request) *oracle.Oracle {
-	declared := oracle.Config{Audio: req.Audio, IdleVideoGC: cfg.IdleVideoGC, Repair: cfg.NACK}
+	declared := oracle.Config{Audio: req.Audio, IdleVideoGC: cfg.IdleVideoGC, Repair: cfg.NACK, NoH264: cfg.OmitH264}
 	for _, l := range req.Layers {
 		declared.Layers = append(declared.Layers, oracle.Layer(l))
 	}

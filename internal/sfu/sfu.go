@@ -199,7 +199,7 @@ func (p *Participant) answer() (string, error) {
 		// who declared some.
 		Video: !p.cfg.Strict || len(p.req.Layers) > 0,
 
-		OmitAudio: p.cfg.OmitAudio, OmitRTCPMux: p.cfg.OmitRTCPMux, OmitXMLNS: p.cfg.OmitXMLNS,
+		OmitAudio: p.cfg.OmitAudio, OmitH264: p.cfg.OmitH264, OmitRTCPMux: p.cfg.OmitRTCPMux, OmitXMLNS: p.cfg.OmitXMLNS,
 		UnroutableIPv6: p.cfg.UnroutableIPv6, NoCandidates: p.cfg.NoCandidates,
 	}
 	var err error

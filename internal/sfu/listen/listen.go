@@ -87,10 +87,34 @@ func New(logs logging.LoggerFactory, requestKeyFrame func()) (*Listener, error) 
 	return l, nil
 }
 
+type codec struct {
+	kind       webrtc.RTPCodecType
+	parameters webrtc.RTPCodecParameters
+}
+
+// codecs are those that are played. There is none of repeated packets (RFC 4588): what is
+// missing is sent again as it was, in whatever codec.
+func codecs() []codec {
+	of := func(kind webrtc.RTPCodecType, payloadType webrtc.PayloadType, mime string, clock uint32, channels uint16, fmtp string) codec {
+		return codec{kind, webrtc.RTPCodecParameters{
+			PayloadType:        payloadType,
+			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: clock, Channels: channels, SDPFmtpLine: fmtp},
+		}}
+	}
+	return []codec{
+		of(webrtc.RTPCodecTypeAudio, 111, webrtc.MimeTypeOpus, audioClock, 2, "minptime=10;useinbandfec=1"),
+		of(webrtc.RTPCodecTypeVideo, vp8PT, webrtc.MimeTypeVP8, videoClock, 0, ""),
+		of(webrtc.RTPCodecTypeVideo, h264PT, webrtc.MimeTypeH264, videoClock, 0,
+			"level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+	}
+}
+
 func newConnection(logs logging.LoggerFactory) (*webrtc.PeerConnection, error) {
 	engine := &webrtc.MediaEngine{}
-	if err := engine.RegisterDefaultCodecs(); err != nil {
-		return nil, fmt.Errorf("codecs: %w", err)
+	for _, c := range codecs() {
+		if err := engine.RegisterCodec(c.parameters, c.kind); err != nil {
+			return nil, fmt.Errorf("codecs: %w", err)
+		}
 	}
 	registry := &interceptor.Registry{}
 	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
@@ -117,11 +141,7 @@ func (l *Listener) addTracks() error {
 	if err != nil {
 		return fmt.Errorf("audio track: %w", err)
 	}
-	video, err := webrtc.NewTrackLocalStaticRTP(
-		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: videoClock}, "video", "sfu")
-	if err != nil {
-		return fmt.Errorf("video track: %w", err)
-	}
+	video := &pictures{}
 	l.audio = &splice{track: audio, clock: audioClock}
 	l.video = &splice{track: video, clock: videoClock}
 	for _, track := range []webrtc.TrackLocal{audio, video} {
@@ -134,7 +154,7 @@ func (l *Listener) addTracks() error {
 	return nil
 }
 
-// Answer answers an offer to receive Opus and VP8. The answer holds all candidates.
+// Answer answers an offer to receive Opus, and VP8 or H.264. The answer holds all candidates.
 func (l *Listener) Answer(ctx context.Context, offerSDP string) (string, error) {
 	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offerSDP}
 	if err := l.pc.SetRemoteDescription(offer); err != nil {

@@ -3,21 +3,21 @@ package listen
 import (
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/avc"
 	"github.com/gotgcall/gotgcall/internal/sfu/vp8"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 )
 
-const (
-	vp8PT = 100
-	// layerSilence is how long the played layer may be quiet before a lower one takes over.
-	layerSilence = time.Second
-)
+// layerSilence is how long the played layer may be quiet before a lower one takes over.
+const layerSilence = time.Second
+
+// writer is a track.
+type writer interface{ WriteRTP(pkt *rtp.Packet) error }
 
 // splice joins the streams of one participant after the other, or of one layer after
 // the other, into one track whose sequence numbers and timestamps have no seam.
 type splice struct {
-	track *webrtc.TrackLocalStaticRTP
+	track writer
 	clock float64
 
 	from      *Source
@@ -33,11 +33,8 @@ type splice struct {
 
 // writeLayer plays the highest layer that has traffic.
 func (s *splice) writeLayer(f Packet, pkt *rtp.Packet, layer int) {
-	if pkt.PayloadType != vp8PT {
-		return // the track is VP8
-	}
 	if s.from == f.From && s.ssrc != pkt.SSRC {
-		up := layer > s.layer && vp8.StartsKeyFrame(pkt.Payload)
+		up := layer > s.layer && startsKeyFrame(pkt)
 		idle := len(pkt.Payload) > 0 && f.At.Sub(s.at) > layerSilence
 		if !up && !idle {
 			return
@@ -45,6 +42,15 @@ func (s *splice) writeLayer(f Packet, pkt *rtp.Packet, layer int) {
 	}
 	s.layer = layer
 	s.write(f, pkt)
+}
+
+// startsKeyFrame reports whether a key frame begins with a packet.
+func startsKeyFrame(pkt *rtp.Packet) bool {
+	if pkt.PayloadType != h264PT {
+		return vp8.StartsKeyFrame(pkt.Payload)
+	}
+	unit, err := avc.Parse(pkt.Payload)
+	return err == nil && unit.Key
 }
 
 func (s *splice) write(f Packet, pkt *rtp.Packet) {

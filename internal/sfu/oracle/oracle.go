@@ -24,6 +24,8 @@ const (
 	// markerSilence is how long audio must have been quiet for a marker to mean a new
 	// talk spurt.
 	markerSilence = 200 * time.Millisecond
+	// maxTypes is how many payload types of pictures there are.
+	maxTypes = 3
 	// maxStreams bounds what a client with wild SSRCs costs.
 	maxStreams = 64
 )
@@ -35,6 +37,8 @@ type Config struct {
 	// IdleVideoGC is how long a video SSRC may be idle before it is dropped; 0 is no
 	// limit.
 	IdleVideoGC time.Duration
+	// NoH264 says that the answer did not list H.264.
+	NoH264 bool
 	// Repair follows which packets are missing, for [Oracle.NACKs].
 	Repair bool
 }
@@ -120,7 +124,7 @@ func (o *Oracle) OnPacket(h *rtp.Header, payload []byte, size int, at time.Time)
 	case Audio:
 		o.checkAudio(s, h, payload, a, at)
 	case Video:
-		o.checkVideo(s, h, at)
+		o.checkVideo(s, h, payload, at)
 	case RTX:
 		o.checkRTX(s, h, at)
 	}
@@ -184,13 +188,21 @@ func (o *Oracle) checkAudio(s *stream, h *rtp.Header, payload []byte, a arrival,
 	}
 }
 
-func (o *Oracle) checkVideo(s *stream, h *rtp.Header, at time.Time) {
+func (o *Oracle) checkVideo(s *stream, h *rtp.Header, payload []byte, at time.Time) {
 	switch h.PayloadType {
-	case 100, 102, 104:
+	case 100, 102:
+	case h264PT:
+		if o.cfg.NoH264 {
+			o.Violate("video payload type", "%d on SSRC %d: the answer does not list H264", h.PayloadType, h.SSRC)
+		}
+		o.checkH264(s, h, payload)
 	case 101, 103, 105:
 		o.Violate("rtx payload type", "%d on the media SSRC %d", h.PayloadType, h.SSRC)
 	default:
 		o.Violate("video payload type", "%d on SSRC %d, not 100, 102 or 104", h.PayloadType, h.SSRC)
+	}
+	if !slices.Contains(s.types, h.PayloadType) && len(s.types) < maxTypes {
+		s.types = append(s.types, h.PayloadType)
 	}
 	o.checkExtensions(s, h, []uint8{extAbsSendTime, TransportCC}, []uint8{extMid, extOrientation})
 	if o.collected(s, at) {
@@ -202,7 +214,7 @@ func (o *Oracle) checkVideo(s *stream, h *rtp.Header, at time.Time) {
 func (o *Oracle) checkRTX(s *stream, h *rtp.Header, at time.Time) {
 	media := s.media
 	switch {
-	case media.stats.Packets > 0 && h.PayloadType != media.stats.PayloadType+1,
+	case media.stats.Packets > 0 && !slices.Contains(media.types, h.PayloadType-1),
 		media.stats.Packets == 0 && h.PayloadType != 101 && h.PayloadType != 103 && h.PayloadType != 105:
 		o.Violate("rtx payload type", "%d on the RTX SSRC %d of media with %d",
 			h.PayloadType, h.SSRC, media.stats.PayloadType)

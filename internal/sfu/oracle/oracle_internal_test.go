@@ -131,6 +131,26 @@ func TestConformingClientBreaksNoRule(t *testing.T) {
 	assert.Empty(t, b.o.broken)
 }
 
+func h264Payload(b ...byte) func(*rtp.Packet) {
+	return func(p *rtp.Packet) { p.PayloadType, p.Payload = h264PT, b }
+}
+
+// TestRepairsAreOfACodecThatWasSent: what was sent in another codec before may still be
+// repeated, and a codec that the answer does not list may not be sent.
+func TestRepairsAreOfACodecThatWasSent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0)
+	b.send(benchVideo, nil)
+	b.send(benchVideo, h264Payload(0x65, 1))
+	b.send(benchRTX, nil)
+	b.send(benchRTX, func(p *rtp.Packet) { p.PayloadType = h264PT + 1 })
+	require.Empty(t, b.o.broken)
+	b.o.cfg.NoH264 = true
+	b.send(benchVideo, h264Payload(0x65, 1))
+	require.Len(t, b.o.broken, 1)
+	require.Contains(t, b.o.broken[0], "the answer does not list H264")
+}
+
 func TestOracleRules(t *testing.T) {
 	t.Parallel()
 	set := func(id uint8, payload ...byte) func(*rtp.Packet) {
@@ -147,28 +167,39 @@ func TestOracleRules(t *testing.T) {
 		"undeclared":                {99, nil, "undeclared SSRC: SSRC 99, payload type 100"},
 		"audio payload type":        {benchAudio, func(p *rtp.Packet) { p.PayloadType = 96 }, "audio payload type: 96"},
 		"video payload type":        {benchVideo, func(p *rtp.Packet) { p.PayloadType = 96 }, "video payload type: 96"},
-		"H264":                      {benchVideo, func(p *rtp.Packet) { p.PayloadType = 104 }, ""},
-		"RTX on media SSRC":         {benchVideo, func(p *rtp.Packet) { p.PayloadType = 101 }, "rtx payload type: 101 on the media"},
-		"media on RTX SSRC":         {benchRTX, func(p *rtp.Packet) { p.PayloadType = 100 }, "rtx payload type: 100 on the RTX"},
-		"RTX of another codec":      {benchRTX, func(p *rtp.Packet) { p.PayloadType = 103 }, "rtx payload type: 103 on the RTX"},
-		"no audio level":            {benchAudio, del(1), "audio extension 1 missing"},
-		"audio level too long":      {benchAudio, set(1, 1, 2), "audio extension 1 missing"},
-		"no send time on audio":     {benchAudio, del(2), "audio extension 2 missing"},
-		"no send time on video":     {benchVideo, del(2), "video extension 2 missing"},
-		"no send time on RTX":       {benchRTX, del(2), "rtx extension 2 missing"},
-		"audio level on video":      {benchVideo, set(1, 1), "video extension 1 not allowed"},
-		"orientation on audio":      {benchAudio, set(13, 1), "audio extension 13 not allowed"},
-		"old orientation":           {benchVideo, set(5, 1), "video extension 5 not allowed"},
-		"audio marker":              {benchAudio, func(p *rtp.Packet) { p.Marker = true }, "audio marker"},
-		"largest payload":           {benchVideo, func(p *rtp.Packet) { p.Payload = make([]byte, 1200) }, ""},
-		"payload too large":         {benchVideo, func(p *rtp.Packet) { p.Payload = make([]byte, 1201) }, "payload size: 1201"},
-		"largest RTX":               {benchRTX, func(p *rtp.Packet) { p.Payload = make([]byte, 1202) }, ""},
-		"RTX too large":             {benchRTX, func(p *rtp.Packet) { p.Payload = make([]byte, 1203) }, "payload size: 1203"},
-		"gap":                       {benchAudio, func(p *rtp.Packet) { p.SequenceNumber += 2 }, "sequence gap: audio SSRC 10: 2 numbers missing from 0 on, then 2"},
-		"RTX gap":                   {benchRTX, func(p *rtp.Packet) { p.SequenceNumber++ }, "sequence gap: rtx SSRC 21: 1 numbers missing"},
-		"repeated":                  {benchRTX, func(p *rtp.Packet) { p.SequenceNumber-- }, "sequence number repeated: 65535 on rtx"},
-		"transport-wide gap":        {benchAudio, set(3, 0, 9), "transport-wide gap: 4 numbers missing from 5 on, then 9"},
-		"transport-wide repeated":   {benchAudio, set(3, 0xff, 0xfd), "transport-wide number repeated: 65533"},
+		"H264":                      {benchVideo, h264Payload(0x65, 1), ""},
+		"H264 padding":              {benchVideo, h264Payload(), ""},
+		"H264 of three units":       {benchVideo, h264Payload(24, 0, 1, 0x67, 0, 1, 0x68, 0, 2, 0x65, 1), ""},
+		"first fragment":            {benchVideo, h264Payload(0x7c, 0x85, 1), ""},
+		"no type of H264":           {benchVideo, h264Payload(0), "H.264 payload: SSRC 20, sequence number 0: type 0"},
+		"interleaved H264":          {benchVideo, h264Payload(25, 0, 0), "H.264 payload: SSRC 20, sequence number 0: type 25"},
+		"H264 cut off":              {benchVideo, h264Payload(24, 0, 5, 0x67), "H.264 payload: SSRC 20, sequence number 0: a unit of 5 bytes"},
+		"one fragment":              {benchVideo, h264Payload(0x7c, 0xc5, 1), "H.264 payload: SSRC 20, sequence number 0: a fragment that is a whole"},
+		"marker on a fragment": {benchVideo, func(p *rtp.Packet) {
+			h264Payload(0x7c, 0x05, 1)(p)
+			p.Marker = true
+		}, "H.264 marker: SSRC 20, sequence number 0"},
+		"RTX on media SSRC":       {benchVideo, func(p *rtp.Packet) { p.PayloadType = 101 }, "rtx payload type: 101 on the media"},
+		"media on RTX SSRC":       {benchRTX, func(p *rtp.Packet) { p.PayloadType = 100 }, "rtx payload type: 100 on the RTX"},
+		"RTX of another codec":    {benchRTX, func(p *rtp.Packet) { p.PayloadType = 103 }, "rtx payload type: 103 on the RTX"},
+		"no audio level":          {benchAudio, del(1), "audio extension 1 missing"},
+		"audio level too long":    {benchAudio, set(1, 1, 2), "audio extension 1 missing"},
+		"no send time on audio":   {benchAudio, del(2), "audio extension 2 missing"},
+		"no send time on video":   {benchVideo, del(2), "video extension 2 missing"},
+		"no send time on RTX":     {benchRTX, del(2), "rtx extension 2 missing"},
+		"audio level on video":    {benchVideo, set(1, 1), "video extension 1 not allowed"},
+		"orientation on audio":    {benchAudio, set(13, 1), "audio extension 13 not allowed"},
+		"old orientation":         {benchVideo, set(5, 1), "video extension 5 not allowed"},
+		"audio marker":            {benchAudio, func(p *rtp.Packet) { p.Marker = true }, "audio marker"},
+		"largest payload":         {benchVideo, func(p *rtp.Packet) { p.Payload = make([]byte, 1200) }, ""},
+		"payload too large":       {benchVideo, func(p *rtp.Packet) { p.Payload = make([]byte, 1201) }, "payload size: 1201"},
+		"largest RTX":             {benchRTX, func(p *rtp.Packet) { p.Payload = make([]byte, 1202) }, ""},
+		"RTX too large":           {benchRTX, func(p *rtp.Packet) { p.Payload = make([]byte, 1203) }, "payload size: 1203"},
+		"gap":                     {benchAudio, func(p *rtp.Packet) { p.SequenceNumber += 2 }, "sequence gap: audio SSRC 10: 2 numbers missing from 0 on, then 2"},
+		"RTX gap":                 {benchRTX, func(p *rtp.Packet) { p.SequenceNumber++ }, "sequence gap: rtx SSRC 21: 1 numbers missing"},
+		"repeated":                {benchRTX, func(p *rtp.Packet) { p.SequenceNumber-- }, "sequence number repeated: 65535 on rtx"},
+		"transport-wide gap":      {benchAudio, set(3, 0, 9), "transport-wide gap: 4 numbers missing from 5 on, then 9"},
+		"transport-wide repeated": {benchAudio, set(3, 0xff, 0xfd), "transport-wide number repeated: 65533"},
 		"two-byte extensions": {benchAudio, func(p *rtp.Packet) {
 			p.ExtensionProfile = 0x1000
 		}, "extension form: profile 0x1000"},

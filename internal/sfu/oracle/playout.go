@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotgcall/gotgcall/internal/sfu/avc"
 	"github.com/gotgcall/gotgcall/internal/sfu/vp8"
 	"github.com/pion/rtp"
 )
@@ -48,7 +49,8 @@ type heard struct {
 	original   uint16 // of RTX
 	repeats    bool   // RTX with a payload
 	empty      bool   // padding only
-	begins     bool   // a VP8 frame
+	begins     bool   // a VP8 frame, or a unit of H.264
+	unmarked   bool   // nothing in it says which frame it begins
 	key        bool
 	ends       bool
 	picture    uint16
@@ -58,7 +60,8 @@ type heard struct {
 // PlayoutReport counts frames from the first one that arrived to the last one.
 type PlayoutReport struct {
 	// Frames is how many there were. A frame of which nothing came counts if the
-	// pictures around it are numbered (RFC 7741's PictureID of 15 bits).
+	// pictures around it are numbered (RFC 7741's PictureID of 15 bits), as those of
+	// H.264 are not.
 	Frames int
 	// InTime were complete when they were due; Late only after that; the rest never.
 	InTime, Late int
@@ -95,9 +98,16 @@ func (p *Playout) Add(pkt Packet) {
 			payload = payload[OSNSize:]
 		}
 	}
-	h.key = vp8.StartsKeyFrame(payload)
-	h.begins = vp8.StartsFrame(payload)
-	h.picture, h.hasPicture = vp8.PictureID(payload)
+	if pt := pkt.Header.PayloadType; pt == h264PT || pt == h264PT+1 {
+		// Nothing in H.264 says that a unit is the first of its frame: assemble
+		// looks at what is before it.
+		unit, err := avc.Parse(payload)
+		h.begins, h.key, h.unmarked = err == nil && unit.Starts, unit.Key, true
+	} else {
+		h.key = vp8.StartsKeyFrame(payload)
+		h.begins = vp8.StartsFrame(payload)
+		h.picture, h.hasPicture = vp8.PictureID(payload)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.count == maxPlayout {
@@ -114,7 +124,7 @@ func isRTXType(payloadType uint8) bool {
 	return payloadType == 101 || payloadType == 103 || payloadType == 105
 }
 
-// Video judges a VP8 stream. The first frame that arrived is due delay after its first
+// Video judges a stream of VP8 or H.264. The first frame that arrived is due delay after its first
 // packet, the others by their timestamps. rtx is where repeated packets come; zero for
 // nowhere.
 func (p *Playout) Video(media, rtx uint32, delay time.Duration) PlayoutReport {
@@ -201,7 +211,9 @@ func missing(count int64) []frame { return make([]frame, max(0, min(count, playo
 
 // frames puts packets together.
 func (p *Playout) frames(media, rtx uint32) []frame {
-	packets := slices.DeleteFunc(p.merge(media, rtx), func(n numbered) bool { return n.empty })
+	packets := p.merge(media, rtx)
+	contiguous(packets)
+	packets = slices.DeleteFunc(packets, func(n numbered) bool { return n.empty })
 	var (
 		frames []frame
 		before []numbered
@@ -218,6 +230,24 @@ func (p *Playout) frames(media, rtx uint32) []frame {
 		before = group
 	}
 	return frames
+}
+
+// contiguous corrects which packets of H.264 begin a frame: those that follow the end of
+// one, or the padding after that, without a gap.
+func contiguous(packets []numbered) {
+	ended := true
+	for i := range packets {
+		p := &packets[i]
+		if i > 0 && p.number != packets[i-1].number+1 {
+			ended = false
+		}
+		if p.unmarked {
+			p.begins = p.begins && ended
+		}
+		if !p.empty {
+			ended = p.ends
+		}
+	}
 }
 
 // between counts the frames of which nothing came, by the numbers of the pictures

@@ -57,6 +57,7 @@ type stream struct {
 	rtx   *stream // of a video stream
 	seq   sequence
 	stats StreamStats
+	types []uint8 // the payload types of a video stream
 
 	sendingSince time.Time // start of the latest run of packets
 	transit      float64   // RFC 3550 A.8

@@ -104,7 +104,7 @@ type Answer struct {
 	Video        bool // with a video section
 
 	// What is left out, and what is wrong: see the server's options.
-	OmitAudio, OmitRTCPMux, OmitXMLNS, UnroutableIPv6, NoCandidates bool
+	OmitAudio, OmitH264, OmitRTCPMux, OmitXMLNS, UnroutableIPv6, NoCandidates bool
 }
 
 // Encode returns the answer of phone.joinGroupCall.
@@ -190,16 +190,19 @@ func videoAnswer(f Answer) *answerVideo {
 			ID: id, Name: name, ClockRate: clock, Channels: 1, Parameters: parameters, Feedback: feedback,
 		}
 	}
+	codecs := []answerPayloadType{
+		codec(100, "VP8", hint), rtx(101),
+		codec(102, "VP9", []any{}), rtx(103),
+	}
+	if !f.OmitH264 {
+		codecs = append(codecs, codec(104, "H264", map[string]any{}), rtx(105))
+	}
 	return &answerVideo{
 		Endpoint:      f.Endpoint,
 		ServerSources: f.Sources,
 		answerMedia: answerMedia{
-			PayloadTypes: []answerPayloadType{
-				codec(100, "VP8", hint), rtx(101),
-				codec(102, "VP9", []any{}), rtx(103),
-				codec(104, "H264", map[string]any{}), rtx(105),
-			},
-			Extensions: []answerExtension{{2, uriAbsSendTime}, {3, uriTransportCC}, {13, uriVideoOrientation}},
+			PayloadTypes: codecs,
+			Extensions:   []answerExtension{{2, uriAbsSendTime}, {3, uriTransportCC}, {13, uriVideoOrientation}},
 		},
 	}
 }
