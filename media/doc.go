@@ -1,6 +1,7 @@
 // Package media describes what can be played: a file, a URL, a command. A Source is a
 // description and costs nothing; Open starts what is behind it and returns a Stream of
-// encoded frames with timestamps, Opus for audio and VP8 for video, or of raw frames.
+// encoded frames with timestamps, Opus for audio and VP8 or H.264 for video, or of raw
+// frames.
 //
 // The sources of this package are plain values. They are opened by the Opener of the
 // [Env] that a Client opens a Source with, so outside of a Client they are only

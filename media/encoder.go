@@ -33,8 +33,8 @@ type VideoEncoder string
 const (
 	// VP8 is libvpx, and the default: every server and every viewer takes it.
 	VP8 VideoEncoder = "vp8"
-	// H264 is libx264. It takes less than half of the processor time of VP8, and at
-	// the same bit rate its pictures are a little less good.
+	// H264 is libx264. It takes a third of the processor time of VP8, and its pictures
+	// are a little less good at the same bit rate.
 	H264 VideoEncoder = "h264"
 
 	// H264OpenH264 is Cisco's encoder, in software.

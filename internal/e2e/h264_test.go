@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"context"
+	"image"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,4 +53,85 @@ func TestServerWithoutH264GetsVP8(t *testing.T) {
 	}
 	require.NoError(t, mediatest.CheckCounters(seen[:50], 0, 49))
 	require.NoError(t, mediatest.CheckCounters(seen[50:], 0, 49))
+}
+
+// TestH264FollowsVP8AndItself: sources of other sizes and codecs, a seek and a pause in
+// one stream, all of which a viewer can decode, from a key frame on each time.
+func TestH264FollowsVP8AndItself(t *testing.T) {
+	t.Parallel()
+	film := func(width, height int, encoder gotgcall.VideoEncoder) gotgcall.Source {
+		path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: width, Height: height, FPS: "25", Duration: 4 * time.Second})
+		return gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: encoder})
+	}
+	sources := []gotgcall.Source{
+		film(160, 90, gotgcall.H264), film(320, 180, gotgcall.H264), film(160, 120, gotgcall.VP8), film(240, 180, gotgcall.H264),
+	}
+	s, remote := connected(t, sfu.Config{})
+	for _, src := range sources {
+		require.NoError(t, s.SetStreamSources(chat, src))
+		s.awaitPosition(t, chat, 400*time.Millisecond)
+		require.NoError(t, s.SeekTo(chat, 3*time.Second))
+		_, err := s.Pause(chat)
+		require.NoError(t, err)
+		_, err = s.Resume(chat)
+		require.NoError(t, err)
+		s.awaitPosition(t, chat, 3400*time.Millisecond)
+	}
+	s.awaitEnds(t, 2)
+	_, video := s.leave(t, chat, remote)
+	require.NoError(t, mediatest.Inspect(video).Err())
+	frames, broken := mediatest.Assemble(video)
+	require.Zero(t, broken)
+	var sizes []image.Point
+	for len(frames) > 0 {
+		end := slices.IndexFunc(frames, func(f mediatest.VideoFrame) bool { return f.H264 != frames[0].H264 })
+		if end < 0 {
+			end = len(frames)
+		}
+		require.True(t, frames[0].Key, "another codec begins with a key frame")
+		serially(func() {
+			seen, err := mediatest.DecodePictures(t.Context(), ffmpeg, frames[:end])
+			require.NoError(t, err)
+			require.Len(t, seen, end)
+			sizes = append(sizes, mediatest.Sizes(seen)...)
+			jumps := 0
+			for i := 1; i < len(seen); i++ {
+				require.GreaterOrEqual(t, seen[i].Counter, 0, "a picture that is whole")
+				if seen[i].Counter != seen[i-1].Counter+1 {
+					jumps++
+				}
+			}
+			require.LessOrEqual(t, jumps, 3, "the seeks, and a change of source")
+		})
+		frames = frames[end:]
+	}
+	require.Equal(t, []image.Point{{X: 160, Y: 90}, {X: 320, Y: 180}, {X: 160, Y: 120}, {X: 240, Y: 180}}, sizes)
+}
+
+// TestRejoinMeetsAnotherServer: one that lists no H.264 gets VP8 from the place where the
+// picture was.
+func TestRejoinMeetsAnotherServer(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 5 * time.Second})
+	s, first := playing(t, sfu.Config{}, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: gotgcall.H264}))
+	s.awaitPosition(t, chat, 1500*time.Millisecond)
+	other := newFixture(t, sfu.Config{OmitH264: true})
+	params, err := s.Rejoin(chat)
+	require.NoError(t, err)
+	answer, err := other.server.Join(t.Context(), params)
+	require.NoError(t, err)
+	require.NoError(t, s.Connect(chat, answer))
+	second := other.server.Participants()[0]
+	<-first.Done()
+	s.awaitEnds(t, 2)
+	require.NoError(t, s.Stop(chat))
+	<-second.Done()
+	require.Empty(t, first.Violations())
+	require.Empty(t, second.Violations())
+	before, _ := pictures(t, s.received(first.SSRC()+1))
+	require.True(t, before[0].H264)
+	after, seen := pictures(t, other.received(second.SSRC()+1))
+	require.False(t, after[0].H264)
+	require.NoError(t, mediatest.CheckCounters(seen, seen[0].Counter, 124))
+	require.InDelta(t, len(before), seen[0].Counter, 15, "of what both servers would have been sent little is missing")
 }

@@ -149,8 +149,11 @@ func TestThreeHundredCallsShareSockets(t *testing.T) {
 func TestLossIsRepaired(t *testing.T) {
 	t.Parallel()
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 320, Height: 180, FPS: "25", Duration: 12 * time.Second, Sweep: true})
-	for _, c := range []struct{ loss, least float64 }{{0.05, 0.98}, {0.10, 0.97}} {
-		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
+	for _, c := range []struct {
+		loss, least float64
+		encoder     gotgcall.VideoEncoder
+	}{{0.05, 0.98, gotgcall.VP8}, {0.05, 0.98, gotgcall.H264}, {0.10, 0.97, gotgcall.VP8}} {
+		t.Run(fmt.Sprint(c.loss, c.encoder), func(t *testing.T) {
 			t.Parallel()
 			var play oracle.Playout
 			line := netem.Shape{Loss: c.loss, Delay: 15 * time.Millisecond}
@@ -160,7 +163,7 @@ func TestLossIsRepaired(t *testing.T) {
 			})
 			remote := s.join(t, chat)
 			ssrc := remote.SSRC()
-			for _, end := range s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both}), 2) {
+			for _, end := range s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: c.encoder}), 2) {
 				require.NoError(t, end.err)
 			}
 			sound, _ := s.leave(t, chat, remote)
