@@ -46,14 +46,20 @@ func TestTonesAreHeardExactly(t *testing.T) {
 	frequencies := []float64{150, 1000, 440, 8000, 452.5, 3001}
 	path := t.TempDir() + "/tones.wav"
 	require.NoError(t, sfutest.WriteTones(path, time.Second, frequencies...))
-	for name, opts := range map[string][]sfutest.Option{"plain": nil, "strict": {sfutest.WithStrict()}} {
+	for name, test := range map[string]struct {
+		opts     []sfutest.Option
+		packetMs int
+	}{
+		"plain":                {nil, 20},
+		"strict, long packets": {[]sfutest.Option{sfutest.WithStrict()}, 60},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server, client := sfutest.NewServer(t, opts...), newClient(t)
+			server, client := sfutest.NewServer(t, test.opts...), newClient(t)
 			p := join(t, server, client, chat)
 			ended := make(chan error, 1)
 			client.OnStreamEnd(func(_ int64, _ gotgcall.StreamType, _ gotgcall.Device, err error) { ended <- err })
-			require.NoError(t, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{})))
+			require.NoError(t, client.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{PacketMs: test.packetMs})))
 			tones, err := p.Tones(t.Context(), 1)
 			require.NoError(t, err)
 			require.Len(t, tones, 1, "the first is heard while it sounds")

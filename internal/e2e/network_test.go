@@ -152,7 +152,8 @@ func TestLossIsRepaired(t *testing.T) {
 	for _, c := range []struct {
 		loss, least float64
 		encoder     gotgcall.VideoEncoder
-	}{{0.05, 0.98, gotgcall.VP8}, {0.05, 0.98, gotgcall.H264}, {0.10, 0.97, gotgcall.VP8}} {
+		packetMs    int
+	}{{0.05, 0.98, gotgcall.VP8, 20}, {0.05, 0.98, gotgcall.H264, 60}, {0.10, 0.97, gotgcall.VP8, 20}} {
 		t.Run(fmt.Sprint(c.loss, c.encoder), func(t *testing.T) {
 			t.Parallel()
 			var play oracle.Playout
@@ -163,13 +164,15 @@ func TestLossIsRepaired(t *testing.T) {
 			})
 			remote := s.join(t, chat)
 			ssrc := remote.SSRC()
-			for _, end := range s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: c.encoder}), 2) {
+			for _, end := range s.play(t, chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{
+				Tracks: both, VideoEncoder: c.encoder, PacketMs: c.packetMs,
+			}), 2) {
 				require.NoError(t, end.err)
 			}
 			sound, _ := s.leave(t, chat, remote)
 			stats := s.last
 			if stats.ClockMoves == 0 {
-				requireInPlace(t, sound)
+				requireInPlace(t, sound, time.Duration(c.packetMs)*time.Millisecond)
 			}
 			report := play.Video(ssrc+1, ssrc+2, 500*time.Millisecond)
 			t.Logf("%+v, %d shed", report, stats.PicturesShed)
@@ -185,13 +188,13 @@ func TestLossIsRepaired(t *testing.T) {
 }
 
 // requireInPlace asserts that all that arrived of a sweep belongs to its RTP time.
-func requireInPlace(t *testing.T, sound []mediatest.Packet) {
+func requireInPlace(t *testing.T, sound []mediatest.Packet, packet time.Duration) {
 	t.Helper()
 	serially(func() {
 		pcm, err := mediatest.DecodeOpus(sound)
 		require.NoError(t, err)
 		heard := slices.DeleteFunc(pcm.Sweep(), func(h mediatest.Stretch) bool {
-			return h.End-h.Start < 40*time.Millisecond // a packet among lost ones: too short to be placed exactly
+			return h.End-h.Start < 2*packet // a packet among lost ones: too short to be placed exactly
 		})
 		require.Greater(t, len(heard), 1, "the line loses some")
 		for _, h := range heard {

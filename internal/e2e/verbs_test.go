@@ -103,26 +103,39 @@ func TestSwitchLeavesNoHoleOnTheWire(t *testing.T) {
 func TestPauseIsFrameExactOnTheWire(t *testing.T) {
 	t.Parallel()
 	path := sweep(t, "a.wav", mediatest.AudioSpec{Seconds: 4})
-	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(path, gotgcall.EncodeOptions{}))
-	for _, at := range []time.Duration{time.Second, 2500 * time.Millisecond} {
-		s.awaitPosition(t, chat, at)
-		changed, err := s.Pause(chat)
-		require.NoError(t, err)
-		require.True(t, changed)
-		before, err := s.Position(chat)
-		require.NoError(t, err)
-		<-time.After(500 * time.Millisecond)
-		after, err := s.Position(chat)
-		require.NoError(t, err)
-		require.LessOrEqual(t, after-before, 20*time.Millisecond, "at most the frame that was being written")
-		changed, err = s.Resume(chat)
-		require.NoError(t, err)
-		require.True(t, changed)
+	for name, c := range map[string]struct {
+		src     gotgcall.Source
+		packet  time.Duration
+		packets []int // of 4 s and the encoder's look-ahead
+	}{
+		"20 ms":  {gotgcall.FromFile(path, gotgcall.EncodeOptions{}), 20 * time.Millisecond, []int{201}},
+		"60 ms":  {gotgcall.FromFile(path, gotgcall.EncodeOptions{PacketMs: 60}), 60 * time.Millisecond, []int{67}},
+		"joined": {gotgcall.Repacketized(gotgcall.FromShell("ffmpeg -i "+path, gotgcall.TrackAudio), 60), 60 * time.Millisecond, []int{67, 68}}, // three loud frames do not fit
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, remote := playing(t, sfu.Config{}, c.src)
+			for _, at := range []time.Duration{time.Second, 2500 * time.Millisecond} {
+				s.awaitPosition(t, chat, at)
+				changed, err := s.Pause(chat)
+				require.NoError(t, err)
+				require.True(t, changed)
+				before, err := s.Position(chat)
+				require.NoError(t, err)
+				<-time.After(500 * time.Millisecond)
+				after, err := s.Position(chat)
+				require.NoError(t, err)
+				require.LessOrEqual(t, after-before, c.packet, "at most the frame that was being written")
+				changed, err = s.Resume(chat)
+				require.NoError(t, err)
+				require.True(t, changed)
+			}
+			require.NoError(t, s.awaitEnds(t, 1)[0].err)
+			packets, _ := s.leave(t, chat, remote)
+			require.Contains(t, c.packets, len(packets))
+			s.checkSweep(t, packets, 4*time.Second, 2)
+		})
 	}
-	require.NoError(t, s.awaitEnds(t, 1)[0].err)
-	packets, _ := s.leave(t, chat, remote)
-	require.Len(t, packets, 201, "4 s and the encoder's look-ahead")
-	s.checkSweep(t, packets, 4*time.Second, 2)
 }
 
 // TestSenderReportsHoldThroughEverything: pauses, mutes, other sources and seeks
