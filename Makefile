@@ -75,9 +75,10 @@ nested:
 	$(call banner,nested modules)
 	@scripts/nested.sh $(TIMEOUT)
 
+# Measures what calls cost; internal/bench says how, and which flags ARGS may hold.
 bench:
 	@scripts/setup.sh ffmpeg
-	@go test -run '^$$' -bench . -benchmem ./...
+	@go run ./internal/bench $(ARGS)
 
 # Runs each fuzz target for FUZZTIME.
 FUZZTIME ?= 30s

@@ -12,11 +12,15 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// Source is sound in frames of 20 ms and, if Picture is not 0, video of 25 pictures a
+// frame is the duration of an Opus frame of CELT.
+const frame = 20 * time.Millisecond
+
+// Source is sound in packets of 20 ms and, if Picture is not 0, video of 25 pictures a
 // second. It implements [media.Source].
 type Source struct {
-	Frames  int // audio frames; 0 for no end
-	Size    int // bytes of an audio frame
+	Frames  int // audio packets; 0 for no end
+	Size    int // bytes of an audio packet
+	Joined  int // Opus frames of 20 ms in a packet, up to 6; 0 means 1
 	Picture int // bytes of a picture; 0 for none
 }
 
@@ -32,7 +36,12 @@ func (s Source) Tracks() media.Track {
 func (s Source) Open(context.Context, media.Env) (media.Stream, error) {
 	data := make([]byte, max(4, s.Size))
 	data[0] = 0xfc // 20 ms of stereo CELT (RFC 6716 section 3.1)
-	st := &stream{tracks: s.Tracks(), frames: s.Frames, data: data, closed: make(chan struct{})}
+	duration := frame
+	if s.Joined > 1 {
+		data[0], data[1] = 0xff, byte(s.Joined) // frames of one size (section 3.2.5)
+		duration = time.Duration(s.Joined) * frame
+	}
+	st := &stream{tracks: s.Tracks(), frames: s.Frames, data: data, duration: duration, closed: make(chan struct{})}
 	if s.Picture > 0 {
 		st.key, st.inter = make([]byte, s.Picture), make([]byte, s.Picture)
 		st.inter[0] = 1 // not a key frame (RFC 6386 section 9.1)
@@ -45,6 +54,7 @@ type stream struct {
 	frames, next int
 	pictures     int
 	data         []byte
+	duration     time.Duration
 	key, inter   []byte // pictures; nil for none
 	once         sync.Once
 	closed       chan struct{}
@@ -61,20 +71,23 @@ func (s *stream) ReadFrame() (media.Frame, error) {
 	if s.frames > 0 && s.next == s.frames {
 		return media.Frame{}, io.EOF
 	}
-	if s.key != nil && 2*s.pictures == s.next { // one for two frames of sound
+	pts := time.Duration(s.next) * s.duration
+	if s.key != nil && time.Duration(s.pictures)*interval <= pts {
 		return s.nextPicture(), nil
 	}
 	f := media.Frame{
 		Track: media.TrackAudio,
-		PTS:   time.Duration(s.next) * 20 * time.Millisecond, Duration: 20 * time.Millisecond,
+		PTS:   pts, Duration: s.duration,
 		Data: s.data,
 	}
 	s.next++
 	return f, nil
 }
 
+// interval is the time between two pictures.
+const interval = 40 * time.Millisecond
+
 func (s *stream) nextPicture() media.Frame {
-	const interval = 40 * time.Millisecond
 	f := media.Frame{
 		Track: media.TrackVideo, PTS: time.Duration(s.pictures) * interval, Duration: interval,
 		Data: s.inter,

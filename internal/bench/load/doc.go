@@ -1,0 +1,2 @@
+// Package load measures what calls cost the process that plays into them.
+package load

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package usage
+
+import "time"
+
+// Own returns nothing here.
+func Own() (user, system time.Duration) { return 0, 0 }
+
+// Children returns nothing here.
+func Children(int) time.Duration { return 0 }
