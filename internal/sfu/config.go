@@ -122,6 +122,9 @@ type Config struct {
 	IdleVideoGC time.Duration
 	// Forward sends every participant's RTP to all the others, unmodified.
 	Forward bool
+	// IgnoreMedia drops RTP where it arrives, unjudged and without feedback: a server that
+	// hundreds of calls join costs next to nothing then.
+	IgnoreMedia bool
 
 	// Up shapes what clients send, Down what they receive.
 	Up, Down netem.Shape

@@ -142,6 +142,7 @@ func (p *Participant) netemConfig(seed uint64) netem.Config {
 		Down:              p.cfg.Down,
 		SilentFor:         p.cfg.SilentFor,
 		HandshakeBlackOut: p.cfg.HandshakeBlackOut,
+		IgnoreRTP:         p.cfg.IgnoreMedia,
 		Filter:            newSTUNGate(p.cfg, p.id, time.Now()).inspect,
 		Fate: netem.Fate{
 			Lost: p.noteLost, Late: p.noteLate, Doubled: p.noteDoubled, Sent: p.noteSent, Arrived: p.noteArrived,

@@ -59,8 +59,10 @@ type Config struct {
 	// SilentFor is how long the network is dark from the start. HandshakeBlackOut is how
 	// long it is from the client's first DTLS record on.
 	SilentFor, HandshakeBlackOut time.Duration
-	Filter                       Filter
-	Fate                         Fate
+	// IgnoreRTP drops RTP as soon as it is read, unreported.
+	IgnoreRTP bool
+	Filter    Filter
+	Fate      Fate
 }
 
 // Listen opens a socket. The caller must Close it.
@@ -102,7 +104,7 @@ func Listen(cfg Config) (*Conn, error) {
 	if cfg.SilentFor > 0 {
 		n.BlackOut(cfg.SilentFor)
 	}
-	go n.pump(cfg.Fate.Sent) // ends by Close, which waits
+	go n.pump(cfg.IgnoreRTP, cfg.Fate.Sent) // ends by Close, which waits
 	return n, nil
 }
 
@@ -161,7 +163,7 @@ func (n *Conn) Silence(on bool) {
 func (n *Conn) WasDark() bool { return n.dark.Load() }
 
 // pump moves datagrams from the socket into the up direction.
-func (n *Conn) pump(sent func([]byte, time.Time)) {
+func (n *Conn) pump(ignoreRTP bool, sent func([]byte, time.Time)) {
 	defer close(n.done)
 	buf, oob := make([]byte, maxDatagram), make([]byte, arrivalSpace)
 	for {
@@ -175,6 +177,9 @@ func (n *Conn) pump(sent func([]byte, time.Time)) {
 			default:
 				continue
 			}
+		}
+		if ignoreRTP && IsRTP(buf[:size]) {
+			continue
 		}
 		at := arrivalOf(oob[:said], time.Now())
 		sent(buf[:size], at)

@@ -1,28 +1,24 @@
-// Package page is a web page on which a browser hears and sees a call of package sfu.
 package page
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
-	"fmt"
 	"io"
-	"net"
+	"io/fs"
 	"net/http"
-	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu"
 )
 
-//go:embed page.html
-var pageHTML []byte
+//go:embed static
+var static embed.FS
+
+// maxOffer is several times what a browser's offer takes.
+const maxOffer = 64 << 10
 
 // Page serves the page. A nil Page serves none.
-type Page struct {
-	url    string
-	server http.Server
-	served chan struct{}
-}
+type Page struct{ server *Server }
 
 // ListenFunc answers the SDP offer of a browser that wants to receive.
 type ListenFunc func(ctx context.Context, offer string) (answer string, err error)
@@ -32,31 +28,29 @@ func Open(address string, listen ListenFunc) (*Page, error) {
 	if address == "" {
 		return nil, nil
 	}
-	listener, err := net.Listen("tcp", address)
+	files, err := fs.Sub(static, "static")
 	if err != nil {
-		return nil, fmt.Errorf("page: %w", err)
+		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(pageHTML) // who went away misses nothing
-	})
-	mux.HandleFunc("POST /offer", func(w http.ResponseWriter, r *http.Request) { answer(w, r, listen) })
-	p := &Page{
-		url:    "http://" + listener.Addr().String(),
-		server: http.Server{Handler: mux, ReadTimeout: 10 * time.Second},
-		served: make(chan struct{}),
+	mux.Handle("GET /", http.FileServerFS(files))
+	mux.HandleFunc("POST /offer", func(w http.ResponseWriter, r *http.Request) { Answer(w, r, listen) })
+	server, err := Serve(address, mux)
+	if err != nil {
+		return nil, err
 	}
-	go func() { // stopped and awaited by Close
-		defer close(p.served)
-		_ = p.server.Serve(listener) // ErrServerClosed
-	}()
-	return p, nil
+	return &Page{server}, nil
 }
 
-// answer takes a browser's offer.
-func answer(w http.ResponseWriter, r *http.Request, listen ListenFunc) {
-	offer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+// Receiver serves the module with which a page of a [Server] receives: its function
+// receive sends an offer to [Answer].
+func Receiver(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, static, "static/receive.js")
+}
+
+// Answer answers the offer of a browser.
+func Answer(w http.ResponseWriter, r *http.Request, listen ListenFunc) {
+	offer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -78,13 +72,12 @@ func (p *Page) Invitation() string {
 	if p == nil {
 		return ""
 	}
-	return "hear it at " + p.url + "\n"
+	return "hear it at " + p.server.URL() + "\n"
 }
 
 // Close ends the page.
 func (p *Page) Close() {
 	if p != nil {
 		p.server.Close()
-		<-p.served
 	}
 }
