@@ -58,9 +58,9 @@ func TestProgramTellsWhatArrived(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var args []string
-			if c.path != "" {
-				args = []string{c.path}
+			args := []string{c.path}
+			if c.path == "" {
+				args = []string{"-sample"}
 			}
 			var out bytes.Buffer
 			err := run(t.Context(), args, &out, sfu.Config{}, 2*time.Second)
@@ -130,7 +130,8 @@ func TestInterruptBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
-	require.NoError(t, run(ctx, nil, io.Discard, sfu.Config{}, time.Second))
+	require.NoError(t, run(ctx, []string{"-sample"}, io.Discard, sfu.Config{}, time.Second))
+	require.NoError(t, run(ctx, nil, io.Discard, sfu.Config{}, 0))
 	require.NoError(t, run(ctx, []string{tones(t, 1)}, io.Discard, sfu.Config{}, 0))
 }
 
@@ -151,8 +152,8 @@ func TestPageLetsABrowserListen(t *testing.T) {
 	}
 	err = watch(t, t.Context(), []string{movie(t, mediatest.MovieSpec{})}, func(line string) {
 		if url, ok := strings.CutPrefix(line, "hear it at "); ok {
-			require.Contains(t, request(t, http.MethodGet, url, ""), "RTCPeerConnection")
-			listen(t, call, url)
+			require.Contains(t, request(t, http.MethodGet, url+"receive.js", ""), "RTCPeerConnection")
+			listen(t, call, url+"api/calls/1/listen")
 		}
 	})
 	if !errors.Is(err, errTooSlow) { // another test has that
@@ -168,7 +169,7 @@ func listen(t *testing.T, call *webrtc.PeerConnection, url string) {
 	gathered := webrtc.GatheringCompletePromise(call)
 	require.NoError(t, call.SetLocalDescription(offer))
 	<-gathered
-	answer := request(t, http.MethodPost, url+"/offer", call.LocalDescription().SDP)
+	answer := request(t, http.MethodPost, url, call.LocalDescription().SDP)
 	require.NoError(t, call.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
 }
 
@@ -189,11 +190,10 @@ func request(t *testing.T, method, url, body string) string {
 // TestReceiverNoticesDamage plays packets that no decoder takes.
 func TestReceiverNoticesDamage(t *testing.T) {
 	t.Parallel()
-	far, err := newReceiver(sfu.Config{}, nil)
-	require.NoError(t, err)
+	far := newReceiver(nil)
 	far.packets <- arrival{mediatest.Packet{Payload: []byte{0xff, 0x3f}, Arrival: time.Now()}, gotgcall.Audio}
 	far.close()
-	err = far.check(t.Context(), played{length: time.Second, packets: 5, ends: map[gotgcall.StreamType]error{
+	err := far.check(t.Context(), played{length: time.Second, packets: 5, ends: map[gotgcall.StreamType]error{
 		gotgcall.Video: nil, gotgcall.Audio: gotgcall.ErrFFmpegCrashed,
 	}})
 	require.ErrorContains(t, err, "the sound is damaged")

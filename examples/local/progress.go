@@ -11,8 +11,8 @@ import (
 // line each second.
 type progress struct {
 	out     io.Writer
-	far     *receiver
-	heading string // what to say when something plays
+	totals  func() totals
+	heading string // what to say at first
 	inPlace bool
 
 	shown time.Time // zero: nothing yet
@@ -23,8 +23,8 @@ type progress struct {
 // almostSecond is a second less what a tick may come early.
 const almostSecond = 950 * time.Millisecond
 
-func newProgress(out io.Writer, far *receiver, heading string) *progress {
-	return &progress{out: out, far: far, heading: heading, inPlace: isTerminal(out)}
+func newProgress(out io.Writer, totals func() totals, heading string) *progress {
+	return &progress{out: out, totals: totals, heading: heading, inPlace: isTerminal(out)}
 }
 
 func isTerminal(out io.Writer) bool {
@@ -38,7 +38,7 @@ func isTerminal(out io.Writer) bool {
 
 // show is called some times a second.
 func (p *progress) show(position time.Duration) {
-	now, t := time.Now(), p.far.totals()
+	now, t := time.Now(), p.totals()
 	passed := now.Sub(p.shown)
 	switch {
 	case p.shown.IsZero():
@@ -56,6 +56,15 @@ func (p *progress) show(position time.Duration) {
 	line := fmt.Sprintf("%8s  %5.0f kbit/s  %7d packets  %d lost", clock(position), p.kbps, t.packets, t.lost)
 	if p.inPlace {
 		fmt.Fprintf(p.out, "\r%-70s", line)
+	} else {
+		fmt.Fprintln(p.out, line)
+	}
+}
+
+// say prints a line that stays.
+func (p *progress) say(line string) {
+	if p.inPlace {
+		fmt.Fprintf(p.out, "\r%-70s\n", line)
 	} else {
 		fmt.Fprintln(p.out, line)
 	}

@@ -19,11 +19,9 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu/oracle"
 )
 
-// receiver is the far end: a server, and what arrived there. It decodes all sound
-// and joins all pictures, a second at a time: an hour takes no more memory than a
-// minute.
+// receiver judges what arrives at a call's server. It decodes all sound and joins all
+// pictures, a second at a time: an hour takes no more memory than a minute.
 type receiver struct {
-	server *sfu.SFU
 	sample *sample // what should arrive; nil: unknown
 	batch  int     // how many packets are judged together
 
@@ -60,8 +58,8 @@ type track struct {
 	rate     time.Duration      // RTP clock rate
 }
 
-// newReceiver starts a server. The caller must close it.
-func newReceiver(cfg sfu.Config, sample *sample) (*receiver, error) {
+// newReceiver returns a receiver for the packets of one call. The caller must close it.
+func newReceiver(sample *sample) *receiver {
 	r := &receiver{
 		sample:  sample,
 		batch:   50,                        // a second of sound
@@ -73,30 +71,27 @@ func newReceiver(cfg sfu.Config, sample *sample) (*receiver, error) {
 	if sample != nil {
 		r.batch = math.MaxInt // its checks want the whole
 	}
-	cfg.OnRTP = r.onRTP
-	var err error
-	if r.server, err = sfu.New(cfg); err != nil {
-		return nil, err
-	}
 	go r.judge() // stopped and awaited by close
-	return r, nil
+	return r
 }
 
-// close ends the server and the judging. It is idempotent.
+// close ends the judging. No packet may come after it. It is idempotent.
 func (r *receiver) close() {
 	select {
 	case <-r.judged:
 	default:
-		_ = r.server.Close() // after it there is no onRTP
 		close(r.packets)
 		<-r.judged
 	}
 }
 
-// onRTP gets each packet that arrives and must not block.
+// onRTP gets each packet that arrives and must not block. Those of a second call are none
+// of its own.
 func (r *receiver) onRTP(from *sfu.Participant, p sfu.Packet) {
 	const vp8 = 100 // the payload type; what has another repeats packets
-	r.from.CompareAndSwap(nil, from)
+	if !r.from.CompareAndSwap(nil, from) && r.from.Load() != from {
+		return
+	}
 	kind := gotgcall.Video
 	if p.Header.SSRC == from.SSRC() {
 		kind = gotgcall.Audio
@@ -213,9 +208,6 @@ func (t totals) missing(p played) uint64 {
 // report says in one line what arrived, once who played has left. Its error is
 // that of check.
 func (r *receiver) report(ctx context.Context, p played, out io.Writer) error {
-	if from := r.from.Load(); from != nil {
-		<-from.Done()
-	}
 	r.close()
 	err := r.check(ctx, p)
 	line := r.summary(p)
