@@ -42,7 +42,7 @@ func (s *Studio) MakeSamples() {
 func (s *Studio) makeSample(ctx context.Context, name string, args []string) error {
 	temp := partial + name
 	line := append([]string{"-nostdin", "-loglevel", "error", "-y"}, args...)
-	if err := exec.CommandContext(ctx, "ffmpeg", append(line, filepath.Join(s.folder.dir, temp))...).Run(); err != nil {
+	if err := exec.CommandContext(ctx, program, append(line, filepath.Join(s.folder.dir, temp))...).Run(); err != nil {
 		return err
 	}
 	return s.folder.root.Rename(temp, name)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/internal/source"
 )
@@ -22,6 +23,7 @@ const (
 	// The ICE timeouts: shorter than the library's, so that one can watch them pass.
 	disconnected, failed, keepalive = 3 * time.Second, 10 * time.Second, time.Second
 	firstChat                       = -1001000000000
+	program                         = "ffmpeg" // of the PATH
 )
 
 // Why a verb is refused.
@@ -88,7 +90,12 @@ func New(cfg Config) (*Studio, error) {
 		s.stop()
 		return nil, errors.Join(err, folder.close())
 	}
-	s.env = gotgcall.Env{FFmpegPath: "ffmpeg", Logger: logger, Opener: source.New()}
+	build, err := ffmpeg.Inspect(s.ctx, program)
+	if err != nil {
+		s.stop()
+		return nil, errors.Join(err, s.client.Close(), folder.close())
+	}
+	s.env = gotgcall.Env{FFmpegPath: program, Logger: logger, Opener: source.New(build)}
 	s.client.OnStreamEnd(s.streamEnded)
 	s.client.OnConnectionChange(s.connectionChanged)
 	s.client.OnUpgrade(s.upgraded)
