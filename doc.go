@@ -22,8 +22,9 @@
 // it plays. [Client.Stop] ends a call and [Client.Close] ends the Client in whatever
 // state they are, and both leave nothing behind.
 //
-// Encoders are child processes at a lower priority than this one: nicer by 5, on Windows
-// below normal. They are a few seconds ahead, while the packets to be sent are due.
+// Encoders are child processes at a lower priority than this one: nicer by 5 and, on
+// Linux, batch jobs, which preempt nothing; below normal on Windows. They are seconds
+// ahead, while the packets to be sent are due.
 //
 // Telegram does not see Pause, Resume, Mute and Unmute: [Client.OnUpgrade] reports
 // what the bot has to show there.

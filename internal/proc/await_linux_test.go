@@ -3,6 +3,8 @@ package proc
 import (
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -50,4 +52,19 @@ func TestExitIsAwaitedWithAThreadWherePollingIsRefused(t *testing.T) {
 	require.True(t, hasExited(cmd.Process.Pid, syscall.WNOHANG), "it is left to be reaped")
 	require.Error(t, cmd.Wait())
 	require.False(t, hasExited(cmd.Process.Pid, 0))
+}
+
+func TestProgramsDoNotPreemptThisProcess(t *testing.T) {
+	t.Parallel()
+	hold, release, err := os.Pipe()
+	require.NoError(t, err)
+	defer release.Close()
+	p, err := Start(Config{Path: "/bin/sh", Args: []string{"-c", "read go; cat /proc/self/stat"}, Stdin: hold})
+	require.NoError(t, err)
+	defer p.Stdout().Close()
+	hold.Close()
+	require.NoError(t, release.Close())
+	fields := strings.Fields(readLine(t, p))
+	require.Equal(t, strconv.Itoa(batch), fields[40], "policy of proc_pid_stat(5)")
+	require.NoError(t, p.Wait())
 }

@@ -1,22 +1,13 @@
-//go:build unix
+//go:build unix && !linux
 
 package proc
 
-import (
-	"runtime"
-	"syscall"
-)
+import "syscall"
 
-// lowerPriority makes a process and all in its group nicer than this process by
-// niceness. It does nothing where that is not allowed.
+// lowerPriority makes the group of a process nicer than this process by niceness. It does
+// nothing where that is not allowed.
 func lowerPriority(pid int) {
-	own, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
-	if err != nil {
-		return
+	if own, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err == nil {
+		_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, own+niceness)
 	}
-	if runtime.GOOS == "linux" {
-		own = 20 - own // as the system call returns it there
-	}
-	// The group, as it takes in the threads and children there may be by now.
-	_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, own+niceness)
 }

@@ -61,9 +61,9 @@ type Process struct {
 	err  error
 }
 
-// Start runs a program at a lower priority than this process's: nicer by 5, on Windows
-// below normal. An error wraps models.ErrFFmpegSpawn. The caller must Close Stdout, and
-// Kill the process unless Wait has returned.
+// Start runs a program at a lower priority than this process's: nicer by 5 and, on Linux,
+// a batch job; below normal on Windows. An error wraps models.ErrFFmpegSpawn. The caller
+// must Close Stdout, and Kill the process unless Wait has returned.
 func Start(c Config) (*Process, error) {
 	// StdoutPipe will not do: Wait closes it when the process ends, whether
 	// or not the tail of the output has been read.
