@@ -82,10 +82,8 @@ func New(opts ...Option) (*Client, error) {
 			Failed:       cfg.failed,
 			Keepalive:    cfg.keepalive,
 			Upkeep:       new(peer.Upkeep),
+			Sockets:      peer.NewSocketPool(),
 		},
-	}
-	if cfg.sharedSockets {
-		c.calls.Peer.Sockets = peer.NewSocketPool(c.calls.Peer)
 	}
 	return c, nil
 }

@@ -50,7 +50,6 @@ type config struct {
 	urlPolicy       URLPolicy
 	insecureTLS     bool
 	rtmpRetry       time.Duration
-	sharedSockets   bool
 	iceServers      []ICEServer
 	networkTypes    []NetworkType
 
@@ -178,11 +177,11 @@ func WithDTLSCertPool(n int) Option {
 	return func(c *config) { c.certPool = n }
 }
 
-// WithSharedUDPMux lets calls share UDP sockets: one socket serves calls to different
-// addresses of Telegram's servers, and calls to one address get different sockets. It
-// is for a hundred calls and more; by default each call has its own socket.
+// WithSharedUDPMux lets calls share UDP sockets, which is the default: one socket serves
+// calls to different addresses of Telegram's servers, and calls to one address get
+// different sockets.
 func WithSharedUDPMux() Option {
-	return func(c *config) { c.sharedSockets = true }
+	return func(*config) {}
 }
 
 // WithConnectTimeout sets after how long [Client.Connect] fails with

@@ -63,7 +63,7 @@ func groupConfig() Config {
 	return Config{
 		Logger: quiet, Media: media.Env{Logger: quiet}, Certs: peer.NewCertPool(0),
 		ConnectTimeout: 10 * time.Second, StallTimeout: 30 * time.Second,
-		Peer: peer.Config{Logger: quiet, Disconnected: 7 * time.Second, Failed: 38 * time.Second, Keepalive: 2 * time.Second, Upkeep: new(peer.Upkeep)},
+		Peer: peer.Config{Logger: quiet, Disconnected: 7 * time.Second, Failed: 38 * time.Second, Keepalive: 2 * time.Second, Upkeep: new(peer.Upkeep), Sockets: peer.NewSocketPool()},
 	}
 }
 

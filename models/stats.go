@@ -26,7 +26,8 @@ type Stats struct {
 	Audio, Video StreamStats
 
 	// Bandwidth is how many bits per second arrive at the server, by its
-	// transport-wide feedback; zero while there is none.
+	// transport-wide feedback, which is read once pictures are sent; zero while there
+	// is none.
 	Bandwidth uint64
 	// PicturesShed counts pictures that were dropped because the path to the
 	// server was congested, or the encoder of an RTMP call too slow: sound goes

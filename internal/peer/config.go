@@ -20,7 +20,7 @@ type Config struct {
 	ICEServers []models.ICEServer
 	// NetworkTypes are the address families to use; empty for both.
 	NetworkTypes []models.NetworkType
-	// Sockets shares UDP sockets with other connections; nil for separate ones.
+	// Sockets are shared by the connections of a Client.
 	Sockets *SocketPool
 	// Upkeep serves the connections of a Client.
 	Upkeep *Upkeep

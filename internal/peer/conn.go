@@ -41,7 +41,7 @@ type Conn struct {
 	announced    string // the server's certificate, by its fingerprint
 	route        route
 	pc           *webrtc.PeerConnection
-	lease        *lease // of shared sockets; nil for own ones
+	lease        *lease // of sockets
 	reception    *reception
 	congestion   *wire.Congestion
 	audio, video *wire.Sender
@@ -57,6 +57,7 @@ type Conn struct {
 	// owned by the upkeep
 	reported time.Time // when sender reports were sent last
 	pictures uint64    // how many bytes of pictures had been sent by then
+	shown    time.Time // when there were more of them last
 
 	lastHeard atomic.Pointer[time.Time] // from the server, before a silence; nil before the first silence
 	reason    error                     // why failed; written before failed is closed
@@ -124,34 +125,26 @@ func (d *dialer) dial(ctx context.Context, controlling bool) (*Conn, error) {
 
 // newConn returns a connection that does nothing yet. The caller must Close it.
 func (d *dialer) newConn() (*Conn, error) {
-	var shared *lease
-	if d.cfg.Sockets != nil {
-		var err error
-		if shared, err = d.cfg.Sockets.lease(d.route); err != nil {
-			return nil, err
-		}
-	}
 	wants := new(reception)
-	if shared != nil {
-		for _, share := range shared.shares {
-			wants.add(share.socket.rtp)
-		}
+	sockets, err := d.cfg.Sockets.lease(d.route, wants)
+	if err != nil {
+		return nil, err
 	}
 	clock, congestion, layer := wire.NewClock(), new(wire.Congestion), d.id.Layers[0]
 	audio := wire.NewAudioSender(stream(d.id.AudioSSRC, midAudio), clock, d.cfg.Logger)
 	video := wire.NewVideoSender(stream(layer.SSRC, midVideo), layer.RTX, clock, d.cfg.Logger, congestion)
-	pc, err := d.newPeerConnection(shared,
+	pc, err := d.newPeerConnection(sockets,
 		bufferFactory{senders: []*wire.Sender{audio, video}, congestion: congestion, inbound: d.cfg.Inbound},
-		&stampInterceptor{stamper: wire.NewStamper(extensions(), clock, congestion)}, wants)
+		&stampInterceptor{stamper: wire.NewStamper(extensions(), clock, congestion), wants: wants}, wants)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), shared.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), sockets.Close())
 	}
 	return &Conn{
 		cfg:          d.cfg,
 		announced:    d.response.Transport.Fingerprint,
 		route:        d.route,
 		pc:           pc,
-		lease:        shared,
+		lease:        sockets,
 		reception:    wants,
 		congestion:   congestion,
 		audio:        audio,
@@ -261,7 +254,7 @@ func (c *Conn) Audio() *wire.Sender { return c.audio }
 func (c *Conn) Video() *wire.Sender { return c.video }
 
 // SetReceiving sets whether the RTP of others is read, for [Config.Inbound].
-func (c *Conn) SetReceiving(on bool) { c.reception.set(on) }
+func (c *Conn) SetReceiving(on bool) { c.reception.set(othersRTP, on) }
 
 // Close says goodbye to the server, closes the sockets and waits for every
 // goroutine of the connection. It is idempotent. It must not be called from
@@ -271,9 +264,9 @@ func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		close(c.stop)
 		c.cfg.Upkeep.remove(c)
-		c.reception.set(false)
 		err = c.pc.GracefulClose()
 		c.done.Wait()
+		c.reception.close()
 		err = errors.Join(err, c.lease.Close())
 	})
 	return err

@@ -28,7 +28,7 @@ func config() peer.Config {
 		Logger:       slog.New(slog.DiscardHandler),
 		OnState:      func(models.ConnState, error) {},
 		Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second,
-		Upkeep: new(peer.Upkeep),
+		Upkeep: new(peer.Upkeep), Sockets: peer.NewSocketPool(),
 	}
 }
 
@@ -127,7 +127,6 @@ func TestDialConnectsAndBreaksNoRule(t *testing.T) {
 func TestDialTakesTurnsOnASharedSocket(t *testing.T) {
 	t.Parallel()
 	cfg := config()
-	cfg.Sockets = peer.NewSocketPool(cfg)
 	for _, mode := range []sfu.Config{{ICE: sfu.Lite}, {ICE: sfu.Controlled, DropRoleConflicts: true}} {
 		conn, remote, err := dial(t.Context(), t, newServer(t, mode), cfg)
 		require.NoError(t, err)

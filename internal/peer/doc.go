@@ -8,7 +8,7 @@
 // participants is dropped at the socket.
 //
 // To be read in this order: identity.go, what is announced; conn.go, [Dial] to
-// [Conn.Close]; route.go, network.go, sockets.go, filter.go, settings.go and offer.go, what a
-// connection is made of; state.go, how its end is noticed; track.go, outbound.go, inbound.go
-// and channel.go, what flows over it.
+// [Conn.Close]; route.go, network.go, sockets.go, socket.go, batch.go, filter.go,
+// settings.go and offer.go, what a connection is made of; state.go, how its end is
+// noticed; track.go, outbound.go, inbound.go and channel.go, what flows over it.
 package peer

@@ -7,7 +7,5 @@ import (
 	"net"
 )
 
-// attachFilter fails: only Linux has filters of sockets.
-func attachFilter(*net.UDPConn) error { return errors.ErrUnsupported }
-
-func detachFilter(*net.UDPConn) error { return errors.ErrUnsupported }
+// setFilter fails: only Linux has filters of sockets.
+func setFilter(_ *net.UDPConn, _, _ bool) error { return errors.ErrUnsupported }

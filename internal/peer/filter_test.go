@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -19,52 +20,159 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// TestFilterDropsRTPAlone sends what may begin a datagram, for each byte that may follow,
-// to a socket that the kernel filters, where it can, and to one that is wrapped.
-func TestFilterDropsRTPAlone(t *testing.T) {
+// TestFilterDropsWhatIsNotWanted sends what may begin a datagram, for each byte that may
+// follow, and feedback alone and in company, to a socket that the kernel filters, where it
+// can, and to one that is wrapped, for all that a connection may want.
+func TestFilterDropsWhatIsNotWanted(t *testing.T) {
 	t.Parallel()
 	firsts := []byte{0, 1, 3, 16, 19, 20, 23, 63, 64, 79, 127, 128, 129, 143, 144, 191, 192, 255}
-	for name, filter := range map[string]func(*net.UDPConn) net.PacketConn{
-		"as the system can": func(c *net.UDPConn) net.PacketConn { return newFilter(c).socket() },
-		"wrapped":           func(c *net.UDPConn) net.PacketConn { return &filteredConn{UDPConn: c} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			loopback := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
-			socket, err := net.ListenUDP("udp", loopback)
-			require.NoError(t, err)
-			defer socket.Close()
-			require.NoError(t, socket.SetDeadline(time.Now().Add(time.Minute)))
-			conn := filter(socket)
-			if name != "wrapped" && runtime.GOOS == "linux" {
-				require.Same(t, socket, conn, "the kernel filters")
-			}
-			sender, err := net.DialUDP("udp", nil, socket.LocalAddr().(*net.UDPAddr))
-			require.NoError(t, err)
-			defer sender.Close()
-			b := make([]byte, 100)
-			for second := range 256 {
-				var want, got [][]byte
-				for _, first := range firsts {
-					packet := append([]byte{first, byte(second)}, make([]byte, second%50)...)
-					_, err := sender.Write(packet)
-					require.NoError(t, err)
-					// RFC 7983 figure 3, RFC 5761 section 4.
-					rtp := first >= 128 && first <= 191 && (second&0x7F < 64 || second&0x7F > 95)
-					if !rtp {
-						want = append(want, packet)
-					}
-				}
-				for range want {
-					n, addr, err := conn.ReadFrom(b)
-					require.NoError(t, err)
-					require.Equal(t, sender.LocalAddr().String(), addr.String())
-					got = append(got, append([]byte(nil), b[:n]...))
-				}
-				require.Equal(t, want, got)
-			}
-		})
+	const gcm, cm = 20, 14 // what follows RTCP: RFC 7714 section 9.2, RFC 3711 section 3.4
+	// Transport-wide feedback of 24 bytes, and what comes after it.
+	packet := func(rest int) []byte { return append([]byte{0x8F, 205, 0, 5}, make([]byte, 20+rest)...) }
+	type datagram struct {
+		data          []byte
+		rtp, feedback bool
 	}
+	all := []datagram{
+		{packet(gcm), false, true}, {packet(cm), false, true}, {packet(cm + 4), false, true}, // a key's index
+		{packet(gcm + 8), false, false}, {packet(cm + 8), false, false}, {packet(gcm + 100), false, false}, // a report follows
+		{packet(0)[:10], false, false}, {[]byte{0x8F, 205, 0xFF, 0xFF, 0}, false, false}, // malformed
+		{[]byte{0xAF, 205, 0, 0}, false, true}, {[]byte{0x8F, 206, 0, 0}, false, false}, {[]byte{0x81, 205, 0, 0}, false, false},
+	}
+	for second := range 256 {
+		for _, first := range firsts {
+			data := append([]byte{first, byte(second)}, make([]byte, 2+second%15)...)
+			rtp := first >= 128 && first <= 191 && (second&0x7F < 64 || second&0x7F > 95) // RFC 7983 figure 3, RFC 5761 section 4
+			all = append(all, datagram{data, rtp, first == 0x8F && second == 205})
+		}
+	}
+	for name, kernel := range map[string]bool{"by the kernel": true, "by the reader": false} {
+		for _, c := range []struct{ rtp, feedback bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+			t.Run(fmt.Sprintf("%s, rtp %t, feedback %t", name, c.rtp, c.feedback), func(t *testing.T) {
+				t.Parallel()
+				if kernel && runtime.GOOS != "linux" {
+					t.Skip("a filter of Linux")
+				}
+				socket, addr := remote(t)
+				var wants reception
+				var conn net.PacketConn = filteredConn{socket, &wants}
+				if kernel {
+					conn = socket
+					wants.add(newFilter(socket))
+				}
+				for range 3 { // it is switched while the socket is open
+					wants.set(othersRTP, !c.rtp)
+					wants.set(othersRTP, c.rtp)
+					wants.set(feedback, !c.feedback)
+					wants.set(feedback, c.feedback)
+				}
+				sender, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
+				require.NoError(t, err)
+				defer sender.Close()
+				b := make([]byte, 200)
+				for _, d := range all {
+					_, err := sender.Write(d.data)
+					require.NoError(t, err)
+					if d.rtp && !c.rtp || d.feedback && !c.feedback {
+						continue
+					}
+					n, from, err := conn.ReadFrom(b)
+					require.NoError(t, err)
+					require.Equal(t, sender.LocalAddr().String(), from.String())
+					require.Equal(t, d.data, b[:n])
+				}
+			})
+		}
+	}
+}
+
+// TestFilterServesAllThatShareIt: what one connection wants passes until it has gone, and
+// is not read for the others.
+func TestFilterServesAllThatShareIt(t *testing.T) {
+	t.Parallel()
+	pool := NewSocketPool()
+	one, first := remote(t)
+	two, second := remote(t)
+	var wants, none reception
+	l, err := pool.lease(loopbackRoute(first.String()), &wants)
+	require.NoError(t, err)
+	k, err := pool.lease(loopbackRoute(second.String()), &none)
+	require.NoError(t, err)
+	a, b := l.paths[0], k.paths[0]
+	local := a.LocalAddr().(*net.UDPAddr).AddrPort()
+	send := func(packet ...byte) {
+		for _, server := range []*net.UDPConn{one, two} {
+			_, err := server.WriteToUDPAddrPort(packet, local)
+			require.NoError(t, err)
+		}
+	}
+	read := func(p *path) byte {
+		data := make([]byte, 10)
+		n, _, err := p.ReadFromAddrPort(data)
+		require.NoError(t, err)
+		require.Positive(t, n)
+		return data[0]
+	}
+	wants.set(othersRTP, true)
+	send(0x80, 111)
+	send(20, 0)
+	require.EqualValues(t, 0x80, read(a))
+	require.EqualValues(t, 20, read(a))
+	require.EqualValues(t, 20, read(b))
+	wants.close()
+	wants.set(othersRTP, true) // too late
+	send(0x80, 111)
+	send(20, 0)
+	require.EqualValues(t, 20, read(a))
+	require.EqualValues(t, 20, read(b))
+	require.Zero(t, a.socket.filter.wanted)
+	require.NoError(t, l.Close())
+	require.NoError(t, k.Close())
+}
+
+// TestFeedbackIsReadForPicturesAlone: none without a picture, and some with the first.
+func TestFeedbackIsReadForPicturesAlone(t *testing.T) {
+	t.Parallel()
+	server, err := sfu.New(sfu.Config{})
+	require.NoError(t, err)
+	defer server.Close()
+	c, remote := dialed(t, server)
+	figures := func() (s models.Stats) {
+		c.Stats(&s)
+		return s
+	}
+	for start := time.Now(); time.Since(start) < 500*time.Millisecond; <-time.After(20 * time.Millisecond) {
+		require.NoError(t, c.Audio().WriteFrame(make([]byte, 300), time.Now()))
+	}
+	require.Zero(t, figures().Bandwidth)
+	require.NoError(t, remote.SendVideoConstraints(720))
+	for figures().Bandwidth == 0 {
+		require.NoError(t, c.Video().WriteFrame(make([]byte, 300), time.Now()))
+		<-time.After(20 * time.Millisecond)
+	}
+	c.reception.set(feedback, false)
+	require.NoError(t, c.Video().WriteFrame(make([]byte, 300), time.Now()))
+	require.True(t, c.reception.wanted[feedback].Load())
+}
+
+// dialed returns a connection to a server, and its participant.
+func dialed(t *testing.T, server *sfu.SFU) (*Conn, *sfu.Participant) {
+	t.Helper()
+	id, err := NewIdentity(nil)
+	require.NoError(t, err)
+	params, err := id.Join().Encode()
+	require.NoError(t, err)
+	answer, err := server.Join(t.Context(), params)
+	require.NoError(t, err)
+	response, err := jsonparams.Decode(answer)
+	require.NoError(t, err)
+	c, err := Dial(t.Context(), id, response, Config{
+		Logger: slog.New(slog.DiscardHandler), OnState: func(models.ConnState, error) {},
+		Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second, Upkeep: new(Upkeep), Sockets: NewSocketPool(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c, server.Participant(id.AudioSSRC)
 }
 
 // TestFilteredConnNeedsNoAllocation: pion reads it without an address of its own for
@@ -73,7 +181,7 @@ func TestFilteredConnNeedsNoAllocation(t *testing.T) {
 	// Not parallel: it counts allocations.
 	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	var conn net.PacketConn = &filteredConn{UDPConn: socket}
+	var conn net.PacketConn = filteredConn{socket, new(reception)}
 	fast, ok := conn.(ice.AddrPortReaderWriter)
 	require.True(t, ok)
 	self := socket.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -94,11 +202,11 @@ func TestFilteredConnNeedsNoAllocation(t *testing.T) {
 	require.NotErrorIs(t, err, io.EOF)
 }
 
-// TestSpeakersAreNotHeard: what others in the call send does not reach pion, on a socket
-// of its own and on a shared one, and what the server itself says does.
+// TestSpeakersAreNotHeard: what others in the call send does not reach pion, whether the
+// kernel drops it or the reader does, and what the server itself says does.
 func TestSpeakersAreNotHeard(t *testing.T) {
 	t.Parallel()
-	for name, shared := range map[string]bool{"own socket": false, "shared socket": true} {
+	for name, deaf := range map[string]bool{"as the system can": false, "without a filter": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var forwarded atomic.Int64
@@ -107,30 +215,11 @@ func TestSpeakersAreNotHeard(t *testing.T) {
 			}})
 			require.NoError(t, err)
 			defer server.Close()
-			cfg := Config{
-				Logger: slog.New(slog.DiscardHandler), OnState: func(models.ConnState, error) {},
-				Disconnected: 5 * time.Second, Failed: 10 * time.Second, Keepalive: time.Second, Upkeep: new(Upkeep),
+			listener, remote := dialed(t, server)
+			speaker, _ := dialed(t, server)
+			if deaf {
+				require.NoError(t, setFilter(listener.lease.paths[0].socket.conn, true, true))
 			}
-			if shared {
-				cfg.Sockets = NewSocketPool(cfg)
-			}
-			join := func() (*Conn, *sfu.Participant) {
-				id, err := NewIdentity(nil)
-				require.NoError(t, err)
-				params, err := id.Join().Encode()
-				require.NoError(t, err)
-				answer, err := server.Join(t.Context(), params)
-				require.NoError(t, err)
-				response, err := jsonparams.Decode(answer)
-				require.NoError(t, err)
-				conn, err := Dial(t.Context(), id, response, cfg)
-				require.NoError(t, err)
-				return conn, server.Participant(id.AudioSSRC)
-			}
-			listener, remote := join()
-			defer listener.Close()
-			speaker, _ := join()
-			defer speaker.Close()
 			<-remote.DataOpen()
 			for forwarded.Load() < 300_000 {
 				due := time.Now()

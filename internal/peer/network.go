@@ -35,7 +35,6 @@ func (n network) ListenUDP(name string, local *net.UDPAddr) (transport.UDPConn, 
 	if err != nil {
 		return nil, err
 	}
-	f := newFilter(conn)
-	n.reception.add(f)
-	return f.socket(), nil
+	n.reception.add(newFilter(conn))
+	return filteredConn{conn, n.reception}, nil
 }

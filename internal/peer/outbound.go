@@ -1,10 +1,12 @@
 package peer
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/internal/wire"
 	"github.com/gotgcall/gotgcall/jsonparams"
@@ -21,6 +23,9 @@ const (
 	// its SSRC bound. Checked each second, it makes one every 2 s, as field
 	// clients send.
 	videoIdle = 1500 * time.Millisecond
+	// feedbackFor is how long feedback is wanted after the last picture: longer than
+	// pictures are withheld from a congested path.
+	feedbackFor = 2 * time.Minute
 	// cname is the same for both tracks: they share a clock (RFC 3550
 	// section 6.5.1).
 	cname = "gotgcall"
@@ -46,14 +51,19 @@ func extensions() wire.Extensions {
 type stampInterceptor struct {
 	interceptor.NoOp
 	stamper *wire.Stamper
+	wants   *reception // feedback, from the first picture on
 }
 
 // NewInterceptor returns i.
 func (i *stampInterceptor) NewInterceptor(string) (interceptor.Interceptor, error) { return i, nil }
 
 // BindLocalStream returns a writer that stamps each packet.
-func (i *stampInterceptor) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
+func (i *stampInterceptor) BindLocalStream(s *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
+	pictures := strings.HasPrefix(s.MimeType, webrtc.RTPCodecTypeVideo.String())
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		if pictures && len(payload) > 0 { // padding has none
+			i.wants.set(feedback, true)
+		}
 		return i.stamper.Send(h, payload, func() (int, error) { return w.Write(h, payload, a) })
 	})
 }
@@ -71,6 +81,11 @@ func (c *Conn) serve(now time.Time) {
 	// watcher reports.
 	_ = c.video.KeepAlive(now, videoIdle)
 	pictures := c.video.Stats().Bytes
+	if pictures != c.pictures {
+		c.shown = now
+	} else if now.Sub(c.shown) > feedbackFor {
+		c.reception.set(feedback, false)
+	}
 	if pictures == c.pictures && now.Sub(c.reported) < soundReports {
 		return
 	}

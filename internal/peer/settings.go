@@ -20,16 +20,14 @@ const flightInterval = 150 * time.Millisecond
 // newPeerConnection configures pion: the pinned identity, two codecs, one
 // interceptor for what is sent, and buffers of ours for what is received.
 func (d *dialer) newPeerConnection(
-	shared *lease, buffers bufferFactory, stamp *stampInterceptor, wants *reception,
+	sockets *lease, buffers bufferFactory, stamp *stampInterceptor, wants *reception,
 ) (*webrtc.PeerConnection, error) {
 	settings, err := d.settings(wants)
 	if err != nil {
 		return nil, err
 	}
 	settings.BufferFactory = buffers.buffer
-	if shared != nil {
-		settings.SetICEUDPMux(shared.mux())
-	}
+	settings.SetICEUDPMux(sockets)
 	var codecs webrtc.MediaEngine
 	if err := registerCodecs(&codecs, d.response); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -12,59 +13,65 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// socketBuffer is what a shared socket asks the kernel for in each direction: a key frame of
-// 30 kB from each of a hundred calls at once. The kernel grants what its limits allow,
-// on Linux net.core.rmem_max and wmem_max, 208 KiB by default.
-const socketBuffer = 4 << 20
+const (
+	// socketBuffer is what a socket of many calls asks the kernel for in each direction:
+	// a key frame of 30 kB from each of a hundred calls at once. The kernel grants what
+	// its limits allow, on Linux net.core.rmem_max and wmem_max, 208 KiB by default.
+	socketBuffer = 4 << 20
+	// maxCalls is how many calls share a socket. What their servers send while the
+	// reader is 50 ms late, 20 packets a second from each, fits those 208 KiB.
+	maxCalls = 200
+)
 
-// SocketPool shares UDP sockets among calls. After the first STUN message a
-// socket tells its calls apart by the remote address only, so two calls to one
-// address of the server never share one: a call takes the first socket that has
-// no call to any of its addresses, and opens another when there is none.
+// SocketPool shares UDP sockets among calls. What arrives is told apart by the remote
+// address, on the server as well, so two calls to one address of the server never share
+// a socket: a call takes the first socket that has no call to any of its addresses, and
+// opens another when there is none.
+//
+// Hold and Flush send what the calls write in between in batches, by fewer system calls.
 type SocketPool struct {
-	log *pionLog
+	batcher *batcher
+	packets sync.Pool // of *arrival
 
-	mu      sync.Mutex // guards sockets and what is in them
+	mu      sync.Mutex // guards sockets
 	sockets []*socket
 }
 
-// socket is one shared UDP socket. It is closed when its last call leaves.
-type socket struct {
-	mux   *ice.UDPMuxDefault
-	conn  *net.UDPConn // the mux closes it
-	rtp   *filter
-	local netip.Addr
-	taken map[netip.AddrPort]bool
-}
-
-// lease is a call's share of the sockets. The call must Close it.
+// lease is a call's share of the sockets, as an [ice.UDPMux]. The call must Close it.
 type lease struct {
 	pool    *SocketPool
-	shares  []share
+	paths   []*path // one for each local address
+	wants   *reception
 	release sync.Once
 }
 
-// share is the use of one socket.
-type share struct {
-	socket  *socket
-	remotes []netip.AddrPort
-}
+var _ ice.UDPMux = (*lease)(nil)
 
 // NewSocketPool returns an empty pool. It holds nothing while no call does.
-func NewSocketPool(cfg Config) *SocketPool {
-	return &SocketPool{log: &pionLog{logger: cfg.Logger, on: cfg.DebugLogs}}
+func NewSocketPool() *SocketPool {
+	return &SocketPool{batcher: newBatcher(), packets: sync.Pool{New: func() any { return new(arrival) }}}
 }
 
+// Hold lets packets wait until Flush, or until there are as many of a socket as one
+// system call takes. Only one goroutine may call Hold and Flush, one after the other,
+// and with as little in between as can be: other goroutines' packets wait as well. It
+// never blocks, and has no effect where the system sends no batches.
+func (p *SocketPool) Hold() { p.batcher.hold() }
+
+// Flush sends what waits since Hold. Like any write it may wait for room in the
+// system's buffers.
+func (p *SocketPool) Flush() { p.batcher.flush() }
+
 // lease returns a share of a socket for each local address of the route.
-func (p *SocketPool) lease(r route) (*lease, error) {
-	l := &lease{pool: p}
+func (p *SocketPool) lease(r route, wants *reception) (*lease, error) {
+	l := &lease{pool: p, wants: wants}
 	if err := p.fill(l, r); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// fill adds the shares of a route to a lease.
+// fill adds the paths of a route to a lease.
 func (p *SocketPool) fill(l *lease, r route) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,10 +89,8 @@ func (p *SocketPool) fill(l *lease, r route) error {
 				return err
 			}
 		}
-		for _, remote := range remotes {
-			s.taken[remote] = true
-		}
-		l.shares = append(l.shares, share{s, remotes})
+		l.paths = append(l.paths, s.add(remotes, l.wants))
+		l.wants.add(s.filter)
 	}
 	return nil
 }
@@ -94,86 +99,97 @@ func (p *SocketPool) fill(l *lease, r route) error {
 // nil.
 func (p *SocketPool) find(local netip.Addr, remotes []netip.AddrPort) *socket {
 	for _, s := range p.sockets {
-		if s.local == local && !s.hasAny(remotes) {
+		if s.local == local && s.out.calls.Load() < maxCalls && !s.uses(remotes) {
 			return s
 		}
 	}
 	return nil
 }
 
-// hasAny reports whether a call on the socket uses any of the remote addresses.
-func (s *socket) hasAny(remotes []netip.AddrPort) bool {
-	for _, r := range remotes {
-		if s.taken[r] {
-			return true
-		}
-	}
-	return false
-}
-
 // open adds a socket to the pool.
 func (p *SocketPool) open(local netip.Addr) (*socket, error) {
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 	if err != nil {
-		return nil, fmt.Errorf("%w: shared socket: %w", models.ErrConnectionFailed, err)
+		return nil, fmt.Errorf("%w: socket: %w", models.ErrConnectionFailed, err)
 	}
 	// Best effort: a smaller buffer works until many calls burst at once.
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	f := newFilter(conn)
 	s := &socket{
-		mux:   ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: f.socket(), Logger: p.log.NewLogger("ice")}),
-		conn:  conn,
-		rtp:   f,
-		local: local,
-		taken: make(map[netip.AddrPort]bool),
+		conn:    conn,
+		local:   local,
+		out:     newOutbox(conn, p.batcher),
+		packets: &p.packets,
+		reading: make(chan struct{}, 1),
+		filter:  newFilter(conn),
+		remotes: make(map[netip.AddrPort]*path),
+		ufrags:  make(map[string]*path),
 	}
 	p.sockets = append(p.sockets, s)
 	return s, nil
 }
 
-// leave gives shares back. It returns the sockets that no call is left on, which are
+// leave ends the use of sockets. It returns those that no call is left on, which are
 // no longer in the pool.
-func (p *SocketPool) leave(shares []share) (unused []*socket) {
+func (p *SocketPool) leave(paths []*path) (unused []*socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, share := range shares {
-		for _, remote := range share.remotes {
-			delete(share.socket.taken, remote)
-		}
-		if len(share.socket.taken) > 0 {
+	for _, path := range paths {
+		if !path.socket.remove(path) {
 			continue
 		}
 		for i, s := range p.sockets {
-			if s == share.socket {
+			if s == path.socket {
 				p.sockets = append(p.sockets[:i], p.sockets[i+1:]...)
 				break
 			}
 		}
-		unused = append(unused, share.socket)
+		unused = append(unused, path.socket)
 	}
 	return unused
 }
 
-// mux returns the sockets as one [ice.UDPMux].
-func (l *lease) mux() ice.UDPMux {
-	muxes := make([]ice.UDPMux, len(l.shares))
-	for i, p := range l.shares {
-		muxes[i] = p.socket.mux
+// GetConn returns the call's use of the socket with a local address.
+func (l *lease) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
+	for _, p := range l.paths {
+		if p.LocalAddr().String() != local.String() {
+			continue
+		}
+		if p.isClosed() {
+			return nil, io.ErrClosedPipe
+		}
+		p.socket.answerTo(ufrag, p)
+		return p, nil
 	}
-	return ice.NewMultiUDPMuxDefault(muxes...)
+	return nil, net.InvalidAddrError(local.String())
 }
 
-// Close gives the shares back and closes the sockets without calls. It is
-// idempotent. A nil lease holds nothing.
-func (l *lease) Close() error {
-	if l == nil {
-		return nil
+// RemoveConnByUfrag ends that checks from unknown addresses reach the call.
+func (l *lease) RemoveConnByUfrag(ufrag string) {
+	for _, p := range l.paths {
+		p.socket.forget(ufrag)
 	}
+}
+
+// GetListenAddresses returns the local addresses of the sockets.
+func (l *lease) GetListenAddresses() []net.Addr {
+	addrs := make([]net.Addr, len(l.paths))
+	for i, p := range l.paths {
+		addrs[i] = p.LocalAddr()
+	}
+	return addrs
+}
+
+// Close ends the call's use of the sockets, and closes those without calls. It is
+// idempotent.
+func (l *lease) Close() error {
 	var errs []error
 	l.release.Do(func() {
-		for _, s := range l.pool.leave(l.shares) {
-			errs = append(errs, s.mux.Close())
+		for _, p := range l.paths {
+			_ = p.Close()
+		}
+		for _, s := range l.pool.leave(l.paths) {
+			errs = append(errs, s.close())
 		}
 	})
 	return errors.Join(errs...)

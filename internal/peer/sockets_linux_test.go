@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -14,10 +13,10 @@ import (
 // TestSharedSocketAsksForLargeBuffers: it gets as much as the kernel grants anyone.
 func TestSharedSocketAsksForLargeBuffers(t *testing.T) {
 	t.Parallel()
-	pool := NewSocketPool(Config{Logger: slog.New(slog.DiscardHandler)})
-	l, err := pool.lease(loopbackRoute("127.0.0.1:1000"))
+	pool := NewSocketPool()
+	l, err := pool.lease(loopbackRoute("127.0.0.1:1000"), new(reception))
 	require.NoError(t, err)
-	raw, err := l.shares[0].socket.conn.SyscallConn()
+	raw, err := l.paths[0].socket.conn.SyscallConn()
 	require.NoError(t, err)
 	for option, limit := range map[int]string{syscall.SO_RCVBUF: "rmem_max", syscall.SO_SNDBUF: "wmem_max"} {
 		text, err := os.ReadFile("/proc/sys/net/core/" + limit)

@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"log/slog"
 	"net/netip"
 	"testing"
 
@@ -20,9 +19,9 @@ func loopbackRoute(remotes ...string) route {
 
 func TestSocketPoolSharesOnlyAmongDifferentServers(t *testing.T) {
 	t.Parallel()
-	pool := NewSocketPool(Config{Logger: slog.New(slog.DiscardHandler)})
+	pool := NewSocketPool()
 	take := func(remotes ...string) *lease {
-		l, err := pool.lease(loopbackRoute(remotes...))
+		l, err := pool.lease(loopbackRoute(remotes...), new(reception))
 		require.NoError(t, err)
 		return l
 	}
@@ -31,16 +30,16 @@ func TestSocketPoolSharesOnlyAmongDifferentServers(t *testing.T) {
 	c := take("127.0.0.1:1000")
 	d := take("127.0.0.1:1002", "127.0.0.1:1003")
 	e := take("127.0.0.1:1002")
-	require.Same(t, a.shares[0].socket, b.shares[0].socket, "different addresses share")
-	require.NotSame(t, a.shares[0].socket, c.shares[0].socket, "one address does not")
-	require.Same(t, c.shares[0].socket, d.shares[0].socket, "the first socket that is free of the address")
-	require.NotSame(t, d.shares[0].socket, e.shares[0].socket)
+	require.Same(t, a.paths[0].socket, b.paths[0].socket, "different addresses share")
+	require.NotSame(t, a.paths[0].socket, c.paths[0].socket, "one address does not")
+	require.Same(t, c.paths[0].socket, d.paths[0].socket, "the first socket that is free of the address")
+	require.NotSame(t, d.paths[0].socket, e.paths[0].socket)
 	require.Len(t, pool.sockets, 3)
 
 	require.NoError(t, a.Close())
 	require.NoError(t, a.Close(), "idempotent")
 	f := take("127.0.0.1:1000")
-	require.Same(t, b.shares[0].socket, f.shares[0].socket, "what was given back can be taken")
+	require.Same(t, b.paths[0].socket, f.paths[0].socket, "what was given back can be taken")
 
 	for _, l := range []*lease{b, c, d, e, f} {
 		require.NoError(t, l.Close())

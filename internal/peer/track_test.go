@@ -111,8 +111,8 @@ func TestBuffersKeepNothing(t *testing.T) {
 func TestFrameTakesNoAllocation(t *testing.T) {
 	c := pair(t)
 	var numbers []uint16
-	i := &stampInterceptor{stamper: wire.NewStamper(extensions(), wire.NewClock(), c.congestion)}
-	stamped := i.BindLocalStream(nil, interceptor.RTPWriterFunc(func(h *rtp.Header, _ []byte, _ interceptor.Attributes) (int, error) {
+	i := &stampInterceptor{stamper: wire.NewStamper(extensions(), wire.NewClock(), c.congestion), wants: new(reception)}
+	stamped := i.BindLocalStream(&interceptor.StreamInfo{}, interceptor.RTPWriterFunc(func(h *rtp.Header, _ []byte, _ interceptor.Attributes) (int, error) {
 		if len(numbers) < 3 {
 			numbers = append(numbers, binary.BigEndian.Uint16(h.GetExtension(extensions().TransportWide)))
 		}
