@@ -57,8 +57,8 @@ const (
 // grows, or loses packets. A transit that is longer but steady is another path:
 // another route, a clock that was set.
 type Congestion struct {
-	mu      sync.Mutex // guards what follows
-	packets [sentSize]sentTime
+	mu      sync.Mutex    // guards what follows
+	packets []sentTime    // sentSize of them from the first picture on
 	sentAt  time.Duration // when the last packet was sent, since the connection's epoch
 
 	base      baseline
@@ -83,10 +83,23 @@ type sentTime struct {
 	at     uint32 // the low 32 bits of the microseconds since the connection's epoch
 }
 
+// record makes sent record packets from now on: before the first picture the estimate is
+// of no use.
+func (c *Congestion) record() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.packets == nil {
+		c.packets = make([]sentTime, sentSize)
+	}
+}
+
 // sent records a packet that is being sent.
 func (c *Congestion) sent(number uint16, size int, at time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.packets == nil {
+		return
+	}
 	c.sentAt = at
 	c.packets[number%sentSize] = sentTime{number, uint16(size), uint32(at.Microseconds())}
 }
@@ -111,6 +124,9 @@ func (c *Congestion) onFeedback(fb *rtcp.TransportLayerCC) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.packets == nil {
+		return
+	}
 	t, ok := c.lookUp(fb)
 	if !ok || t.lost+t.arrived == 0 {
 		return

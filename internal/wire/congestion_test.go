@@ -49,6 +49,7 @@ type arrival struct {
 
 func newPath() *path {
 	c := new(Congestion)
+	c.record()
 	return &path{
 		Congestion: c, gate: videoGate{congestion: c}, delay: 30 * time.Millisecond, clock: time.Hour,
 		count: func(last uint8) uint8 { return last + 1 },
@@ -300,6 +301,7 @@ func TestVerdictIsForgottenWithoutFeedback(t *testing.T) {
 func TestGateClosesForLongerEachTime(t *testing.T) {
 	t.Parallel()
 	c := new(Congestion)
+	c.record()
 	g := videoGate{congestion: c}
 	now := time.Now()
 	find := func(full bool) { c.queued, c.updatedAt = full, now }
@@ -348,6 +350,7 @@ func TestGateClosesWhileNobodyWatches(t *testing.T) {
 func TestMalformedFeedbackIsSurvived(t *testing.T) {
 	t.Parallel()
 	c := new(Congestion)
+	c.record()
 	c.onFeedback(&rtcp.TransportLayerCC{})
 	c.onFeedback(&rtcp.TransportLayerCC{FbPktCount: 1, PacketStatusCount: 65535})
 	c.onFeedback(&rtcp.TransportLayerCC{FbPktCount: 2, PacketStatusCount: 3, PacketChunks: []rtcp.PacketStatusChunk{

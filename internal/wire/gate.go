@@ -33,6 +33,7 @@ type videoGate struct {
 
 // admit reports whether a picture may be sent.
 func (g *videoGate) admit(key bool, now time.Time) bool {
+	g.congestion.record()
 	if !g.unwatched.IsZero() && now.Sub(g.unwatched) >= unwatchedFor {
 		g.idle = true
 	} else if key {

@@ -28,6 +28,7 @@ func hugeFeedback(ssrc uint32) []byte {
 func TestFeedbackOnTooManyPacketsIsNotUnpacked(t *testing.T) {
 	sender, _ := bound(video, NewClock())
 	congestion := new(Congestion)
+	congestion.record()
 	report, err := (&rtcp.ReceiverReport{}).Marshal()
 	require.NoError(t, err)
 	for _, packet := range [][]byte{hugeFeedback(7), append(report, hugeFeedback(7)...)} {
@@ -42,5 +43,6 @@ func FuzzRTCP(f *testing.F) {
 	f.Add(hugeFeedback(7))
 	sender, _ := bound(video, NewClock())
 	congestion := new(Congestion)
+	congestion.record()
 	f.Fuzz(func(_ *testing.T, packet []byte) { HandleRTCP(packet, testSSRC, sender, congestion) })
 }
