@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/gotgcall/gotgcall/internal/serial"
 	"github.com/gotgcall/gotgcall/internal/wire"
 	"github.com/gotgcall/gotgcall/jsonparams"
 	"github.com/gotgcall/gotgcall/models"
@@ -46,18 +46,20 @@ type Conn struct {
 	congestion   *wire.Congestion
 	audio, video *wire.Sender
 
-	opened       chan datachannel.ReadWriteCloser // yields the data channel once it is open
-	stateChanged chan struct{}                    // the PeerConnection's state may have changed
-	connected    chan struct{}                    // closed when first connected
-	failed       chan struct{}                    // closed when lost for good
-	stop         chan struct{}                    // closed by Close
-	closing      sync.Once
-	done         sync.WaitGroup
+	opened    chan dataChannel // yields the data channel once it is open
+	connected chan struct{}    // closed when first connected
+	failed    chan struct{}    // closed when lost for good
+	closing   sync.Once
+	done      sync.WaitGroup
 
-	// owned by the upkeep
-	reported time.Time // when sender reports were sent last
-	pictures uint64    // how many bytes of pictures had been sent by then
-	shown    time.Time // when there were more of them last
+	states serial.Queue // looks at pion's state
+	life   life         // owned by states
+
+	// owned by Dial, then by the upkeep
+	channel  dataChannel // nil while there is none, or its reader has it
+	reported time.Time   // when sender reports were sent last
+	pictures uint64      // how many bytes of pictures had been sent by then
+	shown    time.Time   // when there were more of them last
 
 	lastHeard atomic.Pointer[time.Time] // from the server, before a silence; nil before the first silence
 	reason    error                     // why failed; written before failed is closed
@@ -140,37 +142,27 @@ func (d *dialer) newConn() (*Conn, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", models.ErrConnectionFailed, err), sockets.Close())
 	}
 	return &Conn{
-		cfg:          d.cfg,
-		announced:    d.response.Transport.Fingerprint,
-		route:        d.route,
-		pc:           pc,
-		lease:        sockets,
-		reception:    wants,
-		congestion:   congestion,
-		audio:        audio,
-		video:        video,
-		opened:       make(chan datachannel.ReadWriteCloser, 1),
-		stateChanged: make(chan struct{}, 1),
-		connected:    make(chan struct{}),
-		failed:       make(chan struct{}),
-		stop:         make(chan struct{}),
+		cfg:        d.cfg,
+		announced:  d.response.Transport.Fingerprint,
+		route:      d.route,
+		pc:         pc,
+		lease:      sockets,
+		reception:  wants,
+		congestion: congestion,
+		audio:      audio,
+		video:      video,
+		opened:     make(chan dataChannel, 1),
+		connected:  make(chan struct{}),
+		failed:     make(chan struct{}),
 	}, nil
 }
 
 // start applies the server's offer and answers it, upon which pion connects. It does
 // not wait for that.
 func (c *Conn) start(offer string) error {
-	c.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {
-		// pion calls from a separate goroutine for each change, in any order;
-		// the watcher reads the state itself.
-		select {
-		case c.stateChanged <- struct{}{}:
-		default:
-		}
-	})
-	c.done.Add(1)
-	go c.watch() // ends on stop or failure; Close waits on done
-
+	// pion calls from a separate goroutine for each change, in any order; advance reads
+	// the state itself.
+	c.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { c.stateChanged() })
 	for _, t := range c.tracks() {
 		_, err := c.pc.AddTransceiverFromTrack(t, webrtc.RTPTransceiverInit{
 			Direction: webrtc.RTPTransceiverDirectionSendonly,
@@ -242,7 +234,7 @@ func (c *Conn) awaitChannel(ctx context.Context) error {
 	case <-timer.C:
 		c.cfg.Logger.Debug("the server opened no data channel in time")
 	case channel := <-c.opened:
-		c.startListening(channel)
+		c.pollChannel(channel)
 	}
 	return nil
 }
@@ -262,7 +254,11 @@ func (c *Conn) SetReceiving(on bool) { c.reception.set(othersRTP, on) }
 func (c *Conn) Close() error {
 	var err error
 	c.closing.Do(func() {
-		close(c.stop)
+		c.states.Close()
+		_ = c.states.Wait(context.Background()) // nil: it is not to be given up
+		if c.life.deadline != nil {
+			c.life.deadline.Stop()
+		}
 		c.cfg.Upkeep.remove(c)
 		err = c.pc.GracefulClose()
 		c.done.Wait()

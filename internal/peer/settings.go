@@ -54,7 +54,7 @@ func (d *dialer) settings(wants *reception) (webrtc.SettingEngine, error) {
 	settings := webrtc.SettingEngine{LoggerFactory: &pionLog{logger: d.cfg.Logger, on: d.cfg.DebugLogs}}
 	settings.SetICECredentials(d.id.Ufrag, d.id.Pwd)
 	// Neither pion's timeout nor its count of checks ends an attempt: Dial does,
-	// and after it the watcher.
+	// and after it advance.
 	settings.SetICETimeouts(d.cfg.Disconnected, 0, d.cfg.Keepalive)
 	settings.SetICEMaxBindingRequests(math.MaxUint16)
 	settings.SetHostAcceptanceMinWait(0)

@@ -44,53 +44,61 @@ func (c *Conn) stage() stage {
 	return noAnswer
 }
 
-// watch turns pion's states into ours, until the connection is over. Before media
-// can flow it reports nothing: [Dial] returns the error.
-func (c *Conn) watch() {
-	defer c.done.Done()
-	var up, silent bool
-	deadline := time.NewTimer(0) // of a silent connection
-	deadline.Stop()
-	defer deadline.Stop()
-	for {
-		expired := false
-		select {
-		case <-c.stop:
-			return
-		case <-deadline.C:
-			expired = silent
-		case <-c.stateChanged:
-		}
-		switch state := c.pc.ConnectionState(); {
-		case state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed:
-			c.fail(up, c.failure(up, state))
-			return
-		case state == webrtc.PeerConnectionStateConnected && !up:
-			up = true
-			close(c.connected)
-		case state == webrtc.PeerConnectionStateConnected && silent:
-			silent = false
-			deadline.Stop()
-			c.cfg.OnState(models.Connected, nil)
-		case state == webrtc.PeerConnectionStateDisconnected && up && !silent:
-			silent = true
-			quiet := c.silence()
-			heard := time.Now().Add(-quiet)
-			c.lastHeard.Store(&heard)
-			deadline.Reset(c.cfg.Disconnected + c.cfg.Failed - quiet)
-			c.cfg.OnState(models.Disconnected, c.silenceError(quiet))
-		case state == webrtc.PeerConnectionStateDisconnected && expired:
-			c.fail(up, fmt.Errorf("%w: %w", models.ErrConnectionFailed, c.silenceError(c.cfg.Disconnected+c.cfg.Failed)))
-			return
-		}
+// life is how far the life of a connection has come, as far as it was reported.
+type life struct {
+	up, silent, over bool
+	until            time.Time   // when a silent connection is over
+	deadline         *time.Timer // then; nil before the first silence
+}
+
+// stateChanged looks at pion's state, on the queue of states.
+func (c *Conn) stateChanged() { c.states.Post(c.advance) }
+
+// advance turns pion's states into ours, until the connection is over. Before media can
+// flow it reports nothing: [Dial] returns the error.
+func (c *Conn) advance() {
+	l := &c.life
+	if l.over {
+		return
+	}
+	switch state := c.pc.ConnectionState(); {
+	case state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed:
+		c.fail(c.failure(l.up, state))
+	case state == webrtc.PeerConnectionStateConnected && !l.up:
+		l.up = true
+		close(c.connected)
+	case state == webrtc.PeerConnectionStateConnected && l.silent:
+		l.silent = false
+		l.deadline.Stop()
+		c.cfg.OnState(models.Connected, nil)
+	case state == webrtc.PeerConnectionStateDisconnected && l.up && !l.silent:
+		c.fallSilent()
+	case state == webrtc.PeerConnectionStateDisconnected && l.silent && !time.Now().Before(l.until):
+		c.fail(fmt.Errorf("%w: %w", models.ErrConnectionFailed, c.silenceError(c.cfg.Disconnected+c.cfg.Failed)))
 	}
 }
 
+// fallSilent reports a silence, and looks again when it has lasted too long.
+func (c *Conn) fallSilent() {
+	quiet := c.silence()
+	heard := time.Now().Add(-quiet)
+	c.lastHeard.Store(&heard)
+	l, left := &c.life, c.cfg.Disconnected+c.cfg.Failed-quiet
+	l.silent, l.until = true, time.Now().Add(left)
+	if l.deadline == nil {
+		l.deadline = time.AfterFunc(left, c.stateChanged)
+	} else {
+		l.deadline.Reset(left)
+	}
+	c.cfg.OnState(models.Disconnected, c.silenceError(quiet))
+}
+
 // fail ends the connection for a reason, and reports it once media could flow.
-func (c *Conn) fail(up bool, reason error) {
+func (c *Conn) fail(reason error) {
+	c.life.over = true
 	c.reason = reason
 	close(c.failed)
-	if up {
+	if c.life.up {
 		c.cfg.OnState(models.Failed, reason)
 	}
 }
