@@ -50,6 +50,11 @@ type EncodeOptions struct {
 	// not, the source is encoded as VP8, and reopened if it is open already. StartRTMP
 	// always encodes by libx264.
 	//
+	// FromFile passes pictures on as they are where they are H.264 already and VideoEncoder
+	// asks for it: baseline, main or high profile without B pictures and fields, with a key
+	// frame each 2 s at least, inside the size, rate and bit rate, at normal speed, from the
+	// start of the file. Where that ends, and after a seek, they are encoded.
+	//
 	// [Client.Connect]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.Connect
 	VideoEncoder VideoEncoder
 	// VideoBitrateKbps is the video's bit rate in kbit/s; 0 means 800.
@@ -72,7 +77,7 @@ type EncodeOptions struct {
 	// with forward error correction, which makes lost packets inaudible. Music
 	// suffers from it.
 	Voice bool
-	// AlwaysEncode encodes what is Opus already, too. Otherwise FromFile passes a
+	// AlwaysEncode encodes what is Opus or H.264 already, too. Otherwise FromFile passes a
 	// file's Opus packets on as they are, without ffmpeg: Ogg and WebM of one or two
 	// channels, of at most AudioBitrateKbps on average, or 256 if that is 0; with
 	// neither Voice, nor pictures, nor a sound of [Client.SetSound].

@@ -119,6 +119,19 @@ func TestPictureArrivesWholeAndInSync(t *testing.T) {
 	}
 }
 
+// TestPassedOnPictureIsInSync: H.264 of a file that is sent as it is, beside sound that
+// is encoded.
+func TestPassedOnPictureIsInSync(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 320, Height: 180, FPS: "25", Duration: 8 * time.Second, Options: []string{
+		"-bf", "0", "-g", "50", "-b:v", "400k", "-maxrate", "400k", "-bufsize", "400k",
+	}})
+	w := watch(t, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: gotgcall.H264}))
+	require.NoError(t, mediatest.CheckCounters(w.pictures, 0, 199))
+	require.NoError(t, mediatest.CheckMovedCounterTimes(w.pictures, "25", 2*time.Millisecond, w.moves))
+	w.requireInSync(t, 8)
+}
+
 func TestRTPTimeOfThirtyFramesASecondIs3000Ticks(t *testing.T) {
 	t.Parallel()
 	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "30", Duration: 3 * time.Second})

@@ -145,6 +145,10 @@ func (e *Encoder) Start() time.Duration { return e.job.start }
 // Sound returns the sound that the stream has, and whether its source takes another.
 func (e *Encoder) Sound() (media.Sound, bool) { return e.job.sound, e.job.tunable }
 
+// Plain reports whether the input's pictures are shown as they are coded: neither turned
+// nor stretched. It is false while nobody knows.
+func (e *Encoder) Plain() bool { return e.watch != nil && e.watch.plain() }
+
 // Tracks returns the tracks there are.
 func (e *Encoder) Tracks() media.Track { return e.got }
 

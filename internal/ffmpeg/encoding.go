@@ -16,6 +16,9 @@ type Encoding struct {
 	Format  media.Format        // of the frames
 	Sound   media.Sound         // resolved; the zero Sound is the input's own
 	Gain    float64             // what the loudness takes, in dB
+
+	// CopyPictures passes pictures on as they are, which has to be H.264.
+	CopyPictures bool
 }
 
 func (e Encoding) sound() sound { return sound{e.Sound, e.Gain} }
@@ -36,7 +39,7 @@ func (e Encoding) Fetched(address string, position time.Duration) Job {
 // later wake up for statistics each period, in a pause too, though there are to be none:
 // the period is an hour.
 func (e Encoding) from(input []string, at time.Duration, global ...string) []string {
-	if e.Options.Tracks.Has(media.TrackVideo) && !e.Format.Raw() {
+	if e.Options.Tracks.Has(media.TrackVideo) && !e.Format.Raw() && !e.CopyPictures {
 		global = append(global, deviceArgs(e.Options.VideoEncoder)...)
 	}
 	n := threads(e.Options.Tracks)
@@ -113,6 +116,9 @@ func (e Encoding) outputs() [][]string {
 		audio, video = rawAudioArgs(e.sound()), rawVideoArgs(e.Format, e.sound())
 	} else {
 		audio, video = audioArgs(e.Options, e.sound()), videoArgs(e.Options, e.sound())
+	}
+	if e.CopyPictures {
+		video = []string{"-c:v", "copy"}
 	}
 	if !e.Options.Tracks.Has(media.TrackVideo) {
 		return [][]string{slices.Concat(mapSound(), audio, liveMatroskaArgs(), []string{"pipe:1"})}

@@ -96,6 +96,9 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 		"command-both":      shell("ffmpeg -i film.mp4 -vf hflip", media.TrackAudio|media.TrackVideo, 0),
 		"command-container": shell("ffmpeg -i film.mp4 -f matroska -", media.TrackAudio|media.TrackVideo, 0),
 	}
+	copied := both
+	copied.CopyPictures = true
+	jobs["file-copied"] = copied.File("film.mp4", 0)
 	for _, encoder := range hardware() {
 		jobs["encoder-"+string(encoder)] = encoding(media.EncodeOptions{Tracks: media.TrackVideo, VideoEncoder: encoder}, media.Format{}).File("film.mp4", 0)
 	}

@@ -25,6 +25,7 @@ type seekCheck struct {
 type logWatch struct {
 	seekCheck
 	done chan struct{} // closed when the last input has been described
+	told chan struct{} // closed when all has been said of the inputs
 
 	mu       sync.Mutex // guards the rest
 	seen     int
@@ -33,6 +34,8 @@ type logWatch struct {
 	guessed  bool          // a duration is an estimate
 	unknown  bool          // a duration is not known
 	duration time.Duration // of the longest input
+	output   bool          // told is closed
+	shaped   bool          // pictures are turned, or their pixels are not square
 }
 
 // logDelay bounds the wait for lines that ffmpeg wrote before its first frame. Without a
@@ -47,6 +50,8 @@ const (
 var (
 	seekRefused = regexp.MustCompile(`^(?:\[[^]]*\] ){0,2}\[warning\] .*could not seek to position`)
 	inputFormat = regexp.MustCompile(`^\[info\] Input #0, ([0-9A-Za-z_]+)`)
+	firstOutput = regexp.MustCompile(`^\[info\] Output #0, `)
+	odd         = regexp.MustCompile(`^\[info\] +(?:displaymatrix: |Stream #0:.* Video: .*SAR (?:[02-9]|1\d|1:[02-9]|1:1\d))`)
 	inputLength = regexp.MustCompile(`^\[info\]   Duration: (N/A|\d+:\d\d:\d\d\.\d+)`)
 	levelTag    = regexp.MustCompile(`^((?:\[[^]]*\] ){0,2}?)\[(panic|fatal|error|warning|info)\] `)
 )
@@ -54,7 +59,7 @@ var (
 const durationGuessed = "Estimating duration from bitrate"
 
 func newLogWatch(s seekCheck) *logWatch {
-	return &logWatch{seekCheck: s, done: make(chan struct{})}
+	return &logWatch{seekCheck: s, done: make(chan struct{}), told: make(chan struct{})}
 }
 
 // line examines a line of a log with levels. It returns the line without its level, or
@@ -78,6 +83,11 @@ func (w *logWatch) line(line string) string {
 		w.guessed = true
 	case w.format == "" && inputFormat.MatchString(line):
 		w.format = inputFormat.FindStringSubmatch(line)[1]
+	case !w.output && firstOutput.MatchString(line):
+		w.output = true
+		close(w.told)
+	case !w.output && odd.MatchString(line):
+		w.shaped = true
 	case length != nil && w.seen < w.inputs:
 		d, ok := parseTime(length[1])
 		w.unknown = w.unknown || !ok
@@ -121,6 +131,21 @@ func (w *logWatch) result(p *proc.Process) error {
 		return fmt.Errorf("%w: ffmpeg: %s", models.ErrSeekUnsupported, w.refused)
 	}
 	return nil
+}
+
+// plain reports whether pictures are shown as they are coded, once ffmpeg has written its
+// first frame.
+func (w *logWatch) plain() bool {
+	timer := time.NewTimer(logDelaySeek)
+	defer timer.Stop()
+	select {
+	case <-w.told:
+	case <-timer.C:
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.shaped
 }
 
 // length returns how long the longest input is, or 0 if that is not known of each, and

@@ -16,9 +16,10 @@ type Sequence struct {
 	Reordered int
 	// Progressive reports that there are no fields.
 	Progressive bool
-
-	frameNumBits, orderBits uint32
-	separate, deltaAlways   bool
+	// Common reports that colours are sampled as 4:2:0 in 8 bits.
+	Common bool
+	// Square reports that pixels are, or that nothing is said of their shape.
+	Square bool
 }
 
 // maxSide is more pixels than any level has in a row (table A-1).
@@ -31,27 +32,27 @@ func ParseSPS(unit []byte) (Sequence, error) {
 	if Type(unit) != SPS || len(unit) < 4 {
 		return Sequence{}, errSPS
 	}
-	s := Sequence{Profile: unit[1], Constraints: unit[2], Level: unit[3], Reordered: -1}
+	s := Sequence{Profile: unit[1], Constraints: unit[2], Level: unit[3], Reordered: -1, Common: true, Square: true}
 	r := reader{data: unescape(unit[4:])}
 	r.golomb() // seq_parameter_set_id
 	chroma := uint32(1)
 	if hasChroma(s.Profile) {
 		if chroma = r.golomb(); chroma == 3 {
-			s.separate = r.flag()
+			r.flag() // separate_colour_plane
 		}
-		r.golomb() // bit depths
-		r.golomb()
+		luma, colour := r.golomb(), r.golomb() // bits more than 8
+		s.Common = chroma == 1 && luma+colour == 0
 		r.flag() // qpprime_y_zero_transform_bypass
 		if r.flag() {
 			r.scalingLists(chroma)
 		}
 	}
-	s.frameNumBits = r.golomb() + 4
+	r.golomb() // bits of frame_num
 	switch s.OrderType = r.golomb(); s.OrderType {
 	case 0:
-		s.orderBits = r.golomb() + 4
+		r.golomb() // bits of pic_order_cnt_lsb
 	case 1:
-		s.deltaAlways = r.flag()
+		r.flag()
 		r.golomb()
 		r.golomb()
 		for range min(r.golomb(), 255) {
@@ -75,9 +76,9 @@ func ParseSPS(unit []byte) (Sequence, error) {
 		s.crop(&r, chroma)
 	}
 	if r.flag() {
-		s.Reordered = r.reordered()
+		s.Square, s.Reordered = r.square(), r.reordered()
 	}
-	if r.overrun || s.Width <= 0 || s.Height <= 0 || s.frameNumBits > 16 || s.orderBits > 16 || s.OrderType > 2 {
+	if r.overrun || s.Width <= 0 || s.Height <= 0 || s.OrderType > 2 {
 		return Sequence{}, errSPS
 	}
 	return s, nil
@@ -113,13 +114,25 @@ func (s *Sequence) crop(r *reader, chroma uint32) {
 	s.Height -= y * int(top+bottom)
 }
 
-// reordered reads the VUI (annex E), and returns max_num_reorder_frames, or -1 if it is
+// square reads the shape of pixels, with which the VUI begins (annex E).
+func (r *reader) square() bool {
+	const extended = 255
+	if !r.flag() {
+		return true
+	}
+	switch r.bits(8) {
+	case 0, 1:
+		return true
+	case extended:
+		width, height := r.bits(16), r.bits(16)
+		return width == height
+	}
+	return false
+}
+
+// reordered reads the rest of the VUI, and returns max_num_reorder_frames, or -1 if it is
 // not there.
 func (r *reader) reordered() int {
-	if r.flag() && r.bits(8) == 255 { // aspect ratio, Extended_SAR
-		r.bits(16)
-		r.bits(16)
-	}
 	if r.flag() { // overscan
 		r.flag()
 	}

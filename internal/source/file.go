@@ -27,7 +27,7 @@ func (o Opener) openFile(ctx context.Context, env media.Env, src media.File, pos
 	if err == nil && stream == nil {
 		var enc ffmpeg.Encoding
 		if enc, err = o.encoding(env, opts); err == nil {
-			stream, err = o.encodeFile(ctx, env, src.Path, enc, position)
+			stream, err = o.encodeFile(ctx, env, src, enc, position)
 		}
 	}
 	if err != nil {
@@ -36,7 +36,8 @@ func (o Opener) openFile(ctx context.Context, env media.Env, src media.File, pos
 	return stream, nil
 }
 
-func (o Opener) encodeFile(ctx context.Context, env media.Env, path string, enc ffmpeg.Encoding, position time.Duration) (media.Stream, error) {
+func (o Opener) encodeFile(ctx context.Context, env media.Env, src media.File, enc ffmpeg.Encoding, position time.Duration) (media.Stream, error) {
+	path := src.Path
 	if path == "" || strings.ContainsRune(path, 0) {
 		return nil, fmt.Errorf("%w: a file's name is not empty and has no NUL byte", models.ErrInvalidParams)
 	}
@@ -47,11 +48,24 @@ func (o Opener) encodeFile(ctx context.Context, env media.Env, path string, enc 
 	open := func(ctx context.Context, position time.Duration, e effort) (media.Stream, error) {
 		return encoderStream(o.starter.Open(ctx, env, e.of(enc).File(path, position)))
 	}
-	stream, err := open(ctx, position, full)
-	if err != nil || !enc.Options.Tracks.Has(media.TrackVideo) || !isRegular(path) {
-		return stream, err
+	encode := func(ctx context.Context, position time.Duration) (media.Stream, error) {
+		stream, err := open(ctx, position, full)
+		if err != nil || !enc.Options.Tracks.Has(media.TrackVideo) || !isRegular(path) {
+			return stream, err
+		}
+		return newAdaptive(env, stream, position, open), nil
 	}
-	return newAdaptive(env, stream, position, open), nil
+	if isRegular(path) && copies(enc, src.Options.AlwaysEncode, position) {
+		as := enc
+		as.CopyPictures = true
+		// Whatever is wrong with it, the encoder says it better.
+		if e, err := o.starter.Open(ctx, env, as.File(path, 0)); err == nil {
+			if c := newCopied(ctx, enc.Options, e, encode); c != nil {
+				return c, nil
+			}
+		}
+	}
+	return encode(ctx, position)
 }
 
 func isRegular(path string) bool {

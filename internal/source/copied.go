@@ -1,0 +1,184 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gotgcall/gotgcall/internal/ffmpeg"
+	"github.com/gotgcall/gotgcall/media"
+)
+
+// copied is the Stream of a file whose pictures are H.264 that can be sent as it is. The
+// first pictures are judged before anything is played, the others as they come: at one
+// that cannot be sent the file is reopened, to be encoded from there on.
+type copied struct {
+	// immutable
+	encode func(ctx context.Context, position time.Duration) (media.Stream, error)
+	tracks media.Track
+	info   media.SourceInfo
+	tuning tuning
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+
+	restarts atomic.Uint64
+	reading  atomic.Pointer[media.Stream] // current, for any goroutine
+
+	mu      sync.Mutex // guards current; held while it is opened again
+	current media.Stream
+
+	// owned by the reader
+	judge  *pictureJudge // nil once pictures are encoded
+	ahead  []media.Frame // have been judged
+	offset time.Duration // of the current stream's times
+	sound  time.Duration // where the last frame of sound ended
+	end    error         // why it could not be opened again
+}
+
+// copies reports whether the pictures of a file may be passed on, as far as that is known
+// without it. What begins in its middle is encoded: the next picture with which decoding
+// can begin may be two seconds away.
+func copies(enc ffmpeg.Encoding, always bool, position time.Duration) bool {
+	o := enc.Options
+	return position == 0 && !always && o.VideoEncoder.Codec() == media.CodecH264 && o.Tracks.Has(media.TrackVideo) &&
+		!enc.Format.Raw() && enc.Sound.Speed == 1
+}
+
+// plainPictures is what an encoder says of pictures that it passes on.
+type plainPictures interface {
+	media.Stream
+	Plain() bool
+}
+
+// newCopied returns a copied that owns a stream, or nil when its pictures have to be
+// encoded. The stream is closed then.
+func newCopied(ctx context.Context, o media.EncodeOptions, stream plainPictures, encode func(context.Context, time.Duration) (media.Stream, error)) *copied {
+	interrupt := context.AfterFunc(ctx, func() { _ = stream.Close() })
+	c := &copied{
+		encode: encode, tracks: stream.Tracks(), info: infoOf(stream), tuning: tuningOf(stream), current: stream,
+		judge: &pictureJudge{options: o},
+	}
+	if !stream.Tracks().Has(media.TrackVideo) || !stream.Plain() || !c.look() || !interrupt() {
+		_ = stream.Close()
+		return nil
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	first := media.Stream(stream)
+	c.reading.Store(&first)
+	return c
+}
+
+// maxAhead bounds the frames that are judged before the first is played: those of two
+// seconds, at any bit rate that is passed on.
+const maxAhead = 1000
+
+// look judges all up to the second key frame, and keeps it for ReadFrame.
+func (c *copied) look() bool {
+	for len(c.ahead) < maxAhead {
+		f, err := c.current.ReadFrame()
+		if errors.Is(err, io.EOF) && c.judge.begun {
+			c.end = err
+			return true
+		}
+		if err != nil || !c.judge.admit(f) {
+			return false
+		}
+		f.Data = bytes.Clone(f.Data)
+		c.ahead = append(c.ahead, f)
+		if c.judge.groups > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// Tracks returns those of the file.
+func (c *copied) Tracks() media.Track { return c.tracks }
+
+// SourceInfo returns what the file says of itself.
+func (c *copied) SourceInfo() media.SourceInfo { return c.info }
+
+// Sound returns the sound that the stream has, and whether its source takes another.
+func (c *copied) Sound() (media.Sound, bool) { return c.tuning.sound, c.tuning.ok }
+
+// Restarts returns how often the file was reopened.
+func (c *copied) Restarts() uint64 { return c.restarts.Load() + restartsOf(*c.reading.Load()) }
+
+// ReadFrame returns the next frame; see [media.Stream].
+func (c *copied) ReadFrame() (media.Frame, error) {
+	if c.ctx.Err() != nil {
+		return media.Frame{}, errStreamClosed()
+	}
+	if len(c.ahead) > 0 {
+		f := c.ahead[0]
+		c.ahead = c.ahead[1:]
+		return c.played(f), nil
+	}
+	if c.end != nil {
+		return media.Frame{}, c.end
+	}
+	f, err := c.current.ReadFrame()
+	if err == nil && c.judge != nil && !c.judge.admit(f) {
+		if c.end = c.reopen(f.PTS); c.end != nil {
+			return media.Frame{}, c.end
+		}
+		f, err = c.current.ReadFrame()
+	}
+	if err != nil {
+		return media.Frame{}, err
+	}
+	return c.played(f), nil
+}
+
+// played returns a frame in the stream's own time.
+func (c *copied) played(f media.Frame) media.Frame {
+	f.PTS += c.offset
+	if f.Track == media.TrackAudio {
+		c.sound = f.PTS + f.Duration
+	}
+	return f
+}
+
+// reopen encodes the file from the end of the last sound on, or from a picture if there is
+// none.
+func (c *copied) reopen(picture time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return errStreamClosed()
+	}
+	_ = c.current.Close()
+	at := picture
+	if c.tracks.Has(media.TrackAudio) {
+		at = c.sound
+	}
+	stream, err := c.encode(c.ctx, at)
+	switch {
+	case c.ctx.Err() != nil:
+		if err == nil {
+			_ = stream.Close()
+		}
+		return errStreamClosed()
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err != nil:
+		return fmt.Errorf("encode pictures that were passed on: %w", err)
+	}
+	c.restarts.Add(1)
+	c.current, c.offset, c.judge = stream, at, nil
+	c.reading.Store(&stream)
+	return nil
+}
+
+// Close closes the file; see [media.Stream].
+func (c *copied) Close() error {
+	c.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current.Close()
+}
