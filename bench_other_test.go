@@ -6,3 +6,6 @@ import "time"
 
 // processorTime is not known here.
 func processorTime() time.Duration { return 0 }
+
+// childrenTime is not known here.
+func childrenTime() time.Duration { return 0 }
