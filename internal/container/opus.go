@@ -83,6 +83,3 @@ func opusTags(header []byte) (t Tags) {
 	}
 	return t
 }
-
-// OpusDuration returns how long an Opus packet lasts (RFC 6716 section 3.1).
-func OpusDuration(packet []byte) (time.Duration, error) { return opusDuration(packet) }

@@ -77,7 +77,7 @@ func Open(ctx context.Context, env media.Env, job Job) (*Encoder, error) {
 // start starts the process.
 func (e *Encoder) start(env media.Env) error {
 	stdoutBuffer, pictureBuffer := e.job.buffers()
-	config := proc.Config{Path: cmp.Or(e.job.path, env.FFmpegPath, "ffmpeg"), Args: e.job.args, OnStderr: e.onStderr(env), Buffer: stdoutBuffer}
+	config := proc.Config{Path: cmp.Or(e.job.path, env.FFmpegPath, "ffmpeg"), Args: e.job.args, Stdin: e.job.input, OnStderr: e.onStderr(env), Buffer: stdoutBuffer}
 	var pictures *os.File
 	if e.job.apart {
 		r, w, err := proc.Pipe(pictureBuffer)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pion/rtcp"
 
-	"github.com/gotgcall/gotgcall/internal/container"
+	"github.com/gotgcall/gotgcall/internal/opus"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -161,8 +161,8 @@ func (r *Receiver) RTP(b []byte) {
 
 // pass gives a packet whose turn has come to the sink. mu must be held.
 func (r *Receiver) pass(s *stream, p packet, arrival time.Time) {
-	length, err := container.OpusDuration(p.payload)
-	if err != nil {
+	length, ok := opus.Duration(p.payload)
+	if !ok {
 		s.lost++
 		return
 	}

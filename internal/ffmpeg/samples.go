@@ -1,0 +1,19 @@
+package ffmpeg
+
+import (
+	"os"
+	"slices"
+)
+
+// Samples returns the job that encodes the Matroska of samples on a pipe, whose header
+// says everything, so that nothing is probed and nothing waits. The muxer of Ogg holds one
+// packet back, that of Matroska two. Open does not close the pipe.
+func (e Encoding) Samples(input *os.File) Job {
+	j := e.job(assemble(watchedArgs(), []string{
+		"-protocol_whitelist", "pipe", "-fflags", "nobuffer", "-analyzeduration", "0", "-probesize", "32",
+		"-f", "matroska", "-i", "pipe:0",
+	}, 0, [][]string{slices.Concat(mapSound(), audioArgs(e.Options, e.sound()),
+		[]string{"-f", "ogg", "-page_duration", "20000", "-flush_packets", "1", "pipe:1"})}), 0)
+	j.input, j.tunable = input, false
+	return j
+}
