@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/gotgcall/gotgcall/internal/packets"
+	"github.com/gotgcall/gotgcall/internal/push"
 	"github.com/gotgcall/gotgcall/internal/shared"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
@@ -38,6 +39,12 @@ type (
 	// Codec is how a picture is coded; see [Frame].
 	Codec = media.Codec
 
+	// OpusSource is a Source of Opus packets that a program writes; see [FromOpus].
+	OpusSource = push.Opus
+	// PCMSource is a Source of samples that a program writes; see [FromPCM].
+	PCMSource = push.PCM
+	// PCMFormat is the format of samples.
+	PCMFormat = media.PCMFormat
 	// Sink describes where what the others in a call say is put; see [ToFunc] and
 	// [ToFiles].
 	Sink = media.Sink
@@ -185,6 +192,17 @@ func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audi
 // they are. They are read ahead as far as they are joined; what comes as it is recorded is
 // heard up to 40 ms later. Raw frames, for RTMP, stay as they are.
 func Repacketized(src Source, packetMs int) Source { return packets.New(src, packetMs) }
+
+// FromOpus returns a Source of the Opus packets that a program gives to its Write. It plays
+// in one call at a time. A packet leaves at once if nothing waits before it. While nothing
+// is written there is silence, which is no end; Flush drops what has not been played, and
+// Close ends the source after it. Write blocks while 30 s are waiting.
+func FromOpus() *OpusSource { return push.NewOpus() }
+
+// FromPCM is like [FromOpus] for samples, which an ffmpeg encodes by opts: a program that
+// speaks. Write takes any number of bytes, at any pace, so io.Copy can feed it. Of opts
+// only what is about sound counts; Voice is for speech.
+func FromPCM(format PCMFormat, opts EncodeOptions) *PCMSource { return push.NewPCM(format, opts) }
 
 // Shared returns a Source that plays one run of another in any number of chats, of one
 // Client or several: a radio in a thousand chats is one connection and one ffmpeg.

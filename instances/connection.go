@@ -20,8 +20,11 @@ type connection struct {
 	lostAt time.Time // when it failed
 }
 
-// write is the player's sink.
+// write is the player's sink. A frame without data is a time in which nothing is sent.
 func (l *connection) write(f media.Frame, due time.Time) {
+	if len(f.Data) == 0 {
+		return
+	}
 	// A write fails when the connection is lost, which stateChanged reports.
 	switch {
 	case f.Track == media.TrackAudio:
