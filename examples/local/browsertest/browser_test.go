@@ -73,8 +73,12 @@ func (c *chromium) open(t *testing.T, url string) *tab {
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(url)))
 	p := &tab{ctx, t}
 	p.until("window.demo !== undefined")
+	evaluate[any](p, helpers)
 	return p
 }
+
+// in returns the tab for a subtest.
+func (p *tab) in(t *testing.T) *tab { return &tab{p.ctx, t} }
 
 // evaluate runs a script; a promise is awaited.
 func evaluate[T any](p *tab, script string) T {

@@ -90,15 +90,24 @@ form.onsubmit = event => {
   })
 }
 
-form.onchange = () => {
-  for (const field of form.querySelectorAll('[data-kind]')) field.hidden = field.dataset.kind !== form.elements.kind.value
+form.onchange = ({ target }) => {
+  if (target.name !== 'kind') return
+  for (const field of form.querySelectorAll('[data-kind]')) field.hidden = field.dataset.kind !== target.value
+  if (target.value === 'file') listSources().catch(fail) // there may be more meanwhile
+}
+
+// fill gives a list its options, and keeps what is chosen.
+function fill(select, options) {
+  const { value } = select
+  select.replaceChildren(...options)
+  if (options.some(o => o.value === value)) select.value = value
 }
 
 async function listSources() {
   const found = await sources()
   patterns = found.patterns
-  form.elements.pattern.replaceChildren(...patterns.map(p => new Option(p.title, p.name)))
-  form.elements.file.replaceChildren(...found.files.map(f => new Option(f.name, f.name)))
+  fill(form.elements.pattern, patterns.map(p => new Option(p.title, p.name)))
+  fill(form.elements.file, found.files.map(f => new Option(f.name, f.name)))
   showCode()
 }
 
