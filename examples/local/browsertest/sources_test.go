@@ -75,8 +75,10 @@ func TestSources(t *testing.T) {
 	for _, group := range [][]played{
 		{{kind: "file", value: "tones.mp3"}, {kind: "file", value: "movie25.mp4", fps: 25}, {kind: "file", value: "movie30.mp4", fps: 30}},
 		{
-			{kind: "file", value: "tones.webm"}, {kind: "url", value: ranges + "/movie25.mp4", fps: 25},
-			{kind: "url", value: whole + "/movie25.mp4", fps: 25}, {kind: "pattern", value: "bars", fps: 30},
+			{kind: "file", value: "tones.webm"},
+			{kind: "url", value: ranges + "/movie25.mp4", fps: 25},
+			{kind: "url", value: whole + "/movie25.mp4", fps: 25},
+			{kind: "pattern", value: "bars", fps: 30},
 		},
 	} {
 		p.judgeAll(group)

@@ -11,17 +11,16 @@ import (
 	"github.com/gotgcall/gotgcall"
 )
 
-// Input says what to play, in one of four ways.
+// Input says what to play.
 type Input struct {
-	Kind  string `json:"kind"`  // file, url or pattern; a program may also play a local path
+	Kind  string `json:"kind"`  // file, url or pattern
 	Value string `json:"value"` // a name of the demo folder, a URL, a name of a pattern
+
+	path string // of a file of this machine, which no request can ask for
 }
 
-// local is the kind of a path of this machine. The page cannot ask for it.
-const local = "local"
-
 // Local returns the input that plays a file of this machine.
-func Local(path string) Input { return Input{local, path} }
+func Local(path string) Input { return Input{path: path} }
 
 // ErrInput is wrapped by the error of an input that describes nothing.
 var ErrInput = errors.New("there is no such source")
@@ -61,6 +60,9 @@ const melody = `aevalsrc=exprs='0.25*sin(2*PI*t*262*pow(2\,floor(mod(floor(t*4)*
 
 // title is how an input is shown.
 func (in Input) title() string {
+	if in.path != "" {
+		return filepath.Base(in.path)
+	}
 	switch in.Kind {
 	case "pattern":
 		for _, p := range Patterns {
@@ -68,8 +70,6 @@ func (in Input) title() string {
 				return p.Title
 			}
 		}
-	case local:
-		return filepath.Base(in.Value)
 	case "url":
 		if u, err := url.Parse(in.Value); err == nil {
 			u.User, u.RawQuery = nil, "" // may be secrets
@@ -81,6 +81,9 @@ func (in Input) title() string {
 
 // source returns what plays an input.
 func (s *Studio) source(ctx context.Context, in Input) (gotgcall.Source, error) {
+	if in.path != "" {
+		return s.fromFile(ctx, in.path), nil
+	}
 	switch in.Kind {
 	case "file":
 		path, err := s.folder.path(in.Value)
@@ -88,8 +91,6 @@ func (s *Studio) source(ctx context.Context, in Input) (gotgcall.Source, error) 
 			return nil, err
 		}
 		return s.fromFile(ctx, path), nil
-	case local:
-		return s.fromFile(ctx, in.Value), nil
 	case "url":
 		if !strings.Contains(in.Value, "://") {
 			return nil, fmt.Errorf("%w: an address begins with http:// or https://", ErrInput)
