@@ -82,3 +82,25 @@ func TestWordsOfErrorsAreKept(t *testing.T) {
 		require.True(t, utf8.ValidString(line))
 	}
 }
+
+// TestPicturesThatAreShownOtherwise than they are coded: as every version says it.
+func TestPicturesThatAreShownOtherwise(t *testing.T) {
+	t.Parallel()
+	const stream = "[info]   Stream #0:0[0x1](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(progressive), 320x180"
+	for line, plain := range map[string]bool{
+		stream + ", 25 fps":                                            true,
+		stream + " [SAR 1:1 DAR 16:9], 50 kb/s, 25 fps":                true,
+		stream + " [SAR 4:3 DAR 64:27], 50 kb/s, 25 fps":               false,
+		stream + " [SAR 10:11 DAR 16:9], 25 fps":                       false,
+		stream + " [SAR 1:2 DAR 8:9], 25 fps":                          false,
+		stream + ", SAR 423:320 DAR 47:20, 25 fps":                     false,
+		"[info]       displaymatrix: rotation of -90.00 degrees":       false,
+		"[info]       Display Matrix: rotation of 90.00 degrees":       false,
+		"[info]       Frame Cropping: 0/0/8/8":                         false,
+		"[info]       Mastering Display Metadata, has_primaries:1":     true,
+		"[info]     title           : the SAR 4:3 of Stream #0: Video": true,
+	} {
+		w, _ := watch([]string{"[info] Input #0, mov, from 'file:x':", line, "[info] Output #0, matroska, to 'pipe:1':"})
+		require.Equal(t, plain, w.plain(), line)
+	}
+}

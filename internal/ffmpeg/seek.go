@@ -35,7 +35,7 @@ type logWatch struct {
 	unknown  bool          // a duration is not known
 	duration time.Duration // of the longest input
 	output   bool          // told is closed
-	shaped   bool          // pictures are turned, or their pixels are not square
+	shaped   bool          // pictures are turned or cropped, or their pixels are not square
 }
 
 // logDelay bounds the wait for lines that ffmpeg wrote before its first frame. Without a
@@ -51,7 +51,7 @@ var (
 	seekRefused = regexp.MustCompile(`^(?:\[[^]]*\] ){0,2}\[warning\] .*could not seek to position`)
 	inputFormat = regexp.MustCompile(`^\[info\] Input #0, ([0-9A-Za-z_]+)`)
 	firstOutput = regexp.MustCompile(`^\[info\] Output #0, `)
-	odd         = regexp.MustCompile(`^\[info\] +(?:displaymatrix: |Stream #0:.* Video: .*SAR (?:[02-9]|1\d|1:[02-9]|1:1\d))`)
+	odd         = regexp.MustCompile(`(?i)^\[info\] +(?:display ?matrix: |frame cropping: |Stream #0:.* Video: .*SAR (?:[02-9]|1\d|1:[02-9]|1:1\d))`)
 	inputLength = regexp.MustCompile(`^\[info\]   Duration: (N/A|\d+:\d\d:\d\d\.\d+)`)
 	levelTag    = regexp.MustCompile(`^((?:\[[^]]*\] ){0,2}?)\[(panic|fatal|error|warning|info)\] `)
 )
