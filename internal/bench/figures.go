@@ -32,13 +32,6 @@ func (f figure) text() string {
 	return strconv.FormatFloat(f.value, 'f', 0, 64)
 }
 
-// carried is the share of the packets due below which a machine does not carry a row.
-const carried = 0.98
-
-func overloaded(r load.Result) bool {
-	return r.Skipped == "" && r.Source != load.Idle && r.Carried() < carried
-}
-
 // figures returns the numbers of a row.
 func figures(r load.Result) []figure {
 	own, calls, packets := r.User+r.System, float64(r.Calls), float64(r.Arrived.Packets)

@@ -24,6 +24,7 @@ type options struct {
 
 	docs          bool
 	csv, benchfmt string // paths; empty for none
+	profiles      string // a directory; empty for none
 }
 
 // names are the rows, as -rows has them.
@@ -52,6 +53,7 @@ func parse(args []string) (o options, err error) {
 	flags.BoolVar(&o.docs, "docs", false, "write the table into ARCHITECTURE.md and README.md of the current directory")
 	flags.StringVar(&o.csv, "csv", "", "a file for the figures")
 	flags.StringVar(&o.benchfmt, "benchfmt", "", "a file for the figures, which benchstat reads; it is appended to")
+	flags.StringVar(&o.profiles, "profiles", "", "a directory for a profile of each row")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -105,7 +107,8 @@ func (o *options) choose(list string) error {
 // plan returns what is measured with n calls.
 func (o *options) plan(n int, media string) load.Plan {
 	p := load.Plan{
-		Calls: n, Addresses: min(n, o.addresses), Window: o.window, Settle: o.settle, Samples: o.samples, Media: media,
+		Calls: n, Addresses: min(n, o.addresses), Window: o.window, Settle: o.settle, Samples: o.samples,
+		Media: media, Profiles: o.profiles,
 	}
 	for _, source := range o.sources() {
 		speakers := o.speakers

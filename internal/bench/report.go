@@ -77,7 +77,7 @@ func (t *table) markdown() string {
 		switch {
 		case r.Skipped != "":
 			b.WriteString(" " + r.Skipped + " |" + strings.Repeat(" |", len(columns)-1))
-		case overloaded(r):
+		case r.Overloaded():
 			fmt.Fprintf(&b, " the machine does not carry it: %.0f %% of the packets |%s",
 				100*r.Carried(), strings.Repeat(" |", len(columns)-1))
 		default:
@@ -117,7 +117,7 @@ func (t *table) summary() string {
 	b.WriteString("\n| a call that plays | processor time per second | calls per core | heap and RSS |\n|---|---|---|---|\n")
 	for _, source := range []string{load.Idle, load.Ready20, load.Ready60, load.PassThrough, load.MP3} {
 		for _, r := range t.rows {
-			if r.Source != source || r.Calls != 200 || r.Speakers > 0 || r.Skipped != "" || overloaded(r) {
+			if r.Source != source || r.Calls != 200 || r.Speakers > 0 || r.Skipped != "" || r.Overloaded() {
 				continue
 			}
 			f := byName(r)
@@ -162,7 +162,7 @@ func (t *table) benchfmt() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: github.com/gotgcall/gotgcall\ncpu: %s\n", runtime.GOOS, runtime.GOARCH, usage.Machine())
 	for _, r := range t.rows {
-		if r.Skipped != "" || overloaded(r) {
+		if r.Skipped != "" || r.Overloaded() {
 			continue
 		}
 		source := strings.NewReplacer(", ", "-", " ", "-").Replace(r.Source)

@@ -105,25 +105,30 @@ func newWheel(sessions []*session, out *ipv4.PacketConn, milliseconds int) *whee
 // turn turns the wheel for a second, and then for the window that is measured.
 func (w *wheel) turn(window time.Duration) (used, took time.Duration, err error) {
 	const warm = time.Second
-	ticker := time.NewTicker(grid)
-	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	var before time.Duration
 	var from time.Time // zero: not yet measured
-	start, done := time.Now(), 0
-	for now := range ticker.C {
+	start := time.Now()
+	for slot := 0; ; slot++ {
+		if len(w.slots[slot%len(w.slots)]) == 0 {
+			continue
+		}
+		if wait := time.Until(start.Add(time.Duration(slot) * grid)); wait > 0 {
+			timer.Reset(wait)
+			<-timer.C
+		}
+		if err := w.send(w.slots[slot%len(w.slots)]); err != nil {
+			return 0, 0, err
+		}
+		now := time.Now()
 		if from.IsZero() && now.Sub(start) >= warm {
-			before, from = processor(), time.Now()
+			before, from = processor(), now
 		}
 		if !from.IsZero() && now.Sub(from) >= window {
-			break
-		}
-		for ; done < int(now.Sub(start)/grid); done++ { // ticks that were missed too
-			if err := w.send(w.slots[done%len(w.slots)]); err != nil {
-				return 0, 0, err
-			}
+			return processor() - before, time.Since(from), nil
 		}
 	}
-	return processor() - before, time.Since(from), nil
 }
 
 func processor() time.Duration {

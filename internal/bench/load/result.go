@@ -38,8 +38,14 @@ func (r Result) Carried() float64 {
 	if r.Arrived.PacketTime == 0 {
 		return 0
 	}
-	due := float64(r.Window) / float64(r.Arrived.PacketTime) * float64(r.Calls)
+	due := float64(r.Arrived.Window) / float64(r.Arrived.PacketTime) * float64(r.Calls)
 	return float64(r.Arrived.Sound) / due
+}
+
+// Overloaded reports whether the machine is too slow for the row: its figures say nothing.
+func (r Result) Overloaded() bool {
+	const enough = 0.98
+	return r.Skipped == "" && r.Source != Idle && r.Carried() < enough
 }
 
 // PerCall returns a time of the whole window as a share of each call's time.

@@ -55,6 +55,7 @@ func (a *arrivals) add(h *rtp.Header, size int, audio bool, at time.Time) {
 
 // Report is what arrived in a window of time, from all calls.
 type Report struct {
+	Window         time.Duration
 	Packets, Sound int // RTP packets without padding, and those of sound
 	Bytes          int
 	PacketTime     time.Duration // of most packets of sound; 0 without sound
@@ -65,6 +66,7 @@ type Report struct {
 
 // record begins a window.
 func (s *server) record() {
+	s.recording = time.Now()
 	for _, c := range s.list() {
 		c.mu.Lock()
 		c.arrivals.recording, c.arrivals.packets, c.arrivals.bytes = true, 0, 0
@@ -75,6 +77,7 @@ func (s *server) record() {
 
 // report ends a window.
 func (s *server) report() (r Report) {
+	r.Window = time.Since(s.recording)
 	var late []time.Duration
 	steps := map[uint32]int{}
 	for _, c := range s.list() {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 )
@@ -17,7 +18,9 @@ type server struct {
 	identity identity // of all of them
 	speakers atomic.Int32
 	stop     chan struct{} // closed by close
-	done     sync.WaitGroup
+
+	recording time.Time // owned by Serve: since when
+	done      sync.WaitGroup
 
 	mu      sync.RWMutex // guards what follows
 	calls   []*call
