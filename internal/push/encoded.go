@@ -203,8 +203,6 @@ func (s *pcmStream) flush() {
 	s.drop, s.tail = (s.fed+chunk-1)/chunk*chunk, false
 }
 
-func (s *pcmStream) Tracks() media.Track { return media.TrackAudio }
-
 // ReadFrame returns the next packet, or 10 ms of silence when none is ready.
 func (s *pcmStream) ReadFrame() (media.Frame, error) {
 	p := s.source

@@ -124,8 +124,6 @@ type opusStream struct {
 	silence
 }
 
-func (s *opusStream) Tracks() media.Track { return media.TrackAudio }
-
 // ReadFrame returns the next packet, or 10 ms of silence when none waits.
 func (s *opusStream) ReadFrame() (media.Frame, error) {
 	o := s.source

@@ -18,7 +18,8 @@ const (
 	comfort = 400 * time.Millisecond
 )
 
-// silence lays packets on a timeline, and silence between them.
+// silence lays packets on a timeline, and silence between them. A stream that embeds it is
+// read when the frame before has been played, and never blocks.
 type silence struct {
 	at     time.Duration // where the next frame begins
 	empty  time.Duration // how long nothing has been played
@@ -50,3 +51,12 @@ func (s *silence) quiet() media.Frame {
 	s.empty += quietFrame
 	return f
 }
+
+// Tracks returns media.TrackAudio.
+func (s *silence) Tracks() media.Track { return media.TrackAudio }
+
+// SourceInfo says that what a program writes has no length.
+func (s *silence) SourceInfo() media.SourceInfo { return media.SourceInfo{Live: true} }
+
+// Prompt reports that ReadFrame reads from memory alone.
+func (s *silence) Prompt() bool { return true }
