@@ -29,6 +29,8 @@ const (
 	idBlockGroup     = 0xA0
 	idBlock          = 0xA1
 	idSimpleBlock    = 0xA3
+	idCRC            = 0xBF
+	idVoid           = 0xEC
 )
 
 const (
@@ -103,9 +105,6 @@ func (m *matroska) Tracks() (t media.Track) {
 	}
 	return t
 }
-
-// OpusHead returns that of the sound, or false if there is a choice of several.
-func (m *matroska) OpusHead() (OpusHead, bool) { return m.audio.head, m.sounds == 1 }
 
 // refusal returns why a wanted track cannot be played.
 func (m *matroska) refusal(want media.Track) error {

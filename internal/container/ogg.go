@@ -71,9 +71,6 @@ func (o *ogg) Tracks() media.Track { return media.TrackAudio }
 
 func (o *ogg) Tags() Tags { return o.comment }
 
-// OpusHead returns that of the first link.
-func (o *ogg) OpusHead() (OpusHead, bool) { return o.first, true }
-
 func (o *ogg) Next() (media.Frame, error) {
 	for {
 		packet, err := o.nextPacket()

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -20,28 +19,26 @@ const (
 	// maxPassKbps is the most that is passed through when no bit rate is asked for:
 	// what encoders call transparent, with room for what varies.
 	maxPassKbps = 256
-	// maxPassBytes bounds the files that are read in this process: a seek reads up to its
-	// position, 0.1 s for 100 MB.
-	maxPassBytes = 256 << 20
 	// checkEvery is after how many frames a seek looks whether it is still wanted.
 	checkEvery = 1 << 12
 )
 
-// passthrough is the Stream of a file whose sound is Opus already: its packets as they
-// are, read in this process. A file never blocks for long, so Close does not wait for a
-// read.
+// passthrough is the Stream of Ogg or Matroska whose sound is Opus already: its packets as
+// they are, read in this process.
 type passthrough struct {
 	// immutable
-	file   *os.File
-	reader container.Reader
-	sound  media.Sound
-	info   media.SourceInfo
+	opus    *container.OpusFile
+	release func() error // ends a read
+	prompt  bool
+	sound   media.Sound
+	info    media.SourceInfo
 
 	closed atomic.Bool
 
 	// owned by the reader
-	first *media.Frame  // has been read already; nil: it is not the next
-	base  time.Duration // where in the media the stream begins
+	first  *media.Frame  // has been read already; nil: it is not the next
+	base   time.Duration // the time of the first frame
+	origin time.Duration // where in the media that begins
 }
 
 // passes reports whether nothing that is asked for needs an encoder, as far as that is
@@ -58,7 +55,7 @@ func passFile(ctx context.Context, env media.Env, path string, opts media.Encode
 		return nil, nil
 	}
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxPassBytes {
+	if err != nil || !info.Mode().IsRegular() {
 		return nil, nil
 	}
 	file, err := os.Open(path)
@@ -69,7 +66,8 @@ func passFile(ctx context.Context, env media.Env, path string, opts media.Encode
 	if p == nil || err != nil {
 		return nil, file.Close()
 	}
-	p.sound = env.Sound
+	p.sound, p.release = env.Sound, file.Close
+	p.prompt = true // the kernel reads ahead
 	if err := p.skip(ctx, position); err != nil {
 		_ = file.Close()
 		return nil, err
@@ -78,54 +76,72 @@ func passFile(ctx context.Context, env media.Env, path string, opts media.Encode
 }
 
 // newPassthrough reads the headers and the first packet, before which the tags are. It
-// returns nil when the file is to be encoded.
-func newPassthrough(file *os.File, size int64, opts media.EncodeOptions) (*passthrough, error) {
-	reader, err := container.NewReader(bufio.NewReaderSize(file, 64<<10), container.Encoded, media.TrackAudio)
+// returns nil when the file is to be encoded. One that is no io.Seeker may be of any
+// length, and its size be -1.
+func newPassthrough(file io.Reader, size int64, opts media.EncodeOptions) (*passthrough, error) {
+	opus, err := container.NewOpusFile(file, size)
 	if err != nil {
 		return nil, err
 	}
-	opus, ok := reader.(interface {
-		OpusHead() (container.OpusHead, bool)
-	})
-	if !ok || !reader.Tracks().Has(media.TrackAudio) {
-		return nil, nil // pictures alone
+	for _, head := range opus.Heads() {
+		if head.Gain != 0 || opts.AudioChannels == 1 && head.Channels == 2 {
+			return nil, nil
+		}
 	}
-	head, only := opus.OpusHead()
-	p := &passthrough{file: file, reader: reader}
-	f, err := p.next()
+	p := &passthrough{opus: opus}
+	_, seeks := file.(io.Seeker)
+	if seeks {
+		if err := opus.Seek(0); err != nil {
+			return nil, err
+		}
+	}
+	f, err := opus.Next()
 	if err != nil {
 		return nil, err
 	}
-	p.first = &f
-	tags := reader.Tags()
+	p.first, p.base = &f, f.PTS
+	tags := opus.Tags()
 	p.info = media.SourceInfo{
-		Title: cmp.Or(tags.Title, tags.TrackTitle), Artist: tags.Artist, Album: tags.Album,
-		Duration: cmp.Or(tags.Duration, container.OggLength(reader, file, size)),
+		Title: cmp.Or(tags.Title, tags.TrackTitle), Artist: tags.Artist, Album: tags.Album, Duration: tags.Duration,
 	}
 	most := cmp.Or(opts.AudioBitrateKbps, maxPassKbps)
-	rate := float64(size) * 8 / 1000 / p.info.Duration.Seconds()
-	if !only || p.info.Duration == 0 || rate > float64(most) || head.Gain != 0 || opts.AudioChannels == 1 && head.Channels == 2 {
+	switch rate := float64(size) * 8 / 1000 / tags.Duration.Seconds(); {
+	case size > 0 && tags.Duration > 0 && rate > float64(most):
 		return nil, nil
+	case size > 0 && tags.Duration > 0:
+		return p, nil
+	case seeks || opts.AudioBitrateKbps != 0:
+		return nil, nil // the bit rate is not known
 	}
 	return p, nil
 }
 
-// skip reads up to the packet that holds a position.
+// skip goes to the packet that holds a position.
 func (p *passthrough) skip(ctx context.Context, position time.Duration) error {
-	for n := 1; ; n++ {
-		f, err := p.next()
-		switch err := broken(err); {
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, err)
-		case err != nil:
-			return err
-		case f.PTS+f.Duration > position:
-			p.first, p.base = &f, f.PTS
+	if position == 0 {
+		return nil // the first packet has been read
+	}
+	err := ctx.Err()
+	if err == nil {
+		p.first, err = nil, p.opus.Seek(position)
+	}
+	for n := 1; err == nil; n++ {
+		var f media.Frame
+		if f, err = p.next(); err == nil && f.PTS+f.Duration > p.opus.Target() {
+			p.first, p.base, p.origin = &f, f.PTS, p.opus.Position(f.PTS)
 			return nil
-		case n%checkEvery == 0 && ctx.Err() != nil:
+		}
+		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err = broken(err); errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, err)
+	}
+	return err
 }
 
 // next returns the next frame of sound.
@@ -134,25 +150,23 @@ func (p *passthrough) next() (media.Frame, error) {
 		p.first = nil
 		return *f, nil
 	}
-	for {
-		f, err := p.reader.Next()
-		if err != nil || f.Track == media.TrackAudio {
-			return f, err
-		}
-	}
+	return p.opus.Next()
 }
 
 // Tracks returns the sound: pictures are not passed through.
 func (p *passthrough) Tracks() media.Track { return media.TrackAudio }
 
 // Origin returns where the packet begins that holds the position asked for.
-func (p *passthrough) Origin() time.Duration { return p.base }
+func (p *passthrough) Origin() time.Duration { return p.origin }
 
 // SourceInfo returns what the file says.
 func (p *passthrough) SourceInfo() media.SourceInfo { return p.info }
 
 // Sound is the file's own. Another one needs an encoder, with which it is opened again.
 func (p *passthrough) Sound() (media.Sound, bool) { return p.sound, true }
+
+// Prompt reports whether a read does not wait.
+func (p *passthrough) Prompt() bool { return p.prompt }
 
 // ReadFrame returns the next packet.
 func (p *passthrough) ReadFrame() (media.Frame, error) {
@@ -178,10 +192,10 @@ func broken(err error) error {
 	return fmt.Errorf("%w: %w", models.ErrFile, err)
 }
 
-// Close closes the file.
+// Close closes the file, or the connection.
 func (p *passthrough) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
-	return p.file.Close()
+	return p.release()
 }

@@ -88,7 +88,7 @@ func TestOpusIsPassedThrough(t *testing.T) {
 			require.InDelta(t, 5, info.Duration.Seconds(), 0.02)
 
 			frame := length / time.Duration(len(want))
-			for _, at := range []time.Duration{1, time.Second, 2345 * time.Millisecond, length - frame/2} {
+			for _, at := range []time.Duration{1, time.Second, 2345 * time.Millisecond, 5*time.Second - 1} {
 				stream, err := src.(media.SeekableSource).OpenAt(t.Context(), noEncoder(), at)
 				require.NoError(t, err)
 				got, _ := passed(t, stream)
@@ -108,10 +108,8 @@ func TestOpusIsPassedThrough(t *testing.T) {
 func TestWhatIsNotPassedThrough(t *testing.T) {
 	t.Parallel()
 	plain := fixture(t, "pass-plain.ogg", tone("2", "-ac", "2", "-c:a", "libopus", "-b:a", "128k")...)
-	chained := filepath.Join(t.TempDir(), "chained.ogg")
 	part, err := os.ReadFile(plain)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(chained, append(append([]byte(nil), part...), part...), 0o600))
 	gain := filepath.Join(t.TempDir(), "gain.ogg")
 	loud := append([]byte(nil), part...)
 	at := strings.Index(string(loud), "OpusHead")
@@ -130,7 +128,6 @@ func TestWhatIsNotPassedThrough(t *testing.T) {
 		"voice":             {noEncoder(), plain, media.EncodeOptions{Voice: true}},
 		"pictures":          {noEncoder(), plain, media.EncodeOptions{Tracks: media.TrackVideo}},
 		"a sound":           {sound, plain, media.EncodeOptions{}},
-		"a chain":           {noEncoder(), chained, media.EncodeOptions{}},
 		"a gain":            {noEncoder(), gain, media.EncodeOptions{}},
 		"another codec":     {noEncoder(), fixture(t, "pass-vorbis.ogg", tone("1", "-c:a", "libvorbis")...), media.EncodeOptions{}},
 		"surround":          {noEncoder(), fixture(t, "pass-surround.ogg", tone("1", "-ac", "6", "-c:a", "libopus")...), media.EncodeOptions{}},
