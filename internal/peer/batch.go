@@ -168,10 +168,11 @@ func newOutbox(conn *net.UDPConn, b *batcher) *outbox {
 	return o
 }
 
-// write sends a packet, or copies it for a batch.
-func (o *outbox) write(packet []byte, to netip.AddrPort) (int, error) {
+// write sends a packet, or copies it for a batch: while packets are held, and there are
+// likely to be more, from several calls or of a picture.
+func (o *outbox) write(packet []byte, to netip.AddrPort, pictures bool) (int, error) {
 	o.mu.Lock()
-	wait := o.flushing || len(o.waiting) > 0 || o.held.Load() && o.calls.Load() > 1
+	wait := o.flushing || len(o.waiting) > 0 || o.held.Load() && (pictures || o.calls.Load() > 1)
 	if !wait || len(o.waiting) == maxWaiting || len(packet) > slotSize {
 		o.mu.Unlock()
 		return o.conn.WriteToUDPAddrPort(packet, to)

@@ -50,7 +50,7 @@ func upTo(n int) []int {
 	return all
 }
 
-// TestHeldPacketsLeaveAtOnceWhenFlushed, in order; what is written later leaves at once.
+// TestHeldPacketsLeaveWhenFlushed, in order; what is written later leaves at once.
 func TestHeldPacketsLeaveWhenFlushed(t *testing.T) {
 	t.Parallel()
 	pool := NewSocketPool()
@@ -65,6 +65,13 @@ func TestHeldPacketsLeaveWhenFlushed(t *testing.T) {
 	pool.Hold()
 	write(a, first, numbered(0, 4)) // no other call is on the socket: nothing to wait for
 	require.Equal(t, upTo(1), receive(t, one, 1))
+	if a.wants.set(feedback, true); batches { // there are pictures
+		write(a, first, numbered(0, 4))
+		nothing(t, one)
+		pool.Flush()
+		require.Equal(t, upTo(1), receive(t, one, 1))
+	}
+	a.wants.set(feedback, false)
 	pool.Flush()
 	_, b := leased(t, pool, "b", second)
 	pool.Hold()

@@ -156,7 +156,7 @@ func TestFeedbackIsReadForPicturesAlone(t *testing.T) {
 }
 
 // dialed returns a connection to a server, and its participant.
-func dialed(t *testing.T, server *sfu.SFU) (*Conn, *sfu.Participant) {
+func dialed(t testing.TB, server *sfu.SFU) (*Conn, *sfu.Participant) {
 	t.Helper()
 	id, err := NewIdentity(nil)
 	require.NoError(t, err)

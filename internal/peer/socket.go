@@ -40,8 +40,8 @@ type path struct {
 	socket  *socket
 	wants   *reception
 	remotes atomic.Pointer[[]netip.AddrPort] // whose packets are the call's
-	closed  chan struct{}
-	closing sync.Once
+	gone    atomic.Bool
+	closed  chan struct{} // when it is gone
 	arrived chan struct{} // something may wait in the queue
 
 	mu          sync.Mutex // guards the queue
@@ -157,7 +157,7 @@ func ufragOf(packet []byte) string {
 // read reads the socket until a packet for p comes, and hands on those for others. The
 // caller must hold the token of reading.
 func (s *socket) read(p *path, b []byte) (int, netip.AddrPort, error) {
-	for !p.isClosed() {
+	for !p.gone.Load() {
 		n, from, err := s.conn.ReadFromUDPAddrPort(b)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded): // a path was closed, perhaps this one
@@ -245,13 +245,13 @@ func (p *path) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (p *path) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	if p.isClosed() {
+	if p.gone.Load() {
 		return 0, io.ErrClosedPipe
 	}
 	if remotes := *p.remotes.Load(); !slices.Contains(remotes, to) {
 		p.expect(canonical(to))
 	}
-	return p.socket.out.write(b, to)
+	return p.socket.out.write(b, to, p.wants.wanted[feedback].Load())
 }
 
 // expect makes packets from an address the call's, unless they are another call's.
@@ -267,21 +267,12 @@ func (p *path) expect(remote netip.AddrPort) {
 	p.remotes.Store(&remotes)
 }
 
-func (p *path) isClosed() bool {
-	select {
-	case <-p.closed:
-		return true
-	default:
-		return false
-	}
-}
-
 // Close ends reading and writing. The socket stays open for the other calls.
 func (p *path) Close() error {
-	p.closing.Do(func() {
+	if !p.gone.Swap(true) {
 		close(p.closed)
 		_ = p.socket.conn.SetReadDeadline(time.Now()) // it may be the one that reads
-	})
+	}
 	return nil
 }
 

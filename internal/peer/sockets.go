@@ -155,7 +155,7 @@ func (l *lease) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 		if p.LocalAddr().String() != local.String() {
 			continue
 		}
-		if p.isClosed() {
+		if p.gone.Load() {
 			return nil, io.ErrClosedPipe
 		}
 		p.socket.answerTo(ufrag, p)

@@ -26,7 +26,7 @@ func (s *Sender) writeH264(stream []byte) error {
 	if !s.video.gate.admit(h264.StartsWithIDR(stream), time.Now()) {
 		return nil
 	}
-	s.setFormat(s.video.h264)
+	s.beginPicture(s.video.h264)
 	units := sendableUnits{h264.Split(stream)}
 	units.settle()
 	for units.Unit != nil {

@@ -65,7 +65,7 @@ type Sender struct {
 	mu      sync.Mutex // guards what follows; held while a frame is written
 	writer  Writer     // nil while unbound
 	header  rtp.Header
-	buf     []byte // the payload being built
+	buf     []byte // the payload being built; nil before the first that is
 	audio   *audioPayload
 	video   *videoPayload
 	counter counters
@@ -88,7 +88,6 @@ func NewAudioSender(s Stream, c Clock, log *slog.Logger) *Sender {
 // (RFC 4588). It withholds pictures while the path is congested.
 func NewVideoSender(s Stream, rtx uint32, c Clock, log *slog.Logger, congestion *Congestion) *Sender {
 	sender := newSender(s, c, log, vp8ClockRate)
-	sender.buf = make([]byte, maxPayload)
 	sender.video = newVideoPayload(s, rtx, congestion)
 	return sender
 }

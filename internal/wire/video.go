@@ -39,13 +39,21 @@ func (s *Sender) setFormat(f format) {
 	s.header.PayloadType, s.video.history.rtx = f.media, f.rtx
 }
 
+// beginPicture prepares the packets of a picture. s.mu must be held.
+func (s *Sender) beginPicture(f format) {
+	s.setFormat(f)
+	if s.buf == nil {
+		s.buf = make([]byte, maxPayload)
+	}
+}
+
 // writeVP8 sends a picture as packets of equal size (RFC 7741), of which a queue
 // drops fewer than of full ones and a rest. s.mu must be held.
 func (s *Sender) writeVP8(data []byte) error {
 	if len(data) == 0 || !s.video.gate.admit(data[0]&1 == 0, time.Now()) { // RFC 6386 section 9.1: 0 is a key frame
 		return nil
 	}
-	s.setFormat(s.video.vp8)
+	s.beginPicture(s.video.vp8)
 	id := (s.video.pictureID + 1) & 0x7fff
 	s.video.pictureID = id
 	packets := (len(data) + maxFragment - 1) / maxFragment
