@@ -118,7 +118,7 @@ func rows(t *testing.T, s media.Stream, end error) (got []row, singles [][]byte)
 		if f.Track == media.TrackVideo {
 			frames = nil
 		} else {
-			require.True(t, ok)
+			require.Equal(t, len(f.Data) > 0, ok)
 		}
 		got = append(got, row{f.PTS, f.Duration, len(frames)})
 		for _, frame := range frames {
@@ -364,6 +364,38 @@ func TestWhatAStreamSaysOfItselfIsPassedOn(t *testing.T) {
 	_, tunable = says.Sound()
 	require.False(t, tunable)
 	require.NoError(t, stream.Close())
+}
+
+// promptly is a stream that never waits.
+type promptly struct {
+	media.Stream
+	live bool
+}
+
+func (promptly) Prompt() bool                   { return true }
+func (p promptly) SourceInfo() media.SourceInfo { return media.SourceInfo{Live: p.live} }
+
+// TestPromptStreamsStayPrompt, and what has only a present is not read ahead.
+func TestPromptStreamsStayPrompt(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[bool][]row{
+		false: {{0, 40 * ms, 2}, {40 * ms, 10 * ms, 0}, {50 * ms, 40 * ms, 2}},
+		true:  {{0, 20 * ms, 1}, {20 * ms, 20 * ms, 1}, {40 * ms, 10 * ms, 0}, {50 * ms, 20 * ms, 1}, {70 * ms, 20 * ms, 1}},
+	} {
+		nothing := media.Frame{Track: media.TrackAudio, PTS: 40 * ms, Duration: 10 * ms}
+		stream, err := newScript(append(append(sound(0, 2, 99), nothing), sound(50*ms, 2, 99)...)...).Open(t.Context(), media.Env{})
+		require.NoError(t, err)
+		s := Join(promptly{stream, live}, 60*ms)
+		require.True(t, s.Prompt())
+		got, _ := rows(t, s, io.EOF)
+		require.Equal(t, want, got)
+		require.NoError(t, s.Close())
+	}
+	stream, err := newScript().Open(t.Context(), media.Env{})
+	require.NoError(t, err)
+	s := Join(stream, 60*ms)
+	require.False(t, s.Prompt())
+	require.NoError(t, s.Close())
 }
 
 type events struct{ ended chan error }

@@ -40,11 +40,22 @@ type Stream struct {
 }
 
 // Join joins the packets of a stream into ones of a length. The stream belongs to the
-// result.
+// result. One that is prompt and live has nothing to be read ahead, and stays as it is.
 func Join(stream media.Stream, length time.Duration) *Stream {
 	s := JoinReady(stream, length)
-	s.reader = newReader(stream)
+	switch {
+	case !prompt(stream):
+		s.reader = newReader(stream)
+	case s.SourceInfo().Live:
+		s.joiner.Length = 0
+	}
 	return s
+}
+
+// prompt reports whether a stream never waits.
+func prompt(stream media.Stream) bool {
+	p, ok := stream.(interface{ Prompt() bool })
+	return ok && p.Prompt()
 }
 
 // JoinReady is Join for a stream that never blocks, as a file's.
@@ -173,6 +184,9 @@ func (s *Stream) Start() time.Duration { return s.start }
 
 // Origin returns from where its times count.
 func (s *Stream) Origin() time.Duration { return s.origin }
+
+// Prompt reports whether ReadFrame never waits.
+func (s *Stream) Prompt() bool { return s.reader == nil && prompt(s.Stream) }
 
 // Restarts returns how often the input of the stream within was opened again.
 func (s *Stream) Restarts() uint64 {

@@ -1,8 +1,10 @@
 package shared
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -19,6 +21,9 @@ type reader struct {
 	alone  func(position time.Duration) (*alone, error)
 	cancel context.CancelFunc
 
+	prompt bool          // ReadFrame does not wait
+	stall  time.Duration // for how long there may be nothing then
+
 	// guarded by the run's mu
 	next   uint64 // the number of the frame to be read next
 	closed bool
@@ -30,7 +35,14 @@ type reader struct {
 	end   time.Duration // where the last frame ends, in the reader's time
 	place time.Duration // where the last sound ends, or picture if there is no sound
 	data  []byte        // of the last frame
+	empty time.Time     // since when there is nothing; zero: there was something
 }
+
+// nothing is how long a prompt reader has nothing to play when there is no frame yet.
+const nothing = 10 * time.Millisecond
+
+// defaultStall is how long a source may give nothing if the Env does not say.
+const defaultStall = 30 * time.Second
 
 // newReader returns a reader for one who opened the source, or false if that wants its
 // start, which is no longer kept.
@@ -40,7 +52,10 @@ func (r *run) newReader(ctx context.Context, env media.Env) (*reader, bool) {
 	if r.source.whole && r.oldest > 0 {
 		return nil, false
 	}
-	s := &reader{run: r, next: r.live(), cancel: func() {}}
+	s := &reader{
+		run: r, next: r.live(), cancel: func() {},
+		prompt: !r.source.whole && !env.Format.Raw(), stall: cmp.Or(env.StallTimeout, defaultStall),
+	}
 	if r.source.whole {
 		life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		s.cancel = cancel
@@ -48,6 +63,30 @@ func (r *run) newReader(ctx context.Context, env media.Env) (*reader, bool) {
 	}
 	return s, true
 }
+
+// ready waits until the first frame can be read. It closes the reader if ctx ends before.
+func (s *reader) ready(ctx context.Context) (media.Stream, error) {
+	r := s.run
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.moved.Broadcast()
+	})
+	defer stop()
+	r.mu.Lock()
+	for s.next >= r.next && r.end == nil && ctx.Err() == nil {
+		r.moved.Wait()
+	}
+	r.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("shared: %w", ctx.Err()), s.Close())
+	}
+	return s, nil
+}
+
+// Prompt reports that ReadFrame never waits. Whoever plays a source whole may have to open
+// it again, and raw frames are not read ahead.
+func (s *reader) Prompt() bool { return s.prompt }
 
 // Start returns where in the media the source within begins by itself, if the reader plays
 // it whole; or else its times count from where it has joined.
@@ -66,7 +105,7 @@ func (s *reader) SourceInfo() media.SourceInfo { return infoOf(s.run.stream) }
 
 // ReadFrame returns the next frame. A reader that is so late that it is no longer kept
 // goes on at the live edge, without a gap in its own time, or where it was if it plays the
-// source whole.
+// source whole. A prompt reader has a frame without data while there is none.
 func (s *reader) ReadFrame() (media.Frame, error) {
 	r := s.run
 	r.mu.Lock()
@@ -88,7 +127,12 @@ func (s *reader) ReadFrame() (media.Frame, error) {
 		case s.next < r.next:
 			return s.take(), nil
 		case r.end != nil:
+			r.mu.Unlock()
+			r.source.forget(r) // whoever comes now begins another run
+			r.mu.Lock()
 			return media.Frame{}, r.end
+		case s.prompt:
+			return s.nothing(time.Now())
 		}
 		r.moved.Wait()
 	}
@@ -141,11 +185,29 @@ func (s *reader) readAlone(own *alone) (media.Frame, error) {
 	}
 }
 
+// nothing returns a frame without data: what follows comes later by its length.
+func (s *reader) nothing(now time.Time) (media.Frame, error) {
+	switch {
+	case s.empty.IsZero():
+		s.empty = now
+	case now.Sub(s.empty) >= s.stall:
+		return media.Frame{}, fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
+	}
+	f := media.Frame{Track: media.TrackAudio, PTS: s.end, Duration: nothing}
+	if !s.run.stream.Tracks().Has(media.TrackAudio) {
+		f.Track = media.TrackVideo
+	}
+	s.end += nothing
+	s.base -= nothing
+	return f, nil
+}
+
 // take returns the next frame in the reader's time. The run's mu must be held.
 func (s *reader) take() media.Frame {
 	r := s.run
 	f := *r.at(s.next)
 	s.next++
+	s.empty = time.Time{}
 	s.data = append(s.data[:0], f.Data...)
 	f.Data = s.data
 	if !s.begun {

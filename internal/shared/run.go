@@ -11,17 +11,19 @@ import (
 )
 
 const (
-	// window is how much is kept behind the newest frame: twice the interval of key
-	// frames, so that one of them is always there, and more than a machine that is
-	// busy is late.
-	window = 4 * time.Second
+	// window is how much is kept behind the newest frame: behind the furthest reader
+	// twice the interval of key frames, so that one of them is always there, and more
+	// than a machine that is busy is late.
+	window = 4*time.Second + aheadTime
 	// maxKept and maxBytes bound what is kept of a source whose times stand still, and
 	// of raw pictures.
 	maxKept  = 4096
 	maxBytes = 16 << 20
-	// ahead is how many frames are read before the furthest reader wants them: a
-	// reader that finds its frame ready wakes once for it, not twice.
-	ahead = 8
+	// aheadTime is how much is read before the furthest reader wants it, so that it is
+	// there when it does, and aheadFrames at least how many frames: of raw ones no more
+	// than that.
+	aheadTime   = time.Second
+	aheadFrames = 8
 )
 
 // run is one run of the source within.
@@ -117,8 +119,7 @@ func (r *run) read() {
 		f, err := r.stream.ReadFrame()
 		r.add(f, err)
 		if err != nil {
-			r.source.forget(r)
-			_ = r.stream.Close()
+			_ = r.stream.Close() // the run is forgotten with its first reader at the end
 			return
 		}
 	}
@@ -129,10 +130,19 @@ func (r *run) read() {
 func (r *run) wanted() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for !r.over && r.next >= r.edge+ahead {
+	for !r.over && r.enough() {
 		r.wish.Wait()
 	}
 	return !r.over
+}
+
+// enough reports whether the next frame need not be read yet. mu must be held.
+func (r *run) enough() bool {
+	if r.next < r.edge+aheadFrames {
+		return false
+	}
+	return r.kind.format.Raw() || r.next-r.edge > maxKept/2 || r.bytes > maxBytes/2 ||
+		r.at(r.next-1).PTS-r.at(r.edge).PTS >= aheadTime
 }
 
 // at returns a frame that is kept. mu must be held.

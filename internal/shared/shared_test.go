@@ -88,10 +88,12 @@ func listen(ctx context.Context, t *testing.T, s media.Stream) (got []heard, end
 		if err != nil {
 			return got, err
 		}
-		position, err := time.ParseDuration(string(f.Data))
-		require.NoError(t, err)
-		f.Data = nil
-		got = append(got, heard{f, position})
+		if len(f.Data) > 0 {
+			position, err := time.ParseDuration(string(f.Data))
+			require.NoError(t, err)
+			f.Data = nil
+			got = append(got, heard{f, position})
+		}
 		select {
 		case <-time.After(time.Until(epoch.Add(f.PTS + f.Duration))):
 		case <-ctx.Done():
@@ -205,6 +207,7 @@ func TestSlowReaderDisturbsNobody(t *testing.T) {
 		})
 		var end time.Duration
 		for range 75 {
+			synctest.Wait()
 			f, err := slow.ReadFrame()
 			require.NoError(t, err)
 			end = max(end, f.PTS+f.Duration)
@@ -351,6 +354,80 @@ func TestFormatsAreRunsOfTheirOwn(t *testing.T) {
 	require.False(t, isRaw)
 	_, isRaw = New(media.FromFile("x", media.EncodeOptions{})).(media.RawSource)
 	require.True(t, isRaw)
+}
+
+// paced is a source that gives each frame when it has been recorded, but for a hole.
+type paced struct {
+	media.Source
+	at, hole time.Duration
+}
+
+func (p paced) Open(ctx context.Context, env media.Env) (media.Stream, error) {
+	stream, err := p.Source.Open(ctx, env)
+	return &pacedStream{stream, p, time.Now(), make(chan struct{}), sync.Once{}}, err
+}
+
+type pacedStream struct {
+	media.Stream
+	of     paced
+	epoch  time.Time
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *pacedStream) ReadFrame() (media.Frame, error) {
+	f, err := s.Stream.ReadFrame()
+	at := f.PTS + f.Duration
+	if at > s.of.at {
+		at += s.of.hole
+	}
+	select {
+	case <-time.After(time.Until(s.epoch.Add(at))):
+		return f, err
+	case <-s.closed:
+		return f, models.ErrClosed
+	}
+}
+
+func (s *pacedStream) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Stream.Close()
+}
+
+// TestNothingYet: a reader never waits. While there is no frame it plays nothing, and what
+// comes then follows that, until there is nothing for too long.
+func TestNothingYet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for hole, end := range map[time.Duration]error{0: io.EOF, time.Second: io.EOF, time.Minute: models.ErrStalled} {
+			s, err := New(paced{source(a, 10*time.Second), 5 * time.Second, hole}).Open(t.Context(), media.Env{StallTimeout: 10 * time.Second})
+			require.NoError(t, err)
+			require.True(t, s.(interface{ Prompt() bool }).Prompt())
+			var edge, empty, next time.Duration
+			epoch := time.Now()
+			for {
+				began := time.Now()
+				f, err := s.ReadFrame()
+				require.Zero(t, time.Since(began))
+				if err != nil {
+					require.ErrorIs(t, err, end)
+					break
+				}
+				require.Equal(t, edge, f.PTS)
+				edge += f.Duration
+				if len(f.Data) == 0 {
+					require.Equal(t, 10*ms, f.Duration)
+					empty += f.Duration
+				} else {
+					require.Equal(t, next.String(), string(f.Data))
+					next += f.Duration
+				}
+				<-time.After(time.Until(epoch.Add(edge))) // as late as it can be read
+			}
+			require.InDelta(t, min(hole, 10*time.Second).Seconds(), empty.Seconds(), 0.04)
+			require.NoError(t, s.Close())
+		}
+	})
 }
 
 // TestWhatIsKeptIsBounded: what is kept is bounded in bytes, and what does not

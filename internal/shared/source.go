@@ -123,7 +123,7 @@ func (s *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) 
 			return nil, r.err
 		default:
 			if reader, ok := r.newReader(ctx, env); ok {
-				return reader, nil
+				return reader.ready(ctx)
 			}
 			s.forget(r) // its start is gone: another one begins
 			s.leave(r)

@@ -28,6 +28,9 @@ func newChatRoom() *chatRoom {
 	c := &chatRoom{ended: make(chan error, 1)}
 	c.Player = play.New(play.Config{Env: media.Env{Logger: slog.New(slog.DiscardHandler)}, StallTimeout: time.Minute}, c)
 	c.Connect(func(f media.Frame, due time.Time) {
+		if len(f.Data) == 0 {
+			panic("nothing to play")
+		}
 		position, err := time.ParseDuration(string(f.Data))
 		if err != nil {
 			panic(err)
