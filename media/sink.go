@@ -51,8 +51,9 @@ type Sink interface {
 
 // Writer is one run of a sink. Its methods are called on one goroutine, one at a time.
 //
-// Flush(now time.Time) error is an optional method. It is called each quarter of a second,
-// whether anything was received or not.
+// Two methods are optional. Flush(now time.Time) error is called each quarter of a second,
+// whether anything was received or not. Detached() marks a writer that is not waited for
+// when it is replaced or its call ends, as it calls a function that may ask for that.
 type Writer interface {
 	// Write takes a frame. Frames of one stream come in their order. A Write that takes
 	// long delays no one; what arrives meanwhile is kept for about a second, and then
@@ -77,6 +78,9 @@ func (f Func) Write(r Received) error {
 	f(r)
 	return nil
 }
+
+// Detached says that a program's function is called.
+func (f Func) Detached() {}
 
 // Close does nothing.
 func (f Func) Close() error { return nil }
@@ -108,4 +112,39 @@ func (f Files) Open(ctx context.Context, env Env) (Writer, error) {
 		return nil, errNoOpener()
 	}
 	return env.Sinks.OpenSink(ctx, env, f)
+}
+
+// Samples is what another participant of a call says, decoded.
+type Samples struct {
+	// SSRC, UserID, Presentation, Level and Skipped are those of [Received].
+	SSRC         uint32
+	UserID       int64
+	Presentation bool
+	Level        int
+	Skipped      uint64
+	// Missing is for how long, by the sender's clock, there was nothing between the
+	// samples before and these: lost packets or a pause; at most 1 s.
+	Missing time.Duration
+	// Data are the samples, of the format that was asked for. It is valid until the
+	// function returns.
+	Data []byte
+}
+
+// Decoded is a sink that is a function of samples.
+type Decoded struct {
+	Function func(Samples)
+	Format   PCMFormat
+}
+
+// ToPCM decodes what each participant says and gives it to a function, packet by packet,
+// as [ToFunc] does. The rate is 8,000, 12,000, 16,000, 24,000 or 48,000 Hz. Nothing is
+// mixed, and nothing is filled in where packets are missing.
+func ToPCM(f func(Samples), format PCMFormat) Sink { return Decoded{Function: f, Format: format} }
+
+// Open returns a writer that decodes.
+func (d Decoded) Open(ctx context.Context, env Env) (Writer, error) {
+	if env.Sinks == nil {
+		return nil, errNoOpener()
+	}
+	return env.Sinks.OpenSink(ctx, env, d)
 }

@@ -160,11 +160,11 @@ func (q *queue) close() {
 	q.notify()
 }
 
-// finish closes the queue and waits until everything is written, except for a function,
-// which may be the one that asks for it.
+// finish closes the queue and waits until everything is written, unless the writer is
+// detached: its function may be the one that asks for it.
 func (q *queue) finish() error {
 	q.close()
-	if _, ok := q.writer.(media.Func); ok {
+	if _, ok := q.writer.(interface{ Detached() }); ok {
 		return nil
 	}
 	<-q.done

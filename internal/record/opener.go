@@ -13,8 +13,11 @@ type Opener struct{}
 
 // OpenSink opens a sink.
 func (Opener) OpenSink(_ context.Context, _ media.Env, sink media.Sink) (media.Writer, error) {
-	if s, ok := sink.(media.Files); ok {
+	switch s := sink.(type) {
+	case media.Files:
 		return open(s.Dir)
+	case media.Decoded:
+		return openDecoded(s)
 	}
 	return nil, fmt.Errorf("%w: a %T is no sink of package media", models.ErrInvalidParams, sink)
 }
