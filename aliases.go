@@ -52,6 +52,8 @@ type (
 	Writer = media.Writer
 	// Received is one Opus packet of another participant.
 	Received = media.Received
+	// Samples is what another participant says, decoded.
+	Samples = media.Samples
 	// Participant is another participant of a call; see [Client.SetParticipants].
 	Participant = models.Participant
 	// Speaker is how loud a participant is; see [Client.OnSpeaking].
@@ -246,3 +248,7 @@ func ToFunc(f func(Received)) Sink { return media.ToFunc(f) }
 // ToFiles records each participant into an Ogg file of a directory, without decoding. The
 // files begin at the same instant.
 func ToFiles(dir string) Sink { return media.ToFiles(dir) }
+
+// ToPCM decodes what each participant says, and gives it to a function. A [PCMSource] takes
+// the same samples.
+func ToPCM(f func(Samples), format PCMFormat) Sink { return media.ToPCM(f, format) }

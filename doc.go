@@ -60,8 +60,8 @@
 //
 // # Receiving
 //
-// [Client.SetStreamSinks] receives what the others say, without decoding: [ToFiles]
-// records each speaker, [ToFunc] gives each packet to a function.
+// [Client.SetStreamSinks] receives what the others say: [ToFiles] records each speaker and
+// [ToFunc] gives each packet to a function, both without decoding, and [ToPCM] decodes.
 // [Client.SetParticipants] says whose stream an SSRC is, which [Client.OnUnknownSSRC] asks
 // for, and [Client.OnSpeaking] reports who is heard. In a call without a sink nothing is
 // received.

@@ -18,7 +18,7 @@ import (
 // as that of a directory which cannot be made; [ErrWrongMode] for an RTMP call. One of
 // the sink before, whose files could not be finished, is returned too.
 //
-// A function of [ToFunc] may call any method of the Client; the Write of a program's own
+// A function of [ToFunc] or [ToPCM] may call any method of the Client; the Write of a program's own
 // [Writer] must call none that ends or replaces its sink, as that waits for it.
 func (c *Client) SetStreamSinks(chatID int64, sink Sink) error {
 	call, err := c.call(chatID)
