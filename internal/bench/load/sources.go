@@ -18,6 +18,7 @@ const (
 	PassThrough = "pass-through file"
 	MP3         = "mp3 by ffmpeg"
 	Picture     = "720p30 by ffmpeg"
+	H264Picture = "720p30 by ffmpeg, H.264"
 	ReadyVideo  = "ready Opus and VP8"
 )
 
@@ -44,6 +45,9 @@ func sources(media string) map[string]gotgcall.Source {
 		MP3:         gotgcall.FromFile(filepath.Join(media, "sound.mp3"), gotgcall.EncodeOptions{}),
 		Picture: gotgcall.FromFile(filepath.Join(media, "movie.mp4"), gotgcall.EncodeOptions{
 			Tracks: gotgcall.TrackAudio | gotgcall.TrackVideo, AlwaysEncode: true,
+		}),
+		H264Picture: gotgcall.FromFile(filepath.Join(media, "movie.mp4"), gotgcall.EncodeOptions{
+			Tracks: gotgcall.TrackAudio | gotgcall.TrackVideo, AlwaysEncode: true, VideoEncoder: gotgcall.H264,
 		}),
 		ReadyVideo: synthetic.Source{Size: size20, Picture: 4000}, // 800 kbit/s
 	}
