@@ -37,6 +37,7 @@ type copied struct {
 	ahead  []media.Frame // have been judged
 	offset time.Duration // of the current stream's times
 	sound  time.Duration // where the last frame of sound ended
+	shown  time.Duration // the time of the last picture; before 0 if there is none
 	end    error         // why it could not be opened again
 }
 
@@ -61,7 +62,7 @@ func newCopied(ctx context.Context, o media.EncodeOptions, stream plainPictures,
 	interrupt := context.AfterFunc(ctx, func() { _ = stream.Close() })
 	c := &copied{
 		encode: encode, tracks: stream.Tracks(), info: infoOf(stream), tuning: tuningOf(stream), current: stream,
-		judge: &pictureJudge{options: o},
+		judge: &pictureJudge{options: o}, shown: -time.Millisecond,
 	}
 	if !stream.Tracks().Has(media.TrackVideo) || !stream.Plain() || !c.look() || !interrupt() {
 		_ = stream.Close()
@@ -123,8 +124,8 @@ func (c *copied) ReadFrame() (media.Frame, error) {
 		return media.Frame{}, c.end
 	}
 	f, err := c.current.ReadFrame()
-	if err == nil && c.judge != nil && !c.judge.admit(f) {
-		if c.end = c.reopen(f.PTS); c.end != nil {
+	if c.judge != nil && c.unfit(f, err) {
+		if c.end = c.reopen(); c.end != nil {
 			return media.Frame{}, c.end
 		}
 		f, err = c.current.ReadFrame()
@@ -135,25 +136,35 @@ func (c *copied) ReadFrame() (media.Frame, error) {
 	return c.played(f), nil
 }
 
-// played returns a frame in the stream's own time.
+// unfit reports whether what was read cannot be passed on. What ffmpeg cannot copy it may
+// be able to decode.
+func (c *copied) unfit(f media.Frame, err error) bool {
+	return err == nil && !c.judge.admit(f) || err != nil && !errors.Is(err, io.EOF)
+}
+
+// played returns a frame in the stream's own time. A picture that has been played already
+// is the key frame of those after it, so it comes a little later.
 func (c *copied) played(f media.Frame) media.Frame {
 	f.PTS += c.offset
 	if f.Track == media.TrackAudio {
 		c.sound = f.PTS + f.Duration
+		return f
 	}
+	f.PTS = max(f.PTS, c.shown+time.Millisecond)
+	c.shown = f.PTS
 	return f
 }
 
-// reopen encodes the file from the end of the last sound on, or from a picture if there is
-// none.
-func (c *copied) reopen(picture time.Duration) error {
+// reopen encodes the file from the end of the last sound on, or of the last picture if
+// there is none.
+func (c *copied) reopen() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
 		return errStreamClosed()
 	}
 	_ = c.current.Close()
-	at := picture
+	at := c.shown + time.Millisecond
 	if c.tracks.Has(media.TrackAudio) {
 		at = c.sound
 	}

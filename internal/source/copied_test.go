@@ -88,6 +88,7 @@ func TestH264IsPassedOn(t *testing.T) {
 		"mp4, baseline":   {"a.mp4", []string{"-profile:v", "baseline"}, media.EncodeOptions{}, false},
 		"mkv, high":       {"a.mkv", []string{"-profile:v", "high"}, media.EncodeOptions{}, false},
 		"flv, main":       {"a.flv", []string{"-profile:v", "main", "-ar", "44100"}, media.EncodeOptions{}, false},
+		"ts":              {"a.ts", nil, media.EncodeOptions{}, false},
 		"slices":          {"a.mp4", []string{"-slices", "4"}, media.EncodeOptions{}, false},
 		"B pictures":      {"a.mp4", []string{"-bf", "2"}, media.EncodeOptions{}, true},
 		"rare key frames": {"a.mp4", []string{"-g", "250"}, media.EncodeOptions{}, true},
@@ -189,6 +190,7 @@ func TestPicturesThatNoLongerFitAreEncoded(t *testing.T) {
 					last = f.PTS
 				}
 				require.LessOrEqual(t, f.PTS-last, 2200*time.Millisecond)
+				require.True(t, i == 0 || f.PTS > pictures[i-1].PTS)
 				require.InDelta(t, float64(i)/25, f.PTS.Seconds(), 0.09, "picture %d", i)
 			}
 			frames := make([]mediatest.VideoFrame, len(pictures))
