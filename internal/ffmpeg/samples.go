@@ -17,3 +17,12 @@ func (e Encoding) Samples(input *os.File) Job {
 	j.input, j.tunable = input, false
 	return j
 }
+
+// Piped returns the job that plays a file which comes through a pipe. Open does not close
+// the pipe.
+func (e Encoding) Piped(input *os.File) Job {
+	j := e.job(e.from(slices.Concat(limits(),
+		[]string{"-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0"}), 0), 0)
+	j.input, j.tunable = input, false
+	return j
+}
