@@ -2,6 +2,7 @@ package gotgcall
 
 import (
 	"context"
+	"io"
 	"net/netip"
 
 	"github.com/gotgcall/gotgcall/internal/packets"
@@ -194,6 +195,13 @@ func FromShells(audioCmd, videoCmd string) Source { return media.FromShells(audi
 // they are. They are read ahead as far as they are joined; what comes as it is recorded is
 // heard up to 40 ms later. Raw frames, for RTMP, stay as they are.
 func Repacketized(src Source, packetMs int) Source { return packets.New(src, packetMs) }
+
+// FromReader plays what a reader gives, of the formats that FromFile plays, such as the body
+// of a request. One that is no io.Seeker plays once. It cannot be seeked, and an MP4 whose
+// index is at its end cannot be played. When the source ends early, a reader that is an
+// io.Closer and no io.Seeker is closed; a Read that hangs is left to itself. It is not for
+// RTMP.
+func FromReader(r io.Reader, opts EncodeOptions) Source { return push.NewReader(r, opts) }
 
 // FromOpus returns a Source of the Opus packets that a program gives to its Write. It plays
 // in one call at a time. A packet leaves at once if nothing waits before it. While nothing
