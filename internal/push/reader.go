@@ -118,7 +118,7 @@ func (s *readerStream) copy() {
 			return // the encoder has ended, or wants no more
 		}
 		if err != nil {
-			if err != io.EOF { //nolint:errorlint // as io.Copy compares it
+			if err != io.EOF { // as io.Copy compares it
 				s.fail(err)
 			}
 			s.stdin.Close()
