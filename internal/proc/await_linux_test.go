@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -46,12 +47,30 @@ func TestExitIsAwaitedWithAThreadWherePollingIsRefused(t *testing.T) {
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	require.False(t, hasExited(cmd.Process.Pid, syscall.WNOHANG))
+	state := func(options int) [2]bool {
+		exited, running := hasExited(cmd.Process.Pid, options)
+		return [2]bool{exited, running}
+	}
+	require.Equal(t, [2]bool{false, true}, state(syscall.WNOHANG), "it runs")
 	require.NoError(t, stdin.Close())
-	require.True(t, hasExited(cmd.Process.Pid, 0))
-	require.True(t, hasExited(cmd.Process.Pid, syscall.WNOHANG), "it is left to be reaped")
+	require.Equal(t, [2]bool{true, false}, state(0), "it has ended")
+	require.Equal(t, [2]bool{true, false}, state(syscall.WNOHANG), "it is left to be reaped")
 	require.Error(t, cmd.Wait())
-	require.False(t, hasExited(cmd.Process.Pid, 0))
+	require.Equal(t, [2]bool{false, false}, state(0), "it is gone")
+}
+
+// TestWaitEndsForAChildThatSomebodyElseReaps: a program that is the first of its container
+// may reap every child there is.
+func TestWaitEndsForAChildThatSomebodyElseReaps(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		p := start(t, "echo up; exec sleep 600")
+		readLine(t, p)
+		p.Kill()
+		// It fails if the process's own waiter comes first.
+		_, _ = syscall.Wait4(p.cmd.Process.Pid, nil, 0, nil)
+		within(t, 5*time.Second, func() { require.Error(t, p.Wait()) })
+	}
 }
 
 func TestProgramsDoNotPreemptThisProcess(t *testing.T) {
