@@ -5,27 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"time"
 
 	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v4"
 )
 
 const (
-	// usualMessage is the size of the reader's buffer. A larger message gets a
-	// larger one while it is read, of at most largestMessage: four times what our
-	// SDP, and that of Telegram's clients, allows.
-	usualMessage   = 4 << 10
+	// leastMessage is the size of the first buffer for a message. A larger message gets a
+	// larger one, of at most largestMessage: four times what our SDP, and that of
+	// Telegram's clients, allows. The first buffer of all takes the server's
+	// acknowledgement of the channel, and is kept until there is a message.
+	leastMessage   = 64
 	largestMessage = 1 << 20
 	// maxMessage bounds the messages that are parsed. Telegram's are below 1 KiB.
 	maxMessage = 64 << 10
-	// maxPolled is how many messages are read at once. Telegram sends a few a second.
-	maxPolled = 256
 )
-
-// dataChannel is an open data channel.
-type dataChannel = datachannel.ReadWriteCloserDeadliner
 
 // openChannel opens stream 0, as Telegram's clients do whatever the DTLS role would
 // assign. c.opened yields it when it is open.
@@ -36,7 +30,7 @@ func (c *Conn) openChannel() error {
 		return err
 	}
 	channel.OnOpen(func() {
-		if raw, err := channel.DetachWithDeadline(); err == nil {
+		if raw, err := channel.Detach(); err == nil {
 			c.opened <- raw // once: there is room
 		}
 	})
@@ -47,64 +41,30 @@ func (c *Conn) openChannel() error {
 	return nil
 }
 
-// pollChannel reads the channel with each [Conn.serve] from now on.
-func (c *Conn) pollChannel(channel dataChannel) {
-	_ = channel.SetReadDeadline(time.Unix(0, 0)) // reads do not wait
-	c.channel = channel
+// startListening starts the reader of the data channel, which takes the place of pion's.
+func (c *Conn) startListening(channel datachannel.ReadWriteCloser) {
+	c.done.Add(1)
+	go c.listen(channel) // ends when the channel is closed; Close waits on done
 }
 
-// serveChannel reads what waits in the channel. Once there are pictures a goroutine reads
-// it, as a viewer who comes is to see them at once. Without a channel the server cannot
-// ask for pictures, and they are sent.
-func (c *Conn) serveChannel() {
-	select {
-	case channel := <-c.opened: // late
-		c.pollChannel(channel)
-	default:
-	}
-	if c.channel == nil {
-		return
-	}
-	if c.reception.wanted[feedback].Load() {
-		_ = c.channel.SetReadDeadline(time.Time{})
-		c.done.Add(1)
-		go c.listen(c.channel) // ends when the channel is closed; Close waits on done
-		c.channel = nil
-		return
-	}
-	for range maxPolled {
-		if _, _, err := c.channel.ReadDataChannel(nil); !errors.Is(err, io.ErrShortBuffer) {
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				c.channel = nil
-				c.video.SetWatched(true)
-			}
+// listen reads the data channel until it is closed. It keeps no buffer: messages are rare.
+func (c *Conn) listen(channel datachannel.ReadWriteCloser) {
+	defer c.done.Done()
+	defer c.video.SetWatched(true) // without a channel the server cannot ask for pictures
+	for {
+		var message []byte
+		n, text, err := channel.ReadDataChannel(nil) // waits
+		for size := leastMessage; errors.Is(err, io.ErrShortBuffer) && size <= largestMessage; size *= 4 {
+			message = make([]byte, size) // the size of the message is not reported
+			n, text, err = channel.ReadDataChannel(message)
+		}
+		if err != nil {
 			return
 		}
-		_ = c.readMessage(c.channel, make([]byte, usualMessage)) // what fails does so again
+		if text && n <= maxMessage {
+			c.onMessage(message[:n])
+		}
 	}
-}
-
-// listen reads the data channel until it is closed.
-func (c *Conn) listen(channel dataChannel) {
-	defer c.done.Done()
-	defer c.video.SetWatched(true)
-	usual := make([]byte, usualMessage)
-	for c.readMessage(channel, usual) == nil {
-	}
-}
-
-// readMessage reads a message, into the buffer if it fits, and acts on it.
-func (c *Conn) readMessage(channel dataChannel, usual []byte) error {
-	message := usual
-	n, text, err := channel.ReadDataChannel(message)
-	for errors.Is(err, io.ErrShortBuffer) && len(message) < largestMessage {
-		message = make([]byte, 2*len(message)) // the size is not reported
-		n, text, err = channel.ReadDataChannel(message)
-	}
-	if err == nil && text && n <= maxMessage {
-		c.onMessage(message[:n])
-	}
-	return err
 }
 
 // onMessage acts on a message of the server. Only the largest height that any viewer

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/gotgcall/gotgcall/internal/serial"
@@ -46,20 +47,19 @@ type Conn struct {
 	congestion   *wire.Congestion
 	audio, video *wire.Sender
 
-	opened    chan dataChannel // yields the data channel once it is open
-	connected chan struct{}    // closed when first connected
-	failed    chan struct{}    // closed when lost for good
+	opened    chan datachannel.ReadWriteCloser // yields the data channel once it is open
+	connected chan struct{}                    // closed when first connected
+	failed    chan struct{}                    // closed when lost for good
 	closing   sync.Once
 	done      sync.WaitGroup
 
 	states serial.Queue // looks at pion's state
 	life   life         // owned by states
 
-	// owned by Dial, then by the upkeep
-	channel  dataChannel // nil while there is none, or its reader has it
-	reported time.Time   // when sender reports were sent last
-	pictures uint64      // how many bytes of pictures had been sent by then
-	shown    time.Time   // when there were more of them last
+	// owned by the upkeep
+	reported time.Time // when sender reports were sent last
+	pictures uint64    // how many bytes of pictures had been sent by then
+	shown    time.Time // when there were more of them last
 
 	lastHeard atomic.Pointer[time.Time] // from the server, before a silence; nil before the first silence
 	reason    error                     // why failed; written before failed is closed
@@ -151,7 +151,7 @@ func (d *dialer) newConn() (*Conn, error) {
 		congestion: congestion,
 		audio:      audio,
 		video:      video,
-		opened:     make(chan dataChannel, 1),
+		opened:     make(chan datachannel.ReadWriteCloser, 1),
 		connected:  make(chan struct{}),
 		failed:     make(chan struct{}),
 	}, nil
@@ -234,7 +234,7 @@ func (c *Conn) awaitChannel(ctx context.Context) error {
 	case <-timer.C:
 		c.cfg.Logger.Debug("the server opened no data channel in time")
 	case channel := <-c.opened:
-		c.pollChannel(channel)
+		c.startListening(channel)
 	}
 	return nil
 }

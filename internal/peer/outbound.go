@@ -69,9 +69,14 @@ func (i *stampInterceptor) BindLocalStream(s *interceptor.StreamInfo, w intercep
 }
 
 // serve sends what the connection owes while it is up: sender reports, and padding
-// on an idle video stream. It also reads the data channel. [Upkeep] calls it once a second.
+// on an idle video stream. It also takes a data channel that opens late. [Upkeep]
+// calls it once a second.
 func (c *Conn) serve(now time.Time) {
-	c.serveChannel()
+	select {
+	case channel := <-c.opened:
+		c.startListening(channel)
+	default:
+	}
 	// A write can fail only because the connection is going away, which advance reports.
 	_ = c.video.KeepAlive(now, videoIdle)
 	pictures := c.video.Stats().Bytes
