@@ -95,7 +95,8 @@ soak:
 	@DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestSoak -v -timeout 0 ./internal/e2e
 	@cd examples/bot && DURATION=$(DURATION) SEED=$(SEED) CGO_ENABLED=1 go test -race -tags soak -run TestScenario30 -v -timeout 0 ./internal/scenario
 
-# Plays FILE, or a test movie, into a call on this machine.
+# Opens a page that plays into calls on this machine. With FILE it plays that, too, and
+# ends with it: it fails when what arrived is not what was played.
 demo:
 	@scripts/setup.sh ffmpeg
 	@go run ./examples/local $(if $(FILE),'$(FILE)')
