@@ -21,7 +21,7 @@ export CGO_ENABLED := 0
 
 banner = @printf '\n=== %s\n' '$(1)'
 
-.PHONY: test setup lint unit strict versions narrow cross nested bench fuzz soak demo bot-demo fmt
+.PHONY: test setup lint unit strict versions narrow cross nested bench bench-compare bench-go fuzz soak demo bot-demo fmt
 .NOTPARALLEL:
 
 # Everything, in the order that finds mistakes soonest.
@@ -75,10 +75,24 @@ nested:
 	$(call banner,nested modules)
 	@scripts/nested.sh $(TIMEOUT)
 
-# Measures what calls cost; internal/bench says how, and which flags ARGS may hold.
+# Measures what calls cost, in two minutes; ARGS are flags of internal/bench. FULL=1 measures
+# everything, in ten, and writes the tables of ARCHITECTURE.md and README.md.
+BENCH := $(if $(FULL),-full -docs) $(ARGS)
 bench:
 	@scripts/setup.sh ffmpeg
-	@go run ./internal/bench $(ARGS)
+	@go run ./internal/bench $(BENCH)
+
+# Compares the cost of calls with that at BASE.
+BASE  ?= HEAD~1
+COUNT ?= 6
+bench-compare:
+	@scripts/setup.sh ffmpeg
+	@scripts/bench-compare.sh $(BASE) $(COUNT) -window 3s -settle 500ms -samples 3 $(ARGS)
+
+# Measures single functions.
+bench-go:
+	@scripts/setup.sh ffmpeg
+	@go test -run '^$$' -bench . -benchmem ./...
 
 # Runs each fuzz target for FUZZTIME.
 FUZZTIME ?= 30s

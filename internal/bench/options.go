@@ -34,6 +34,7 @@ var names = []struct{ flag, source string }{
 	{"ready60", load.Ready60},
 	{"passthrough", load.PassThrough},
 	{"mp3", load.MP3},
+	{"shared", load.SharedMP3},
 	{"720p30", load.Picture},
 	{"h264", load.H264Picture},
 	{"video", load.ReadyVideo},
@@ -43,7 +44,7 @@ func parse(args []string) (o options, err error) {
 	var calls, rows, speakers string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&calls, "calls", "", "numbers of calls, with commas (default 200, or 1,50,200,1000,2000 with -full)")
-	flags.StringVar(&rows, "rows", "", "sources, with commas: idle, ready20, ready60, passthrough, mp3, 720p30, h264, video")
+	flags.StringVar(&rows, "rows", "", "sources, with commas: idle, ready20, ready60, passthrough, mp3, shared, 720p30, h264, video")
 	flags.StringVar(&speakers, "speakers", "", "numbers of others that speak in each call, with commas")
 	flags.BoolVar(&o.full, "full", false, "measure everything")
 	flags.DurationVar(&o.window, "window", 5*time.Second, "how long each row is measured")
@@ -174,7 +175,8 @@ func (o *options) tooMuch(source string, calls int) string {
 
 func (o *options) needsMedia() bool {
 	for _, source := range o.sources() {
-		if source == load.PassThrough || source == load.MP3 || source == load.Picture || source == load.H264Picture {
+		switch source {
+		case load.PassThrough, load.MP3, load.SharedMP3, load.Picture, load.H264Picture:
 			return true
 		}
 	}

@@ -21,13 +21,13 @@ func describe() string {
 	if name := usage.Machine(); name != "" {
 		machine += " of " + name
 	}
-	return fmt.Sprintf("%s, %s, %s/%s, %s", commit, machine, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf("Measured at %s on %s, %s/%s, %s", commit, machine, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
 // The generated part of a document lies between two lines.
 const (
-	begin = "<!-- made by make bench-docs: begin -->\n"
-	end   = "<!-- made by make bench-docs: end -->\n"
+	begin = "<!-- made by make bench FULL=1: begin -->\n"
+	end   = "<!-- made by make bench FULL=1: end -->\n"
 )
 
 // replace writes the generated part of a document.
@@ -69,7 +69,7 @@ var headings = []string{
 // markdown returns the table of ARCHITECTURE.md.
 func (t *table) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nMeasured at %s.\n\n", describe())
+	fmt.Fprintf(&b, "\n%s.\n\n", describe())
 	b.WriteString("| calls | source | speakers | " + strings.Join(headings, " | ") + " |\n")
 	b.WriteString(strings.Repeat("|---", len(headings)+3) + "|\n")
 	for _, r := range t.rows {
@@ -98,7 +98,6 @@ func (t *table) markdown() string {
 	for _, s := range t.setups {
 		fmt.Fprintf(&b, "| %d | %s | %s |\n", s.Calls, s.Create, s.Connect)
 	}
-	b.WriteString("\n")
 	return b.String()
 }
 
@@ -110,11 +109,10 @@ func byName(r load.Result) map[string]figure {
 	return m
 }
 
-// summary returns the table of README.md: calls per core and memory, with the largest number of
-// calls that plays, and with 200.
+// summary returns the table of README.md.
 func (t *table) summary() string {
 	var b strings.Builder
-	b.WriteString("\n| a call that plays | processor time per second | calls per core | heap and RSS |\n|---|---|---|---|\n")
+	b.WriteString("| a call that plays | processor time per second | calls per core | heap and RSS |\n|---|---|---|---|\n")
 	for _, source := range []string{load.Idle, load.Ready20, load.Ready60, load.PassThrough, load.MP3} {
 		for _, r := range t.rows {
 			if r.Source != source || r.Calls != 200 || r.Speakers > 0 || r.Skipped != "" || r.Overloaded() {
@@ -129,7 +127,7 @@ func (t *table) summary() string {
 				f["processor"].text(), f["calls per core"].text(), f["heap kB"].text(), f["RSS kB"].text())
 		}
 	}
-	fmt.Fprintf(&b, "\n200 calls, %s.\n\n", describe())
+	fmt.Fprintf(&b, "\nWith 200 calls, by `make bench FULL=1`; [all figures](ARCHITECTURE.md#figures). %s.\n", describe())
 	return b.String()
 }
 

@@ -19,6 +19,7 @@ const (
 	MP3         = "mp3 by ffmpeg"
 	Picture     = "720p30 by ffmpeg"
 	H264Picture = "720p30 by ffmpeg, H.264"
+	SharedMP3   = "shared mp3 by ffmpeg"
 	ReadyVideo  = "ready Opus and VP8"
 )
 
@@ -38,11 +39,13 @@ func PacketSize(source string) (bytes, milliseconds int) {
 }
 
 func sources(media string) map[string]gotgcall.Source {
+	mp3 := gotgcall.FromFile(filepath.Join(media, "sound.mp3"), gotgcall.EncodeOptions{})
 	return map[string]gotgcall.Source{
 		Ready20:     synthetic.Source{Size: size20},
 		Ready60:     synthetic.Source{Size: 3 * size20, Joined: 3},
 		PassThrough: gotgcall.FromFile(filepath.Join(media, "sound.opus"), gotgcall.EncodeOptions{}),
-		MP3:         gotgcall.FromFile(filepath.Join(media, "sound.mp3"), gotgcall.EncodeOptions{}),
+		MP3:         mp3,
+		SharedMP3:   gotgcall.Shared(mp3),
 		Picture: gotgcall.FromFile(filepath.Join(media, "movie.mp4"), gotgcall.EncodeOptions{
 			Tracks: gotgcall.TrackAudio | gotgcall.TrackVideo, AlwaysEncode: true,
 		}),
