@@ -28,7 +28,9 @@ type member struct {
 // line is what a member says, one thing at a time.
 type line struct {
 	Join  string
+	Offer string
 	State string
+	Heard struct{ Rate, Samples, Concealed int }
 	Error string
 }
 
@@ -114,6 +116,11 @@ func (e *ear) checkTones(t *testing.T, ssrc uint32, count int) {
 	t.Helper()
 	pcm, err := mediatest.DecodeOpus(e.of(ssrc))
 	require.NoError(t, err)
+	requireTones(t, pcm, count)
+}
+
+func requireTones(t *testing.T, pcm *mediatest.PCM, count int) {
+	t.Helper()
 	var (
 		length = make([]time.Duration, count)
 		order  []int
