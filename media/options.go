@@ -77,10 +77,13 @@ type EncodeOptions struct {
 	// with forward error correction, which makes lost packets inaudible. Music
 	// suffers from it.
 	Voice bool
-	// AlwaysEncode encodes what is Opus or H.264 already, too. Otherwise FromFile passes a
-	// file's Opus packets on as they are, without ffmpeg: Ogg and WebM of one or two
-	// channels, of at most AudioBitrateKbps on average, or 256 if that is 0; with
-	// neither Voice, nor pictures, nor a sound of [Client.SetSound].
+	// AlwaysEncode encodes what is Opus or H.264 already, too. Otherwise FromFile and
+	// FromURL pass Opus packets on as they are, without ffmpeg: Ogg, chained or not, and WebM of one or
+	// two channels, of at most AudioBitrateKbps on average, or 256 if that is 0; with
+	// neither Voice, nor pictures, nor a sound of [Client.SetSound]. Of a server that is a
+	// file with a length, or a radio if AudioBitrateKbps is 0. Packets are never taken
+	// apart: a position is that of the packet that holds it, and what a decoder of the
+	// file would leave out at its beginning (pre-skip) and in its last packet is sent.
 	//
 	// [Client.SetSound]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.SetSound
 	AlwaysEncode bool

@@ -109,6 +109,12 @@ func (s address) fetchOnce(ctx context.Context, env media.Env, cfg fetch.Config,
 		err = reachable(resource, position)
 	}
 	if err == nil {
+		var passed media.Stream
+		if passed, err = s.passResource(ctx, env, client, resource, position); passed != nil {
+			return passed, resource, nil
+		}
+	}
+	if err == nil {
 		if address, err = client.Serve(resource); err != nil {
 			err = fmt.Errorf("%w: %w", models.ErrFile, err)
 		}

@@ -32,6 +32,8 @@ type passthrough struct {
 	prompt  bool
 	sound   media.Sound
 	info    media.SourceInfo
+	// restarts returns how often a connection was replaced; nil: there is none
+	restarts func() uint64
 
 	closed atomic.Bool
 
@@ -164,6 +166,14 @@ func (p *passthrough) SourceInfo() media.SourceInfo { return p.info }
 
 // Sound is the file's own. Another one needs an encoder, with which it is opened again.
 func (p *passthrough) Sound() (media.Sound, bool) { return p.sound, true }
+
+// Restarts returns how often what was lost on the network was requested again.
+func (p *passthrough) Restarts() uint64 {
+	if p.restarts == nil {
+		return 0
+	}
+	return p.restarts()
+}
 
 // Prompt reports whether a read does not wait.
 func (p *passthrough) Prompt() bool { return p.prompt }

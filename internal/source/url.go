@@ -15,6 +15,7 @@ import (
 type address struct {
 	ffmpeg.Encoding
 	Opener
+	asked media.EncodeOptions // without defaults
 }
 
 func (o Opener) openURL(ctx context.Context, env media.Env, src media.URL, position time.Duration) (media.Stream, error) {
@@ -27,7 +28,7 @@ func (o Opener) openURL(ctx context.Context, env media.Env, src media.URL, posit
 	var stream media.Stream
 	enc, err := o.encoding(env, opts)
 	if err == nil {
-		stream, err = address{enc, o}.open(ctx, env, u, position)
+		stream, err = address{enc, o, src.Options}.open(ctx, env, u, position)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open URL %s: %w", u.Public, err)
