@@ -152,6 +152,14 @@ func TestVerbs(t *testing.T) {
 		p.press(tone, "leave")
 		p.until(fmt.Sprintf(`!demo.calls.has(%d)`, tone))
 	})
+	t.Run("silent calls", func(t *testing.T) {
+		p := p.in(t)
+		p.click(`[data-calls="50"]`)
+		p.until(`document.querySelector('#load-figures').textContent.includes('calls per core')`)
+		t.Log(evaluate[string](p, `document.querySelector('#load-figures').textContent`))
+		p.click(`[data-calls="0"]`)
+		p.until(`document.querySelector('#load-figures').textContent === 'none'`)
+	})
 	require.Empty(t, evaluate[[]string](p, `demo.errors`))
 	require.Contains(t, d.end(t), "no rule broken")
 }

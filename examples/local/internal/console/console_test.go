@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -40,7 +41,7 @@ func open(t *testing.T) *site {
 	web, err := page.Serve("127.0.0.1:0", handler)
 	require.NoError(t, err)
 	t.Cleanup(web.Close)
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}
 	return &site{t: t, url: web.URL(), folder: folder, client: http.Client{Transport: transport}}
 }
 
@@ -103,6 +104,7 @@ func TestUploadsAreBoundedAndOfMedia(t *testing.T) {
 	require.NoFileExists(t, outside)
 	status, text := s.send(http.MethodPost, "api/files/big.mp4", strings.NewReader("x"), func(r *http.Request) {
 		r.ContentLength = 10 << 30
+		r.Header.Set("Expect", "100-continue") // or the refusal may be lost while the rest is sent
 		r.Body = io.NopCloser(io.LimitReader(zeros{}, 10<<30))
 	})
 	require.Equal(t, http.StatusRequestEntityTooLarge, status, text)

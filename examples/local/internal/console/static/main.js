@@ -7,6 +7,7 @@ import * as panel from './panel.js'
 
 const byID = id => document.getElementById(id)
 const form = byID('source')
+const maxUpload = 512 * 2 ** 20 // the server's
 const inspect = byID('inspect')
 const calls = new Map()
 const done = new Map() // what was done with each call, for the snippet
@@ -55,6 +56,7 @@ async function chosen() {
   }
   const file = form.elements.upload.files[0]
   if (!file) throw new Error('Choose a file first.')
+  if (file.size > maxUpload) throw new Error('The file is too big: an upload may have 512 MB. Put it into a folder, and start the demo with -folder.')
   await request('POST', `files/${encodeURIComponent(file.name)}`, file)
   await listSources()
   return { kind: 'file', value: file.name }
@@ -68,7 +70,7 @@ async function busy(run) {
   try {
     await run()
   } catch (err) {
-    fail(err)
+    fail(new Error(`Nothing was changed. Choose another source, or mend this one:\n${err.message}`))
   } finally {
     button.disabled = false
     button.textContent = 'Play'
