@@ -2,7 +2,6 @@ package load
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"runtime/metrics"
@@ -68,10 +67,14 @@ func Run(plan Plan, setup func(Setup), row func(Result)) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	c := &calls{plan: plan, far: far, client: client, ended: make(chan struct{}, plan.Calls+1)}
+	c := &calls{plan: plan, far: far, client: client, ended: make(chan struct{}, 2*plan.Calls+64)}
 	client.OnStreamEnd(func(_ int64, kind gotgcall.StreamType, _ gotgcall.Device, _ error) {
-		if kind == gotgcall.Audio {
-			c.ended <- struct{}{}
+		if kind != gotgcall.Audio {
+			return
+		}
+		select {
+		case c.ended <- struct{}{}:
+		default: // nobody waits for so many
 		}
 	})
 	c.before = measure()
@@ -82,7 +85,8 @@ func Run(plan Plan, setup func(Setup), row func(Result)) (err error) {
 	setup(s)
 	for _, r := range plan.Rows {
 		if err := c.row(r, row); err != nil {
-			return fmt.Errorf("%d calls, %s: %w", plan.Calls, r.Source, err)
+			row(Result{Calls: plan.Calls, Source: r.Source, Skipped: "not measured: " + err.Error()})
+			c.settle()
 		}
 	}
 	return nil
@@ -209,6 +213,14 @@ func (c *calls) silence() error {
 		return err
 	}
 	return c.await(c.plan.Calls)
+}
+
+// settle ends what a row that failed has left, as far as it can.
+func (c *calls) settle() {
+	_ = c.silence()
+	for len(c.ended) > 0 {
+		<-c.ended
+	}
 }
 
 // await waits for the ends of n sources.
