@@ -106,6 +106,7 @@ func (c *Client) Close() error {
 		go call.Stop(models.ErrClosed) // ends with the call; ending waits for it
 	}
 	c.ending.Wait()
+	c.calls.Wheel.Wait()
 	c.calls.Certs.Close()
 	c.events.close()
 	return nil

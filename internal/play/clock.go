@@ -14,20 +14,22 @@ type clock struct {
 	running bool          //
 	epoch   time.Time     // when position 0 is due; only while running
 	held    time.Duration // the position at which it is held; only while not running
-	changed chan struct{} // has a token after each change
 }
 
-func newClock() *clock { return &clock{changed: make(chan struct{}, 1)} }
-
-// run starts the clock: the position at which it is held is due at an instant.
-func (c *clock) run(at time.Time) {
+// run starts the clock: the position at which it is held is due at an instant. If there
+// is a function, that makes position 0 due at what it returns instead. It reports whether
+// the clock was held.
+func (c *clock) run(at time.Time, align func(time.Time) time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running {
-		return
+		return false
 	}
 	c.running, c.epoch = true, at.Add(-c.held)
-	c.notify()
+	if align != nil {
+		c.epoch = align(c.epoch)
+	}
+	return true
 }
 
 // hold stops the clock where it is.
@@ -38,7 +40,6 @@ func (c *clock) hold(now time.Time) {
 		return
 	}
 	c.running, c.held = false, max(0, now.Sub(c.epoch))
-	c.notify()
 }
 
 // move delays all later positions.
@@ -64,11 +65,4 @@ func (c *clock) due(position time.Duration) (time.Time, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.epoch.Add(position), c.running
-}
-
-func (c *clock) notify() {
-	select {
-	case c.changed <- struct{}{}:
-	default:
-	}
 }

@@ -24,9 +24,9 @@ func (p *Player) SetVP8Only(on bool) {
 	if !on || !p.givesH264() {
 		return
 	}
-	p.pumps.Add(1)
+	p.sessions.Add(1)
 	go func() { // ends when nothing is left to reopen, or by Shut; Close waits for it
-		defer p.pumps.Done()
+		defer p.sessions.Done()
 		p.tuning <- struct{}{} // whoever holds it ends by Shut, too
 		defer func() { <-p.tuning }()
 		if err := p.tuneAll(context.Background()); err != nil && !p.isClosed() {

@@ -36,7 +36,7 @@ func (f *freezingStream) ReadFrame() (media.Frame, error) {
 	switch {
 	case frame.PTS > 20*time.Minute && !f.frozen:
 		f.frozen = true
-		<-time.After(2 * time.Second)
+		<-time.After(aheadMost + 2*time.Second)
 	case f.random.IntN(500) == 0:
 		<-time.After(time.Duration(f.random.IntN(300)) * ms)
 	}

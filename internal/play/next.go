@@ -62,9 +62,9 @@ func (p *Player) dropNext(reason error, before uint64) {
 	}
 	if s := p.next; s != nil && s.order < before {
 		p.next = nil
-		p.pumps.Add(1)
+		p.sessions.Add(1)
 		go func() { // ends when the stream is closed; Close waits for it
-			defer p.pumps.Done()
+			defer p.sessions.Done()
 			s.discard()
 		}()
 	}
@@ -86,7 +86,7 @@ func (p *Player) advance(begin time.Time) {
 		return
 	}
 	p.next = nil
-	s.begin = begin
+	s.first = begin
 	p.play(s, nil)
 	p.announce()
 }
@@ -112,9 +112,9 @@ func (p *Player) restoreNext(ctx context.Context, src media.Source) {
 	o := &opening{order: p.orders, source: src, sound: p.sound, vp8Only: p.vp8Only, next: true, restored: true}
 	life := o.live(ctx)
 	p.openingNext = o
-	p.pumps.Add(1)
+	p.sessions.Add(1)
 	go func() { // ends with the opening, which Shut cancels; Close waits for it
-		defer p.pumps.Done()
+		defer p.sessions.Done()
 		_ = p.complete(ctx, life, o) // failNext has the error
 	}()
 }

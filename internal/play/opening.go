@@ -304,7 +304,7 @@ func (p *Player) install(life context.Context, o *opening, stream media.Stream, 
 
 // session returns the session of an opened stream.
 func (p *Player) session(o *opening, stream media.Stream, tracks media.Track) *session {
-	s := newSession(o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
+	s := newSession(p.cfg.Wheel, o.source, stream, o.from, p.cfg.StallTimeout, p.write, p.sessionEnded)
 	s.order, s.tracks, s.trail.step = o.order, tracks, p.cfg.Window/trailSteps
 	s.asked, s.tuning, s.h264, s.retuned = o.sound, o.got, o.h264(), o.retunes
 	s.cancel = func() { o.cancel(models.ErrClosed) }
@@ -315,22 +315,30 @@ func (p *Player) session(o *opening, stream media.Stream, tracks media.Track) *s
 // mu must be held.
 func (p *Player) play(s, old *session) {
 	p.current = s
-	p.pumps.Add(1)
-	go func() { // ends with the stream or on s.close; close waits for it
-		defer p.pumps.Done()
-		s.run(old, func() { p.start(s, old) })
+	p.sessions.Add(1)
+	s.gone = p.sessions.Done
+	if old == nil {
+		p.start(s, nil)
+		s.begin()
+		return
+	}
+	s.after = old.done
+	go func() { // ends when the old one has written its last frame; the session is done after it
+		old.halt()
+		p.mu.Lock()
+		p.start(s, old)
+		p.mu.Unlock()
+		s.begin()
 	}()
 }
 
 // start lets the clock of a session run as soon as the player does. What replaces a
 // session begins where the sound of that ended, even if the machine is a little late, but
-// not before its last picture.
+// not before its last picture. mu must be held.
 func (p *Player) start(s, old *session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	s.ready = true
 	if old != nil && p.audioEnd.After(p.picture) {
-		s.begin = p.audioEnd
+		s.first = p.audioEnd
 	}
 	if old != nil && s.retuned {
 		s.skipTo(old, p.picture)

@@ -30,6 +30,9 @@ type Config struct {
 	Env media.Env
 	// StallTimeout is how long a source may give nothing before it is given up.
 	StallTimeout time.Duration
+	// Wheel paces the sources, and may be shared by players whose sinks do not block.
+	// nil: one for this Player.
+	Wheel *Wheel
 	// Window is how far back Silence may have to look; 0: not at all.
 	Window time.Duration
 }
@@ -41,10 +44,11 @@ type Config struct {
 type Player struct {
 	cfg    Config // immutable
 	events Events // immutable
+	own    *Wheel // immutable; nil if there is one in cfg
 
 	tuning chan struct{} // holds a token while somebody reopens sources for their sound
 
-	pumps sync.WaitGroup // one for each session that is not quite gone
+	sessions sync.WaitGroup // one for each session that is not quite gone
 
 	mu           sync.Mutex // guards what follows; held while nothing waits
 	out          Sink       // nil until there is a connection
@@ -75,6 +79,10 @@ type Player struct {
 // New returns a Player without a source. It opens nothing.
 func New(cfg Config, events Events) *Player {
 	p := &Player{cfg: cfg, events: events, tuning: make(chan struct{}, 1)}
+	if cfg.Wheel == nil {
+		p.own = NewWheel(nil)
+		p.cfg.Wheel = p.own
+	}
 	p.sound, _ = media.Sound{}.Resolve() // the zero Sound is valid
 	p.lastState = p.describe()
 	return p
@@ -89,13 +97,13 @@ func (p *Player) syncClock(s *session) {
 	case s == nil || !s.ready:
 	case p.out == nil || p.paused:
 		s.clock.hold(now)
-		s.begin = time.Time{}
-	case s.fresh() && now.Sub(s.begin) < maxLate:
-		s.clock.run(s.begin)
+		s.first = time.Time{}
+	case s.fresh() && now.Sub(s.first) < maxLate:
+		s.run(s.first, nil)
 	case p.audioEnd.After(now) && s.fresh():
-		s.clock.run(p.audioEnd)
+		s.run(p.audioEnd, nil)
 	default:
-		s.clock.run(now)
+		s.run(now, p.cfg.Wheel.ceil)
 	}
 }
 
@@ -119,7 +127,7 @@ func (p *Player) write(f media.Frame, due time.Time) {
 	}
 }
 
-// sessionEnded is called by the pump of a session whose stream has ended. While a
+// sessionEnded is called on the wheel for a session whose stream has ended. While a
 // seek reopens the same source, the end is kept back: the source has not ended if the
 // seek succeeds.
 func (p *Player) sessionEnded(s *session, err error) {
@@ -278,5 +286,8 @@ func (p *Player) Close(reason error) {
 	if s != nil {
 		s.close()
 	}
-	p.pumps.Wait()
+	p.sessions.Wait()
+	if p.own != nil {
+		p.own.Wait()
+	}
 }

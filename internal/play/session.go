@@ -3,7 +3,6 @@ package play
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,9 +32,8 @@ const (
 	maxInterval = time.Second
 )
 
-// session is one run of one source: a stream, a clock and the one goroutine, the
-// pump, that reads the stream and writes each frame when it is due. There is no
-// queue: frames that the pump has not read wait in the encoder's pipe.
+// session is one run of one source: a stream and a clock. The wheel writes each frame
+// when it is due.
 type session struct {
 	// immutable after newSession
 	order  uint64 // of its opening
@@ -49,63 +47,77 @@ type session struct {
 	h264   bool               // its pictures are H.264
 	stall  time.Duration
 	clock  *clock
+	wheel  *Wheel
+	prompt bool // the stream never waits: the wheel reads it
 	write  func(f media.Frame, due time.Time)
 	ended  func(s *session, err error)
 
-	stop    chan struct{} // closed by halt and close
-	closing sync.Once
-	halted  chan struct{} // closed when the last frame has been written
-	done    chan struct{} // closed when nothing of the session is left
+	halted chan struct{} // closed when the last frame has been written
+	done   chan struct{} // closed when nothing of the session is left
+
+	// set before the session is added to the wheel
+	ahead *ahead          // reads the stream if it is not prompt
+	after <-chan struct{} // the session is done after it is closed; may be nil
+	gone  func()          // called when it is done
+
+	seat seat // guarded by the wheel's mu
 
 	handed      atomic.Int64  // nanoseconds of the stream handed to write
 	heard       atomic.Int64  // of its sound
-	frame       atomic.Int64  // how long the last frame of that lasts
+	lasts       atomic.Int64  // how long the last frame of that lasts
 	late, moves atomic.Uint64 // frames written late; moves of the clock
-	reading     atomic.Bool   // the pump may be blocked in ReadFrame
-	stalled     atomic.Bool   // the stream was closed because no frame came
 
 	// guarded by the player's mu
-	begin time.Time     // when the first frame is due; zero: as soon as it may be
+	first time.Time     // when the first frame is due; zero: as soon as it may be
 	tried uint64        // the count of sounds at which it was last retuned
 	atEnd bool          // it was, when it was to be retuned
-	ready bool          // the pump is about to read
+	ready bool          // it is about to be served
 	place time.Duration // in the stream, at the server's last sign of life; see place.go
 
 	trail trail
 
 	// Of a session that goes on with the media of the one before, in another sound:
-	// retuned is immutable, joined and picture are owned by the pump.
+	// retuned is immutable, joined and picture are owned by the wheel.
 	retuned bool
 	joined  bool         // its first sound has come
 	lead    atomic.Int64 // nanoseconds of the stream that had been played before it began
 	picture time.Time    // when the last picture written was due
 
-	edge time.Duration // where the frame read last ends; owned by the pump
-	sent [2]time.Time  // when the last two frames were written; owned by the pump
-
-	sounded time.Time // when sound was last written; owned by the pump
+	// owned by the wheel
+	frame    media.Frame   // has been read, and is due next
+	pending  bool          // there is one
+	edge     time.Duration // where the frame read last ends
+	sent     [2]time.Time  // when the last two frames were to be written
+	sounded  time.Time     // when sound was last written
+	starved  time.Time     // since when there is no frame; zero: there was
+	inStream bool          // its own ReadFrame runs
 }
 
-// newSession returns a session that owns the stream, which begins at base. The pump
+// newSession returns a session that owns the stream, which begins at base. The wheel
 // calls write for each frame, and ended when the stream has ended, but not after
 // close.
 func newSession(
-	source media.Source, stream media.Stream, base, stall time.Duration,
+	wheel *Wheel, source media.Source, stream media.Stream, base, stall time.Duration,
 	write func(media.Frame, time.Time), ended func(*session, error),
 ) *session {
-	return &session{
+	s := &session{
 		source: source,
 		stream: stream,
 		cancel: func() {},
 		base:   base,
 		stall:  stall,
-		clock:  newClock(),
+		clock:  new(clock),
+		wheel:  wheel,
 		write:  write,
 		ended:  ended,
-		stop:   make(chan struct{}),
+		gone:   func() {},
 		halted: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
+	if p, ok := stream.(interface{ Prompt() bool }); ok {
+		s.prompt = p.Prompt()
+	}
+	return s
 }
 
 // at returns how much of the stream has been handed over.
@@ -114,60 +126,127 @@ func (s *session) at() time.Duration { return time.Duration(s.handed.Load()) }
 // position returns at, counted from the start of the media.
 func (s *session) position() time.Duration { return s.media(s.at()) }
 
-// run is the pump's goroutine. It writes its first frame after the session before, if
-// any, has written its last, and is done after that one is. It calls started in
-// between.
-func (s *session) run(before *session, started func()) {
-	defer close(s.done)
-	if before != nil {
-		before.halt()
-		defer func() { <-before.done }()
+// run lets the clock run from where it is held: that is due at an instant. See clock.run.
+func (s *session) run(at time.Time, align func(time.Time) time.Time) {
+	if s.clock.run(at, align) {
+		s.wheel.wake(s)
 	}
-	started()
-	err := s.pump()
+}
+
+// begin adds the session to the wheel, unless it has been halted.
+func (s *session) begin() {
+	if !s.prompt {
+		s.ahead = newAhead(s.stream, func() { s.wheel.wake(s) })
+	}
+	if !s.wheel.add(s) {
+		s.finish(nil)
+	}
+}
+
+// finish ends a session that is off the wheel. It is called once. A stream that has
+// ended has an error.
+func (s *session) finish(err error) {
 	close(s.halted)
 	if err != nil {
 		s.ended(s, err) // before the stream is closed: the next one is due
 	}
-	s.closeStream()
+	go s.release() // ends when the stream is closed; done is waited for
 }
 
-// discard closes a session that is never run.
-func (s *session) discard() {
+// release leaves nothing of the session.
+func (s *session) release() {
+	defer s.gone()
 	defer close(s.done)
-	s.closing.Do(func() { close(s.stop) })
-	close(s.halted)
-	s.closeStream()
+	if s.ahead != nil {
+		s.ahead.stop()
+	}
+	s.cancel()
+	_ = s.stream.Close() // the error of a killed process means nothing
+	if s.ahead != nil {
+		<-s.ahead.done
+	}
+	if s.after != nil {
+		<-s.after
+	}
 }
 
-// pump writes frames until the stream ends, and returns how, or until the session
-// is closed, and returns nil.
-func (s *session) pump() error {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	watch := time.AfterFunc(s.stall, s.giveUp)
-	defer watch.Stop()
-	for {
-		watch.Reset(s.stall)
-		f, err := s.read()
-		watch.Stop()
-		switch {
-		case s.isClosed():
-			return nil
-		case s.stalled.Load():
-			return fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
-		case err != nil:
-			return err
-		case s.played(f):
+// discard closes a session that never begins, and waits until nothing of it is left.
+func (s *session) discard() {
+	s.wheel.remove(s)
+	close(s.halted)
+	s.release()
+}
+
+// mostAtOnce is how many frames are read in a row, while other sessions wait: those
+// which a session leaves out, or shows quickly, when it goes on with another sound.
+const mostAtOnce = 256
+
+// serve writes the frames that are due, and returns when the next one is; zero when
+// the session has to be woken. It returns how the stream ended.
+func (s *session) serve(now time.Time) (next time.Time, err error) {
+	for range mostAtOnce {
+		if !s.pending {
+			if next, err = s.fetch(now); err != nil || !s.pending && next != now {
+				return next, err
+			}
 			continue
 		}
-		s.skipHole(f)
-		due, ok := s.await(f, timer)
-		if !ok {
-			return nil
+		due, running := s.clock.due(s.frame.PTS)
+		if !running {
+			return time.Time{}, nil
 		}
-		s.play(f, due)
+		at := s.notBefore(s.frame, due)
+		if at.After(now) {
+			return at, nil
+		}
+		s.pending = false
+		s.play(s.frame, due, at, now)
 	}
+	return s.wheel.ceil(now).Add(gridStep), nil
+}
+
+// fetch reads the next frame. It returns now if there may be another one at once, or when
+// to look for one.
+func (s *session) fetch(now time.Time) (next time.Time, err error) {
+	if s.prompt && s.live {
+		// What comes until the frame before it ends can still be in it.
+		if due, running := s.clock.due(s.edge); !running || due.After(now) {
+			if !running {
+				due = time.Time{}
+			}
+			return due, nil
+		}
+	}
+	f, ok, err := s.read()
+	switch {
+	case err != nil:
+		return now, err
+	case !ok:
+		if s.starved.IsZero() {
+			s.starved = now
+		}
+		if !now.Before(s.starved.Add(s.stall)) {
+			return now, fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
+		}
+		return s.starved.Add(s.stall), nil
+	}
+	s.starved = time.Time{}
+	if !s.played(f) {
+		s.skipHole(f)
+		s.frame, s.pending = f, true
+	}
+	return now, nil
+}
+
+// read returns the next frame, or the end, or false when there is none yet.
+func (s *session) read() (f media.Frame, ok bool, err error) {
+	if !s.prompt {
+		return s.ahead.next()
+	}
+	s.inStream = true
+	f, err = s.stream.ReadFrame()
+	s.inStream = false
+	return f, err == nil, err
 }
 
 // skipHole makes a frame due at the end of the one before it when the media's times
@@ -181,52 +260,6 @@ func (s *session) skipHole(f media.Frame) {
 		s.clock.skip(hole)
 	}
 	s.edge = f.PTS + f.Duration
-}
-
-// read is ReadFrame, but does not begin once stop is closed.
-func (s *session) read() (media.Frame, error) {
-	s.reading.Store(true)
-	defer s.reading.Store(false)
-	if s.isClosed() {
-		return media.Frame{}, nil
-	}
-	return s.stream.ReadFrame()
-}
-
-// giveUp ends a stream that has stalled. It interrupts the pump's read.
-func (s *session) giveUp() {
-	s.stalled.Store(true)
-	s.closeStream()
-}
-
-// closeStream interrupts a read, by the stream's Close and by the end of the context
-// it was opened with.
-func (s *session) closeStream() {
-	s.cancel()
-	_ = s.stream.Close() // the error of a killed process means nothing
-}
-
-// await sleeps until a frame is to be sent, through any number of pauses. It
-// returns the time at which the frame is due, or false when the session is closed.
-func (s *session) await(f media.Frame, timer *time.Timer) (time.Time, bool) {
-	for !s.isClosed() {
-		due, running := s.clock.due(f.PTS)
-		var wake <-chan time.Time
-		if running {
-			wait := time.Until(s.notBefore(f, due))
-			if wait <= 0 {
-				return due, true
-			}
-			timer.Reset(wait)
-			wake = timer.C
-		}
-		select {
-		case <-wake:
-		case <-s.clock.changed:
-		case <-s.stop:
-		}
-	}
-	return time.Time{}, false
 }
 
 // notBefore returns when a frame may be sent: when it is due, or, if it is late, some
@@ -247,24 +280,28 @@ func (s *session) governs(f media.Frame, now time.Time) bool {
 	return f.Track == media.TrackAudio || now.Sub(s.sounded) > soundPause
 }
 
-func (s *session) play(f media.Frame, due time.Time) {
-	now := time.Now()
+// play writes a frame that was to be written at an instant.
+func (s *session) play(f media.Frame, due, at, now time.Time) {
 	due = s.afterPicture(f, due)
 	late := now.Sub(due)
 	if late > lateFrame {
 		s.late.Add(1)
 	}
 	if late > maxLate && s.governs(f, now) {
-		s.clock.move(late)
+		step := s.wheel.floor(now)
+		s.clock.move(step.Sub(due))
 		s.moves.Add(1)
-		due = now
+		due = step
 	}
 	s.write(f, due)
-	s.sent[0], s.sent[1] = s.sent[1], now
+	if now.Sub(at) >= gridStep {
+		at = now
+	}
+	s.sent[0], s.sent[1] = s.sent[1], at
 	if f.Track == media.TrackAudio {
 		s.sounded = now
 		s.heard.Store(int64(f.PTS + f.Duration))
-		s.frame.Store(int64(f.Duration))
+		s.lasts.Store(int64(f.Duration))
 	}
 	if end := int64(f.PTS + f.Duration); end > s.handed.Load() {
 		s.handed.Store(end)
@@ -272,21 +309,10 @@ func (s *session) play(f media.Frame, due time.Time) {
 	s.trail.add(now, s.at())
 }
 
-func (s *session) isClosed() bool {
-	select {
-	case <-s.stop:
-		return true
-	default:
-		return false
-	}
-}
-
-// halt stops the pump, and waits until it has written its last frame. It is
-// idempotent.
+// halt ends that the session writes frames. It is idempotent.
 func (s *session) halt() {
-	s.closing.Do(func() { close(s.stop) })
-	if s.reading.Load() {
-		s.closeStream()
+	if s.wheel.remove(s) {
+		s.finish(nil)
 	}
 	<-s.halted
 }
@@ -294,7 +320,6 @@ func (s *session) halt() {
 // close ends the session and waits until nothing of it is left, including the
 // processes behind the stream. It is idempotent.
 func (s *session) close() {
-	s.closing.Do(func() { close(s.stop) })
-	s.closeStream()
+	s.halt()
 	<-s.done
 }

@@ -26,17 +26,19 @@ func record(t *testing.T, stream media.Stream, during func(*session)) ([]sent, e
 	t.Helper()
 	var got []sent
 	ended := make(chan error, 1)
-	s := newSession(nil, stream, 0, time.Hour,
+	w := NewWheel(nil)
+	s := newSession(w, nil, stream, 0, time.Hour,
 		func(f media.Frame, due time.Time) { got = append(got, sent{f, due, time.Now()}) },
 		func(_ *session, err error) { ended <- err })
-	go s.run(nil, func() {})
+	s.begin()
 	if during != nil {
 		during(s)
 	} else {
-		s.clock.run(time.Now())
+		s.run(time.Now(), nil)
 	}
 	err := <-ended
 	s.close()
+	w.Wait()
 	return got, err
 }
 
@@ -59,11 +61,11 @@ func TestPauseHoldsEveryFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		got, _ := record(t, playtest.NewStream(media.TrackAudio, 0, 2*time.Second), func(s *session) {
-			s.clock.run(time.Now())
+			s.run(time.Now(), nil)
 			<-time.After(510 * time.Millisecond)
 			s.clock.hold(time.Now())
 			<-time.After(10 * time.Minute)
-			s.clock.run(time.Now())
+			s.run(time.Now(), nil)
 		})
 		require.Len(t, got, 100)
 		for i, f := range got {
@@ -108,7 +110,9 @@ func TestStallIsCaughtUpWithOrWaitedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				both := media.TrackAudio | media.TrackVideo
-				got, _ := record(t, &stalling{playtest.NewStream(both, 0, 4*time.Second), time.Second, c.stall}, nil)
+				// It is read ahead, and stalls as if that began when the frame before was written.
+				by := 980*ms + c.stall
+				got, _ := record(t, &stalling{playtest.NewStream(both, 0, 4*time.Second), time.Second, by}, nil)
 				burst := map[time.Time]int{}
 				for _, f := range got {
 					require.False(t, f.at.Before(f.due), "early")
@@ -152,21 +156,23 @@ func TestLatePicturesDoNotDelaySound(t *testing.T) {
 	})
 }
 
-func TestCloseEndsAPumpThatWaits(t *testing.T) {
+func TestCloseEndsASessionThatWaits(t *testing.T) {
 	t.Parallel()
 	for _, running := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			stream := playtest.NewStream(media.TrackAudio, 0, time.Hour)
 			stream.Frames[0].PTS = time.Minute
-			s := newSession(nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
+			w := NewWheel(nil)
+			s := newSession(w, nil, stream, 0, time.Hour, func(media.Frame, time.Time) { t.Error("a frame was written") },
 				func(*session, error) { t.Error("an end was reported") })
-			go s.run(nil, func() {})
+			s.begin()
 			if running {
-				s.clock.run(time.Now())
+				s.run(time.Now(), nil)
 			}
 			synctest.Wait()
 			s.close()
 			s.close()
+			w.Wait()
 		})
 	}
 }

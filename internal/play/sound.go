@@ -285,7 +285,7 @@ func (s *session) joint() time.Duration {
 
 // soundFrame returns how long the frame of sound lasts that was played last.
 func (s *session) soundFrame() time.Duration {
-	return cmp.Or(time.Duration(s.frame.Load()), soundFrame)
+	return cmp.Or(time.Duration(s.lasts.Load()), soundFrame)
 }
 
 // fresh reports whether no frame has been written.
@@ -311,7 +311,7 @@ func (s *session) begins(at time.Duration) {
 }
 
 // skipTo is skip once the old session has written its last frame, and its last picture
-// was due at an instant. It is called by the pump.
+// was due at an instant. It is called before the session begins.
 func (s *session) skipTo(old *session, picture time.Time) {
 	s.skip(old)
 	s.clock.skip(time.Duration(s.lead.Load()))
