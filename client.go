@@ -9,6 +9,7 @@ import (
 	"github.com/gotgcall/gotgcall/instances"
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
 	"github.com/gotgcall/gotgcall/internal/peer"
+	"github.com/gotgcall/gotgcall/internal/play"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -66,6 +67,7 @@ func New(opts ...Option) (*Client, error) {
 		lost:   make(map[int64]*lostCall),
 		events: newDispatcher(cfg.logger, cfg.dispatchBuffer),
 	}
+	sockets := peer.NewSocketPool()
 	c.calls = instances.Config{
 		Logger:         cfg.logger,
 		Media:          cfg.mediaEnv(build),
@@ -73,6 +75,7 @@ func New(opts ...Option) (*Client, error) {
 		ConnectTimeout: cfg.connectTimeout,
 		StallTimeout:   cfg.stallTimeout,
 		RTMPRetry:      cfg.rtmpRetry,
+		Wheel:          play.NewWheel(sockets),
 		Peer: peer.Config{
 			Logger:       cfg.logger,
 			DebugLogs:    cfg.debugLogs,
@@ -82,7 +85,7 @@ func New(opts ...Option) (*Client, error) {
 			Failed:       cfg.failed,
 			Keepalive:    cfg.keepalive,
 			Upkeep:       new(peer.Upkeep),
-			Sockets:      peer.NewSocketPool(),
+			Sockets:      sockets,
 		},
 	}
 	return c, nil

@@ -23,6 +23,7 @@ type Config struct {
 	ConnectTimeout time.Duration
 	StallTimeout   time.Duration
 	RTMPRetry      time.Duration // how long a lost publication is retried
+	Wheel          *play.Wheel   // paces the calls whose lines do not block
 }
 
 // Events receives what happens to a call. The methods are called in order, with

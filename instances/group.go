@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,12 +64,26 @@ func newGroup(cfg Config, events Events, first phase) (*Call, *group, error) {
 	c := newCall(Group, cfg, events, first)
 	c.player = play.New(play.Config{
 		Env: cfg.Media, StallTimeout: cfg.StallTimeout, Window: cfg.Peer.Disconnected + cfg.Peer.Keepalive,
+		Wheel: wheelOf(cfg),
 	}, events)
 	g := &group{call: c, id: id, receiver: receive.New(receive.Config{
 		PayloadType: jsonparams.PayloadTypeOpus, LevelID: jsonparams.ExtAudioLevel, Events: events,
 	})}
 	c.line = g
 	return c, g, nil
+}
+
+// wheelOf returns the wheel of a call: that of all calls, or nil, for one of its own, where
+// a write may wait for a TURN server.
+func wheelOf(cfg Config) *play.Wheel {
+	for _, s := range cfg.Peer.ICEServers {
+		for _, url := range s.URLs {
+			if strings.HasPrefix(url, "turn") {
+				return nil
+			}
+		}
+	}
+	return cfg.Wheel
 }
 
 // Join starts the time within which the call must be connected.

@@ -77,7 +77,11 @@ type Frame struct {
 // Sound() (s Sound, tunable bool) is the sound that the Stream has, of that which Env asks
 // for, and whether its Source takes another; its frames' PTS are times at which they are
 // played, so at a speed of 2 a minute of the media lasts half a minute. The last three may
-// be called from any goroutine, and after Close.
+// be called from any goroutine, and after Close. Prompt() bool says that ReadFrame never
+// waits: it returns at once, from memory or a local file. Such a stream is read on the
+// goroutine that paces all calls, and has none of its own; one that is live by its SourceInfo is read when the frame
+// before ends, any other when that has been sent. Every other Stream is read up to two
+// seconds ahead, on a goroutine of its own.
 type Stream interface {
 	// Tracks reports the tracks the stream really has, which may be fewer
 	// than the source was asked for.

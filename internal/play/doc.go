@@ -11,6 +11,6 @@
 // on the goroutine of the caller (opening.go), and replaces it when its first frame is
 // there; the latest wins. One more source can be open, and follows the current one
 // without a gap (next.go). Each run of a source is a session (session.go), with a
-// stream, a clock and one goroutine, the pump. There is no queue: frames that the pump
-// has not read wait in the stream.
+// stream and a clock. A [Wheel] serves the sessions of many players: it reads the streams
+// that never wait, and the others are read ahead, each on its goroutine (ahead.go).
 package play

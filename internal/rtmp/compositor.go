@@ -15,10 +15,10 @@ import (
 const MaxLate = 200 * time.Millisecond
 
 const (
-	// pictureLag is how long a picture may take from the pump. The
+	// pictureLag is how long a picture may take from the player. The
 	// compositor looks for one this much after it was due.
 	pictureLag = 50 * time.Millisecond
-	// soundLag is the same for sound. Nothing that the pump still takes for
+	// soundLag is the same for sound. Nothing that the player still takes for
 	// timely may come too late; the encoder waits with its pictures meanwhile.
 	soundLag = MaxLate + pictureLag
 	// catchUp is how late a tick may be, as when the encoder was busy with a key

@@ -62,6 +62,8 @@ type stream struct {
 
 func (s *stream) Tracks() media.Track { return s.tracks }
 
+func (s *stream) Prompt() bool { return true }
+
 func (s *stream) ReadFrame() (media.Frame, error) {
 	select {
 	case <-s.closed:

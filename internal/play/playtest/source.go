@@ -16,6 +16,7 @@ type Stream struct {
 	Frames []media.Frame
 	tracks media.Track
 	End    error // nil: it hangs
+	Ready  bool  // it says that it never waits
 
 	once   sync.Once
 	closed chan struct{}
@@ -43,6 +44,9 @@ func NewStream(tracks media.Track, from, to time.Duration) *Stream {
 
 // Tracks returns the tracks of the source.
 func (s *Stream) Tracks() media.Track { return s.tracks }
+
+// Prompt returns Ready.
+func (s *Stream) Prompt() bool { return s.Ready }
 
 // ReadFrame returns the next frame, or End.
 func (s *Stream) ReadFrame() (media.Frame, error) {
@@ -82,6 +86,7 @@ type Source struct {
 	JumpAt    time.Duration
 	Live      bool // it cannot begin anywhere but at its start
 	Panics    bool // Open does
+	Ready     bool // its streams never wait
 
 	mu  sync.Mutex      // guards ctx
 	ctx context.Context // of the latest Open
@@ -136,7 +141,7 @@ func (f *Source) OpenAt(ctx context.Context, _ media.Env, position time.Duration
 		return nil, io.EOF
 	}
 	s := NewStream(f.tracks, position, f.Length)
-	s.End = f.End
+	s.End, s.Ready = f.End, f.Ready
 	for i := range s.Frames {
 		if s.Frames[i].PTS >= f.JumpAt {
 			s.Frames[i].PTS += f.Jump
