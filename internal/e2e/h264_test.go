@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"image"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -134,4 +137,32 @@ func TestRejoinMeetsAnotherServer(t *testing.T) {
 	require.False(t, after[0].H264)
 	require.NoError(t, mediatest.CheckCounters(seen, seen[0].Counter, 124))
 	require.InDelta(t, len(before), seen[0].Counter, 15, "of what both servers would have been sent little is missing")
+}
+
+// TestEncoderThatCannotBeHad: what ffmpeg was built without is named, and what the machine
+// lacks is in ffmpeg's own words. The call goes on.
+func TestEncoderThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 2 * time.Second})
+	s, remote := playing(t, sfu.Config{}, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both}))
+	build, err := exec.Command(ffmpeg, "-hide_banner", "-encoders").Output()
+	require.NoError(t, err)
+	for _, encoder := range []gotgcall.VideoEncoder{gotgcall.H264AMF, gotgcall.H264VideoToolbox, gotgcall.H264NVENC, gotgcall.H264VAAPI} {
+		err := s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: encoder, AlwaysEncode: true}))
+		if err == nil {
+			t.Log("this machine has", encoder)
+			continue
+		}
+		t.Log(err)
+		require.ErrorIs(t, err, gotgcall.ErrFFmpegSpawn)
+		require.NotErrorIs(t, err, gotgcall.ErrFile, "the file is well")
+		require.ErrorContains(t, err, string(encoder))
+		var failure *gotgcall.FFmpegError
+		require.Equal(t, bytes.Contains(build, []byte(" "+encoder+" ")), errors.As(err, &failure), "ffmpeg's own words, if it has the encoder")
+	}
+	err = s.SetStreamSources(chat, gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: "h264_unheard_of"}))
+	require.ErrorIs(t, err, gotgcall.ErrInvalidParams)
+	require.ErrorContains(t, err, "h264_nvenc")
+	s.awaitEnds(t, 2)
+	s.leave(t, chat, remote)
 }

@@ -31,7 +31,7 @@ func vague(line string) bool {
 		"Invalid data found when processing input", "Invalid argument", "Error marking filters as finished",
 		"Cannot determine format of input stream", "Error initializing output stream", "Error while filtering",
 		"To ignore this, add a trailing", "Error parsing options for", "Error selecting an encoder",
-		"Error splitting the argument list", "Error reinitializing filters", "Failed to inject frame into filter network",
+		"Error splitting the argument list", "Error parsing global options", "Error sending frames to consumers", "Error reinitializing filters", "Failed to inject frame into filter network",
 		"Failed to configure output pad", "Error while processing the decoded data", "Error opening input: Invalid",
 		"Task finished with error code", "Terminating thread with return code",
 		"Could not open encoder before EOF", "Nothing was written into output file", "no frame!", "get_buffer() failed",

@@ -109,7 +109,11 @@ func (e *Encoder) start(env media.Env) error {
 func (e *Encoder) begin() error {
 	if len(e.outputs) > 1 {
 		e.merge = merge.New(e.outputs[0], e.outputs[1])
-		if e.got = e.merge.Opened(); e.got == 0 {
+		e.got = e.merge.Opened()
+		if err := e.lacksEncoder(); err != nil {
+			return err
+		}
+		if e.got == 0 {
 			return e.openError(e.broken())
 		}
 		e.merge.Begin()

@@ -102,6 +102,9 @@ func (e Encoding) job(args []string, position time.Duration) Job {
 		return j
 	case e.Options.VideoEncoder.Codec() == media.CodecH264:
 		j.content = container.H264
+		if e.Options.VideoEncoder != media.H264 && !e.CopyPictures {
+			j.hardware = e.Options.VideoEncoder
+		}
 	}
 	j.soundBuffer, j.pictureBuffer = bufferFor(e.Options.AudioBitrateKbps), bufferFor(e.Options.VideoBitrateKbps)
 	return j

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
 
@@ -35,6 +38,36 @@ func (e *Encoder) openError(err error) error {
 		return fmt.Errorf("%w: %s", models.ErrFile, e.lost)
 	}
 	return fmt.Errorf("%w: nothing to play: %w", models.ErrFile, io.EOF)
+}
+
+// encoderGrace is how long a process may live on after an encoder in hardware has failed.
+const encoderGrace = 500 * time.Millisecond
+
+// lacksEncoder returns an error if an encoder in hardware did not start. The sound may have
+// begun by then.
+func (e *Encoder) lacksEncoder() error {
+	if e.job.hardware == "" || e.got.Has(media.TrackVideo) || !e.merge.Lost() {
+		return nil
+	}
+	timer := time.NewTimer(encoderGrace)
+	defer timer.Stop()
+	var failure *models.FFmpegError
+	select {
+	case <-e.process.Done():
+	case <-timer.C:
+		return nil
+	}
+	if !errors.As(e.process.Wait(), &failure) || !blames(failure.Stderr, e.job.hardware) {
+		return nil // there are no pictures, or they are what is wrong
+	}
+	return fmt.Errorf("VideoEncoder %q: %w", string(e.job.hardware), describe(models.ErrFFmpegSpawn, failure))
+}
+
+// blames reports whether ffmpeg's last words are about an encoder or its device.
+func blames(stderr string, encoder media.VideoEncoder) bool {
+	return slices.ContainsFunc([]string{
+		"[" + string(encoder) + " @", "opening encoder", "Device creation failed", "init_hw_device",
+	}, func(s string) bool { return strings.Contains(stderr, s) })
 }
 
 // playError returns why there is no further frame: io.EOF at the natural end.

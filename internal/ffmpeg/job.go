@@ -41,7 +41,9 @@ type Job struct {
 	want    media.Track       // an output with none of these is an error
 	apart   bool              // pictures come in a container of their own, on descriptor 3
 	content container.Content // what the frames are
-	input   *os.File          // standard input; nil: nothing
+
+	hardware media.VideoEncoder // that the pictures need; empty for none
+	input    *os.File           // standard input; nil: nothing
 
 	// seek is the position that an ffmpeg with watchedArgs begins at; zero for
 	// any other process.

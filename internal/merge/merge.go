@@ -143,6 +143,13 @@ func (m *Merge) put(l *leg, f media.Frame, err error) bool {
 
 func (l *leg) full() bool { return l.bytes >= bytesAhead }
 
+// Lost reports whether a leg has ended without a frame.
+func (m *Merge) Lost() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.legs[:], func(l *leg) bool { return !l.begun && l.ended != nil })
+}
+
 // Opened waits until both legs have begun or ended, but for a late one legTimeout at
 // most. It returns the tracks there are: 0 if both have ended without a frame.
 func (m *Merge) Opened() media.Track {
