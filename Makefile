@@ -40,7 +40,7 @@ lint: $(GOLANGCI) $(GOFUMPT)
 	@scripts/lint.sh $(GOLANGCI)
 
 unit:
-	@scripts/setup.sh ffmpeg cc
+	@scripts/setup.sh ffmpeg cc 'opusenc?' 'mkvmerge?'
 	$(call banner,unit tests)
 	@CGO_ENABLED=1 go test -race -shuffle=on $(REALTIME) -timeout $(TIMEOUT) ./...
 

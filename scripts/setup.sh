@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the named programs that are missing: ffmpeg, cc (a C compiler), make,
-# node, npm, chromium, yt-dlp, nginx-rtmp (nginx with its RTMP module, where apt-get is).
+# node, npm, chromium, yt-dlp, opusenc, mkvmerge, nginx-rtmp (nginx with its RTMP module,
+# where apt-get is).
 # Debian, Ubuntu and macOS; elsewhere it says what to install.
 # What ends in ? is wished for: apt-get may bring it, and what lacks it skips.
 set -euo pipefail
@@ -56,6 +57,8 @@ for program in "$@"; do
 	apt-get:nginx-rtmp) packages+=(nginx libnginx-mod-rtmp) ;;
 	*:nginx-rtmp) echo "setup: without $program some tests skip" >&2 ;;
 	apt-get:node'?') wishes+=(nodejs) ;;
+	*:opusenc'?') wishes+=(opus-tools) ;;
+	*:mkvmerge'?') wishes+=(mkvtoolnix) ;;
 	*'?') wishes+=("${program%'?'}") ;;
 	brew:cc | brew:make) fail "$program is missing; run: xcode-select --install" ;;
 	*) packages+=("$program") ;;

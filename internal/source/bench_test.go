@@ -23,13 +23,15 @@ import (
 // encoders play on, as they would in calls.
 func BenchmarkFirstSound(b *testing.B) {
 	song := media.FromFile(fixture(b, "long.mp3", tone("30", "-b:a", "128k")...), media.EncodeOptions{})
+	ogg := media.FromFile(fixture(b, "long.ogg", noise("600", "-c:a", "libopus", "-b:a", "64k")...), media.EncodeOptions{})
+	webm := media.FromFile(fixture(b, "long.webm", noise("30", "-c:a", "libopus")...), media.EncodeOptions{})
 	movie := media.FromFile(fixture(b, "360p.mp4", movie("640x360", "30", "5", "-preset", "ultrafast")...),
 		media.EncodeOptions{Tracks: media.TrackVideo})
 	for _, c := range []struct {
 		name   string
 		src    media.Source
 		atOnce int
-	}{{"mp3", song, 1}, {"mp3", song, 50}, {"360p mp4", movie, 1}} {
+	}{{"mp3", song, 1}, {"mp3", song, 50}, {"ogg", ogg, 1}, {"ogg", ogg, 50}, {"webm", webm, 1}, {"360p mp4", movie, 1}} {
 		b.Run(c.name+"/"+strconv.Itoa(c.atOnce), func(b *testing.B) {
 			var waited []time.Duration
 			env := env()

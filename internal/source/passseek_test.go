@@ -31,18 +31,30 @@ func joined(t *testing.T, name string, parts ...string) string {
 	return path
 }
 
-// madeBy returns a file that a command makes of a wave file, or skips the test.
-func madeBy(t *testing.T, name string, command ...string) string {
+// encodedBy returns a file that a command makes of a wave file, or skips the test.
+func encodedBy(t *testing.T, command ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "enc.opus")
+	run(t, append(command, fixture(t, "pass-20.wav", noise("20")...), path)...)
+	return path
+}
+
+// merged returns what mkvmerge makes of files, or skips the test.
+func merged(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	run(t, append([]string{"mkvmerge", "-q", "-o", path}, args...)...)
+	return path
+}
+
+// run runs a program, or skips the test where there is none.
+func run(t *testing.T, command ...string) {
 	t.Helper()
 	if _, err := exec.LookPath(command[0]); err != nil {
 		t.Skip(err)
 	}
-	path := filepath.Join(t.TempDir(), name)
-	wave := fixture(t, "pass-20.wav", noise("20")...)
-	command = append(command, wave, path)
 	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
 	require.NoError(t, err, string(out))
-	return path
 }
 
 // noise is the argument list of some seconds in which no two packets are alike.
@@ -80,12 +92,22 @@ func TestSeeksAreExact(t *testing.T) {
 		"chain": func(t *testing.T) string {
 			return joined(t, "chain.ogg", opus("link1.ogg", "31"), opus("link2.ogg", "7", "-frame_duration", "60"), opus("link3.ogg", "1", "-ac", "1"), opus("link4.ogg", "15"))
 		},
-		"opusenc": func(t *testing.T) string { return madeBy(t, "enc.opus", "opusenc", "--quiet") },
+		"opusenc": func(t *testing.T) string { return encodedBy(t, "opusenc", "--quiet") },
 		"opusenc voice": func(t *testing.T) string {
-			return madeBy(t, "enc.opus", "opusenc", "--quiet", "--speech", "--framesize", "40", "--bitrate", "16")
+			return encodedBy(t, "opusenc", "--quiet", "--speech", "--framesize", "40", "--bitrate", "16")
 		},
 		"opusenc low loss": func(t *testing.T) string {
-			return madeBy(t, "enc.opus", "opusenc", "--quiet", "--max-delay", "0", "--framesize", "5")
+			return encodedBy(t, "opusenc", "--quiet", "--max-delay", "0", "--framesize", "5")
+		},
+		"mkvmerge": func(t *testing.T) string { return merged(t, "a.mka", opus("seek.ogg", "120", "-b:a", "64k")) },
+		"mkvmerge no cues": func(t *testing.T) string {
+			return merged(t, "a.mka", "--no-cues", opus("seek.webm", "120", "-b:a", "64k"))
+		},
+		"mkvmerge webm": func(t *testing.T) string {
+			return merged(t, "a.webm", "--webm", "--cluster-length", "500ms", encodedBy(t, "opusenc", "--quiet", "--framesize", "60"))
+		},
+		"mkvmerge of two": func(t *testing.T) string {
+			return merged(t, "a.mka", opus("seekmono.webm", "60", "-ac", "1", "-b:a", "24k"), "+", opus("seekmono.webm", "60", "-ac", "1", "-b:a", "24k"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
