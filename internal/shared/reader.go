@@ -41,6 +41,13 @@ type reader struct {
 // nothing is how long a prompt reader has nothing to play when there is no frame yet.
 const nothing = 10 * time.Millisecond
 
+// cushion is how many frames a reader begins with, so that it does not run out of them at
+// once, and cushionTime how long it waits for those after the first.
+const (
+	cushion     = 4
+	cushionTime = 100 * time.Millisecond
+)
+
 // defaultStall is how long a source may give nothing if the Env does not say.
 const defaultStall = 30 * time.Second
 
@@ -64,17 +71,24 @@ func (r *run) newReader(ctx context.Context, env media.Env) (*reader, bool) {
 	return s, true
 }
 
-// ready waits until the first frame can be read. It closes the reader if ctx ends before.
+// ready waits until the first frame can be read, and shortly for those after it. It closes
+// the reader if ctx ends before.
 func (s *reader) ready(ctx context.Context) (media.Stream, error) {
 	r := s.run
-	stop := context.AfterFunc(ctx, func() {
+	look := func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.moved.Broadcast()
-	})
+	}
+	stop := context.AfterFunc(ctx, look)
 	defer stop()
 	r.mu.Lock()
 	for s.next >= r.next && r.end == nil && ctx.Err() == nil {
+		r.moved.Wait()
+	}
+	enough := time.Now().Add(cushionTime)
+	defer time.AfterFunc(cushionTime, look).Stop()
+	for r.next < s.next+cushion && r.end == nil && ctx.Err() == nil && time.Now().Before(enough) {
 		r.moved.Wait()
 	}
 	r.mu.Unlock()
