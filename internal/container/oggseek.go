@@ -11,6 +11,8 @@ import (
 const (
 	// maxLinks bounds a chain, each link of which takes a search: the songs of an evening.
 	maxLinks = 128
+	// maxFarLinks is that of a file on a server, where a search takes requests.
+	maxFarLinks = 8
 	// maxPages bounds the pages that are passed by on the search for one.
 	maxPages = 1 << 10
 	// noGranule is that of a page on which no packet ends (RFC 3533 section 6).
@@ -119,8 +121,12 @@ func (f *OpusFile) readLinks(size int64) error {
 	if err != nil {
 		return err
 	}
+	most := maxFarLinks
+	if _, local := f.in.file.(io.ReaderAt); local {
+		most = maxLinks
+	}
 	base := time.Duration(0)
-	for offset := int64(0); len(f.links) < maxLinks; {
+	for offset := int64(0); len(f.links) < most; {
 		l, err := f.readLink(offset, size)
 		if err != nil {
 			return err
