@@ -13,9 +13,10 @@ import (
 // An encoder runs ahead of its reader as far as the pipe between them holds, and a quarter
 // of that is read at once.
 const (
-	// longestAhead bounds the two together, at the bit rate asked for: more only takes
-	// the processor from others when a source begins, and half of it outlasts a stall.
-	longestAhead = 3 * time.Second
+	// longestAhead bounds the two together, at the bit rate asked for. More only takes the
+	// processor from others when a source begins: what outlasts a stall is read ahead by
+	// package play.
+	longestAhead = time.Second
 	// minBuffer is the least that a pipe of Linux holds: a page.
 	minBuffer = 4 << 10
 	// maxBuffer is a quarter of what Linux lets a user's pipe have.
