@@ -69,7 +69,7 @@ var headings = []string{
 // markdown returns the table of ARCHITECTURE.md.
 func (t *table) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s.\n\n", describe())
+	fmt.Fprintf(&b, "\n%s.\n\n", t.about)
 	b.WriteString("| calls | source | speakers | " + strings.Join(headings, " | ") + " |\n")
 	b.WriteString(strings.Repeat("|---", len(headings)+3) + "|\n")
 	for _, r := range t.rows {
@@ -127,7 +127,7 @@ func (t *table) summary() string {
 				f["processor"].text(), f["calls per core"].text(), f["heap kB"].text(), f["RSS kB"].text())
 		}
 	}
-	fmt.Fprintf(&b, "\nWith 200 calls, by `make bench FULL=1`; [all figures](ARCHITECTURE.md#figures). %s.\n", describe())
+	fmt.Fprintf(&b, "\nWith 200 calls, by `make bench FULL=1`; [all figures](ARCHITECTURE.md#figures).\n%s.\n", t.about)
 	return b.String()
 }
 

@@ -12,13 +12,15 @@ import (
 // table collects what is measured and prints it meanwhile.
 type table struct {
 	o      options
+	about  string // the commit and the machine
 	setups []load.Setup
 	rows   []load.Result
 }
 
 func newTable(o options) *table {
-	fmt.Println(describe())
-	return &table{o: o}
+	t := &table{o: o, about: describe()}
+	fmt.Println(t.about)
+	return t
 }
 
 // measure measures a plan, and the floor of each row of ready Opus.
