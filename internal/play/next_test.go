@@ -132,7 +132,7 @@ func (u uneven) Open(context.Context, media.Env) (media.Stream, error) {
 
 // TestNextSourceWaitsForMinutes: it is not taken for stalled, and plays from its start.
 func TestNextSourceWaitsForMinutes(t *testing.T) {
-	t.Parallel()
+	// Not parallel: it counts goroutines.
 	virtual(t, func(t *testing.T, r *rig) {
 		require.NoError(t, r.SetSource(t.Context(), playtest.New(a, 5*time.Minute)))
 		before := runtime.NumGoroutine()
