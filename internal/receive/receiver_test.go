@@ -133,6 +133,7 @@ func TestSpeakersAndStrangers(t *testing.T) {
 		r.SetParticipants([]models.Participant{{UserID: 70, AudioSSRC: 7}})
 		sink, got := collect()
 		require.NoError(t, r.SetSink(t.Context(), media.Env{}, sink))
+		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // virtual: no packet comes with a tick
 		for n := range uint16(500) {
 			r.RTP(sound(7, n, byte(20+n%5)))
 			r.RTP(sound(8, n, 50))
