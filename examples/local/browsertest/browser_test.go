@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,10 +32,40 @@ func program(t *testing.T, names ...string) string {
 }
 
 // chromium is one browser without a window, for any number of tabs.
-type chromium struct{ ctx context.Context }
+type chromium struct {
+	ctx    context.Context
+	silent bool // it has stopped answering
+	last   bool // there is no other try
+}
 
-// startChromium starts a browser that ends with the test.
-func startChromium(t *testing.T) *chromium {
+// inBrowser runs a test in a browser, and once more in another one if that stops
+// answering: now and then one does, whatever its page is.
+func inBrowser(t *testing.T, test func(*testing.T, *chromium)) {
+	t.Helper()
+	for _, name := range []string{"first try", "second try"} {
+		b := &chromium{last: name == "second try"}
+		t.Run(name, func(t *testing.T) {
+			b.start(t)
+			test(t, b)
+		})
+		if !b.silent {
+			return
+		}
+	}
+}
+
+// fellSilent ends a test whose browser gives no answer to a script.
+func (c *chromium) fellSilent(t *testing.T, script string) {
+	t.Helper()
+	c.silent = true
+	if c.last {
+		t.Fatalf("the browser has stopped answering, as the one before: %s", script)
+	}
+	t.Skip("the browser has stopped answering")
+}
+
+// start starts the browser, which ends with the test.
+func (c *chromium) start(t *testing.T) {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(program(t, "chromium", "chromium-browser", "google-chrome")),
@@ -55,13 +86,14 @@ func startChromium(t *testing.T) *chromium {
 		stop() // waits for the process
 	})
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	return &chromium{ctx}
+	c.ctx = ctx
 }
 
 // tab is a page. It is for one goroutine.
 type tab struct {
-	ctx context.Context
-	t   *testing.T
+	ctx     context.Context
+	browser *chromium
+	t       *testing.T
 }
 
 // open opens a page in a tab of its own, which ends with the test.
@@ -71,19 +103,27 @@ func (c *chromium) open(t *testing.T, url string) *tab {
 	t.Cleanup(leave)
 	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)))
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(url)))
-	p := &tab{ctx, t}
+	p := &tab{ctx, c, t}
 	p.until("window.demo !== undefined")
 	evaluate[any](p, helpers)
 	return p
 }
 
 // in returns the tab for a subtest.
-func (p *tab) in(t *testing.T) *tab { return &tab{p.ctx, t} }
+func (p *tab) in(t *testing.T) *tab { return &tab{p.ctx, p.browser, t} }
 
 // evaluate runs a script; a promise is awaited.
 func evaluate[T any](p *tab, script string) T {
 	p.t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if p.browser.silent {
+		p.browser.fellSilent(p.t, script)
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, 2*patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.browser.fellSilent(p.t, script)
+	}
 	require.NoError(p.t, err, script)
 	return value
 }

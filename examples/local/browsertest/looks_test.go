@@ -71,14 +71,16 @@ func axeCore(t *testing.T) string {
 
 // TestLooks takes pictures of the page in each state, and looks for what keeps people out.
 // With SHOTS the pictures are kept in that folder; the README's is playing-desktop-light.
-func TestLooks(t *testing.T) {
+func TestLooks(t *testing.T) { inBrowser(t, looks) }
+
+func looks(t *testing.T, browser *chromium) {
 	axe := axeCore(t)
 	dir := os.Getenv("SHOTS")
 	if dir == "" {
 		dir = t.TempDir()
 	}
 	d := start(t, build(t))
-	p := startChromium(t).open(t, d.url)
+	p := browser.open(t, d.url)
 	p.until(`document.querySelector('[name=pattern]').options.length > 0`)
 	p.shoot(dir, "idle")
 	p.check(axe)
@@ -108,9 +110,11 @@ func TestLooks(t *testing.T) {
 }
 
 // TestKeyboardReachesEverything walks through the page by the tabulator.
-func TestKeyboardReachesEverything(t *testing.T) {
+func TestKeyboardReachesEverything(t *testing.T) { inBrowser(t, keyboardReachesEverything) }
+
+func keyboardReachesEverything(t *testing.T, browser *chromium) {
 	d := start(t, build(t))
-	p := startChromium(t).open(t, d.url)
+	p := browser.open(t, d.url)
 	p.until(`document.querySelector('[name=pattern]').options.length > 0`)
 	seen := map[string]bool{}
 	for range 40 {

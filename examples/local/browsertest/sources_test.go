@@ -67,10 +67,12 @@ type played struct {
 }
 
 // TestSources plays sources of every kind side by side, and has libwebrtc judge each.
-func TestSources(t *testing.T) {
+func TestSources(t *testing.T) { inBrowser(t, sources) }
+
+func sources(t *testing.T, browser *chromium) {
 	d := start(t, build(t))
 	makeMedia(t, d.folder)
-	p := startChromium(t).open(t, d.url)
+	p := browser.open(t, d.url)
 	ranges, whole := serve(t, d.folder, true), serve(t, d.folder, false)
 	for _, group := range [][]played{
 		{{kind: "file", value: "tones.mp3"}, {kind: "file", value: "movie25.mp4", fps: 25}, {kind: "file", value: "movie30.mp4", fps: 30}},

@@ -26,11 +26,12 @@ func (p *tab) moving(id int, pictures float64) report {
 }
 
 // TestVerbs uses everything that the card of a call and the network's knobs have.
-func TestVerbs(t *testing.T) {
+func TestVerbs(t *testing.T) { inBrowser(t, verbs) }
+
+func verbs(t *testing.T, browser *chromium) {
 	d := start(t, build(t))
 	spec := mediatest.MovieSpec{Width: 320, Height: 180, FPS: "25", Duration: 120 * time.Second, Tones: true}
 	require.NoError(t, mediatest.MakeMovie(t.Context(), "", filepath.Join(d.folder, "movie.mp4"), spec))
-	browser := startChromium(t)
 	p := browser.open(t, d.url)
 	id := p.play("file", "movie.mp4")
 	p.badge(id, "playing")
