@@ -14,8 +14,7 @@ import (
 	"github.com/gotgcall/gotgcall/models"
 )
 
-// The oldest version that takes every option in use: -stats_period and -noautoscale
-// are of 4.4.
+// The oldest version that takes every option in use: -noautoscale is of 4.4.
 const minMajor, minMinor = 4, 4
 
 // maxList bounds the list of encoders, in bytes; that of ffmpeg 5.1 has 20 KiB.

@@ -35,15 +35,13 @@ func (e Encoding) Fetched(address string, position time.Duration) Job {
 	return e.job(e.from(fetchedInput(address, position), preroll(position)), position)
 }
 
-// from returns the command line that encodes an input from a time of it. Version 7 and
-// later wake up for statistics each period, in a pause too, though there are to be none:
-// the period is an hour.
+// from returns the command line that encodes an input from a time of it.
 func (e Encoding) from(input []string, at time.Duration, global ...string) []string {
 	if e.Options.Tracks.Has(media.TrackVideo) && !e.Format.Raw() && !e.CopyPictures {
 		global = append(global, deviceArgs(e.Options.VideoEncoder)...)
 	}
 	n := threads(e.Options.Tracks)
-	global = slices.Concat(watchedArgs(), []string{"-stats_period", "3600", "-filter_threads", n}, global)
+	global = slices.Concat(watchedArgs(), []string{"-filter_threads", n}, global)
 	return assemble(global, append([]string{"-threads", n}, input...), e.Sound.Played(at), e.outputs())
 }
 
