@@ -113,14 +113,14 @@ func (g *group) restore(ctx context.Context) error {
 		}
 	}()
 	failed = c.player.Restore(ctx, g.remains.Snapshot)
-	if err := g.restoreSink(ctx); err != nil {
-		c.events.SinkEnded(err)
-	}
 	if errors.Is(failed, models.ErrSourceReplaced) {
 		failed = nil
 	}
 	if failed != nil {
 		return failed
+	}
+	if err := g.restoreSink(ctx); err != nil {
+		c.events.SinkEnded(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -303,15 +303,23 @@ func (g *group) SetNext(ctx context.Context, src media.Source) error {
 
 // SetSink opens the sink first, so that one that fails leaves the one before in place.
 func (g *group) SetSink(ctx context.Context, sink media.Sink) error {
-	c := g.call
-	if err := g.receiver.SetSink(ctx, c.cfg.Media, sink); err != nil {
+	unfinished, err := g.receiver.SetSink(ctx, g.call.cfg.Media, sink)
+	if err != nil {
 		return err
 	}
+	if err := g.useSink(sink); err != nil {
+		return errors.Join(err, unfinished, g.receiver.Close())
+	}
+	return unfinished
+}
+
+// useSink receives for a sink, and returns why the call has ended, if it has.
+func (g *group) useSink(sink media.Sink) error {
+	c := g.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase == ended {
-		reason := c.reason
-		return errors.Join(reason, g.receiver.Close())
+		return c.reason
 	}
 	g.sink = sink
 	if g.conn != nil {

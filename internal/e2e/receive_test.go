@@ -203,14 +203,11 @@ func sweepSource(t *testing.T, seconds int) gotgcall.Source {
 }
 
 // failing is a sink of a program's own.
-type failing struct {
-	open  error
-	write error
-}
+type failing struct{ open, write, finish error }
 
 func (f failing) Open(context.Context, gotgcall.Env) (gotgcall.Writer, error) { return f, f.open }
 func (f failing) Write(gotgcall.Received) error                               { return f.write }
-func (f failing) Close() error                                                { return nil }
+func (f failing) Close() error                                                { return f.finish }
 
 // A sink that fails is reported, and the call goes on; one that cannot be opened leaves
 // the one before; and a call without a sink receives nothing.
@@ -230,6 +227,8 @@ func TestSinksThatFail(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.Error(t, s.SetStreamSinks(chat, gotgcall.ToFiles(file)))
 	require.ErrorIs(t, s.SetStreamSinks(chat, failing{open: full}), full)
+	require.NoError(t, s.SetStreamSinks(chat, failing{finish: full}))
+	require.ErrorIs(t, s.SetStreamSinks(chat, gotgcall.ToFunc(function.hear)), full, "of the one before")
 	require.Eventually(t, func() bool { return len(function.heard(1001)) > 50 }, 20*time.Second, 10*time.Millisecond)
 	require.ErrorIs(t, s.SetStreamSinks(chat+9, nil), gotgcall.ErrConnectionNotFound)
 	require.ErrorIs(t, s.SetParticipants(chat+9, nil), gotgcall.ErrConnectionNotFound)

@@ -11,7 +11,6 @@ var errPacket = errors.New("malformed RTP packet")
 // packet is an RTP packet (RFC 3550 section 5.1).
 type packet struct {
 	payloadType byte
-	marker      bool
 	sequence    uint16
 	time        uint32
 	ssrc        uint32
@@ -28,7 +27,6 @@ func parse(b []byte, levelID byte) (p packet, err error) {
 	}
 	p = packet{
 		payloadType: b[1] & 0x7F,
-		marker:      b[1]&0x80 != 0,
 		sequence:    binary.BigEndian.Uint16(b[2:]),
 		time:        binary.BigEndian.Uint32(b[4:]),
 		ssrc:        binary.BigEndian.Uint32(b[8:]),

@@ -36,7 +36,7 @@ type queue struct {
 
 	wake chan struct{} // has a token when a frame waits, or closed has been set
 	done chan struct{} // closed when the writer is
-	err  error         // of the writer's Close; written before done is closed
+	err  error         // of the writer's Close, unless ended got it; written before done is closed
 }
 
 func newQueue(w media.Writer, ended func(error)) *queue {
@@ -110,13 +110,16 @@ func (q *queue) isClosed() bool {
 func (q *queue) run() {
 	failed := errExited
 	defer func() {
-		q.err = q.writer.Close()
+		err := q.writer.Close()
 		early := !q.isClosed()
 		q.close()
-		close(q.done)
 		if early {
-			q.ended(errors.Join(failed, q.err))
+			close(q.done)
+			q.ended(errors.Join(failed, err))
+			return
 		}
+		q.err = err
+		close(q.done)
 	}()
 	failed = q.write()
 }
@@ -129,21 +132,25 @@ func (q *queue) write() error {
 		defer ticker.Stop()
 		tick = ticker.C
 	}
+	ready := make(chan struct{})
+	close(ready)
 	var r media.Received
 	for {
 		closed := q.isClosed()
-		for more := true; more; {
-			if r, more = q.pop(r.Data[:0]); more {
-				if err := q.writer.Write(r); err != nil {
-					return err
-				}
+		var more bool
+		if r, more = q.pop(r.Data[:0]); more {
+			if err := q.writer.Write(r); err != nil {
+				return err
 			}
-		}
-		if closed {
+		} else if closed {
 			return nil
 		}
+		idle := q.wake
+		if more {
+			idle = ready
+		}
 		select {
-		case <-q.wake:
+		case <-idle:
 		case now := <-tick:
 			if err := flusher.Flush(now); err != nil {
 				return err
@@ -160,13 +167,22 @@ func (q *queue) close() {
 	q.notify()
 }
 
-// finish closes the queue and waits until everything is written, unless the writer is
-// detached: its function may be the one that asks for it.
+// clear ends the queue at once.
+func (q *queue) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.count, q.bytes, q.closed = 0, 0, true
+	q.notify()
+}
+
+// finish closes the queue and waits until everything is written. A detached writer is not
+// waited for, as its function may be the one that asks for it: it gets nothing more.
 func (q *queue) finish() error {
-	q.close()
 	if _, ok := q.writer.(interface{ Detached() }); ok {
+		q.clear()
 		return nil
 	}
+	q.close()
 	<-q.done
 	return q.err
 }

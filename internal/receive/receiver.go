@@ -93,15 +93,16 @@ func (r *Receiver) SetParticipants(all []models.Participant) {
 }
 
 // SetSink opens a sink and replaces the one before with it, whose files are finished when
-// SetSink returns. A nil sink ends receiving.
-func (r *Receiver) SetSink(ctx context.Context, env media.Env, sink media.Sink) error {
+// SetSink returns. A nil sink ends receiving. When the sink cannot be opened, err says why
+// and nothing has changed. unfinished is why the one before could not be finished.
+func (r *Receiver) SetSink(ctx context.Context, env media.Env, sink media.Sink) (unfinished, err error) {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	var next *queue
 	if sink != nil {
 		w, err := sink.Open(ctx, env)
 		if err != nil {
-			return fmt.Errorf("open sink: %w", err)
+			return nil, fmt.Errorf("open sink: %w", err)
 		}
 		next = newQueue(w, r.cfg.Events.SinkEnded)
 	}
@@ -124,12 +125,12 @@ func (r *Receiver) SetSink(ctx context.Context, env media.Env, sink media.Sink) 
 		r.ticks.Wait()
 	}
 	if before == nil {
-		return nil
+		return nil, nil
 	}
 	if err := before.finish(); err != nil {
-		return fmt.Errorf("close sink: %w", err)
+		return fmt.Errorf("close sink: %w", err), nil
 	}
-	return nil
+	return nil, nil
 }
 
 // RTP takes a packet, decrypted, on the goroutine that reads them. It keeps nothing of b.
@@ -149,7 +150,7 @@ func (r *Receiver) RTP(b []byte) {
 		if len(r.streams) >= maxStreams {
 			return
 		}
-		s = &stream{ssrc: p.ssrc, began: now, askAt: now.Add(gather)}
+		s = &stream{ssrc: p.ssrc, askAt: now.Add(gather)}
 		s.person, s.known = r.people[p.ssrc]
 		r.streams[p.ssrc] = s
 	}
@@ -238,4 +239,7 @@ func (r *Receiver) Reports(ours uint32) []rtcp.Packet {
 }
 
 // Close ends receiving. The files of the sink are finished when it returns.
-func (r *Receiver) Close() error { return r.SetSink(context.Background(), media.Env{}, nil) }
+func (r *Receiver) Close() error {
+	unfinished, _ := r.SetSink(context.Background(), media.Env{}, nil) // there is nothing to open
+	return unfinished
+}

@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"runtime"
@@ -62,6 +63,19 @@ func sound(ssrc uint32, sequence uint16, level byte) []byte {
 	return b
 }
 
+func setSink(t testing.TB, r *Receiver, sink media.Sink) {
+	t.Helper()
+	unfinished, err := r.SetSink(t.Context(), media.Env{}, sink)
+	require.NoError(t, err)
+	require.NoError(t, unfinished)
+}
+
+// sleep lets virtual time pass.
+func sleep(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 // collect returns a sink that keeps what it is given.
 func collect() (media.Sink, func() []media.Received) {
 	var mu sync.Mutex
@@ -104,12 +118,11 @@ func TestFramesComeInOrder(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newReceiver(&events{})
 				sink, got := collect()
-				require.NoError(t, r.SetSink(t.Context(), media.Env{}, sink))
+				setSink(t, r, sink)
 				for _, n := range c.arrive {
 					r.RTP(sound(7, n, 30))
 				}
-				time.Sleep(300 * time.Millisecond) //nolint:forbidigo // virtual
-				synctest.Wait()
+				sleep(300 * time.Millisecond)
 				var order []uint16
 				var lost []int
 				for _, f := range got() {
@@ -132,12 +145,12 @@ func TestSpeakersAndStrangers(t *testing.T) {
 		r := newReceiver(&e)
 		r.SetParticipants([]models.Participant{{UserID: 70, AudioSSRC: 7}})
 		sink, got := collect()
-		require.NoError(t, r.SetSink(t.Context(), media.Env{}, sink))
-		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // virtual: no packet comes with a tick
+		setSink(t, r, sink)
+		sleep(10 * time.Millisecond) // no packet comes with a tick
 		for n := range uint16(500) {
 			r.RTP(sound(7, n, byte(20+n%5)))
 			r.RTP(sound(8, n, 50))
-			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // virtual
+			sleep(20 * time.Millisecond)
 		}
 		synctest.Wait()
 		require.Equal(t, [][]uint32{{8}, {8}, {8}}, e.unknown, "after 0.2 s, 1.2 s and 6.2 s")
@@ -197,11 +210,73 @@ func TestSlowSinkLosesAndCounts(t *testing.T) {
 	require.InDelta(t, 10, len(bytes.got), 1)
 }
 
-// broken is a writer that fails.
+// broken is a writer that fails, and whose file cannot be finished.
 type broken struct{ how func() error }
 
 func (b broken) Write(media.Received) error { return b.how() }
-func (b broken) Close() error               { return nil }
+func (b broken) Close() error               { return errUnfinished }
+
+func (b broken) Open(context.Context, media.Env) (media.Writer, error) { return b, nil }
+
+var errUnfinished = errors.New("unfinished")
+
+// A sink that cannot be finished does not keep the next one from taking its place.
+func TestSinkBeforeThatCannotBeFinished(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(&events{})
+	setSink(t, r, broken{func() error { return nil }})
+	sink, got := collect()
+	unfinished, err := r.SetSink(t.Context(), media.Env{}, sink)
+	require.NoError(t, err)
+	require.ErrorIs(t, unfinished, errUnfinished)
+	r.RTP(sound(7, 1, 30))
+	require.Eventually(t, func() bool { return len(got()) == 1 }, time.Minute, time.Millisecond)
+	require.NoError(t, r.Close())
+}
+
+// A function is not called again once its sink has been replaced, whatever still waits.
+func TestFunctionOfTheSinkBeforeIsNotCalled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newReceiver(&events{})
+		calls, release := 0, make(chan struct{})
+		setSink(t, r, media.ToFunc(func(media.Received) { calls++; <-release }))
+		for n := range uint16(10) {
+			r.RTP(sound(7, n, 30))
+		}
+		synctest.Wait()
+		require.NoError(t, r.Close())
+		close(release)
+		synctest.Wait()
+		require.Equal(t, 1, calls)
+	})
+}
+
+// A writer is flushed however much there is to write.
+func TestBusyWriterIsFlushed(t *testing.T) {
+	t.Parallel()
+	w := &busy{flushed: make(chan struct{})}
+	q := newQueue(w, nil)
+	for flushed := false; !flushed; {
+		q.push(media.Received{Data: []byte{1}})
+		select {
+		case <-w.flushed:
+			flushed = true
+		default:
+		}
+	}
+	require.NoError(t, q.finish())
+}
+
+// busy is a writer that keeps a queue from running dry.
+type busy struct {
+	flushed chan struct{}
+	once    sync.Once
+}
+
+func (b *busy) Write(media.Received) error { runtime.Gosched(); return nil }
+func (b *busy) Flush(time.Time) error      { b.once.Do(func() { close(b.flushed) }); return nil }
+func (b *busy) Close() error               { return nil }
 
 func TestSinkThatFailsIsReported(t *testing.T) {
 	t.Parallel()
@@ -220,7 +295,7 @@ func TestSinkThatFailsIsReported(t *testing.T) {
 			q.push(media.Received{Data: []byte{1}})
 			require.ErrorIs(t, <-ended, c.want)
 			q.push(media.Received{Data: []byte{1}})
-			require.NoError(t, q.finish())
+			require.NoError(t, q.finish(), "it has been reported")
 		})
 	}
 }
@@ -238,13 +313,12 @@ func TestSSRCsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReceiver(&events{})
 		sink, _ := collect()
-		require.NoError(t, r.SetSink(t.Context(), media.Env{}, sink))
+		setSink(t, r, sink)
 		for n := range uint32(10_000) {
 			r.RTP(sound(n, 1, 30))
 		}
 		require.Equal(t, maxStreams, r.count())
-		time.Sleep(forget + 2*interval) //nolint:forbidigo // virtual
-		synctest.Wait()
+		sleep(forget + 2*interval)
 		require.Zero(t, r.count())
 		require.NoError(t, r.Close())
 	})
@@ -309,7 +383,7 @@ func FuzzOrder(f *testing.F) {
 // BenchmarkRTP is the cost of a received packet: fifty speakers, of whom five speak.
 func BenchmarkRTP(b *testing.B) {
 	r := newReceiver(&events{})
-	require.NoError(b, r.SetSink(b.Context(), media.Env{}, media.ToFunc(func(media.Received) {})))
+	setSink(b, r, media.ToFunc(func(media.Received) {}))
 	packets := make([][][]byte, 5)
 	for s := range packets {
 		for n := range 1 << 10 {
@@ -327,7 +401,7 @@ func BenchmarkRTP(b *testing.B) {
 // A packet costs no allocation, in order or not.
 func TestReceivingDoesNotAllocate(t *testing.T) {
 	r := newReceiver(&events{})
-	require.NoError(t, r.SetSink(t.Context(), media.Env{}, media.ToFunc(func(media.Received) {})))
+	setSink(t, r, media.ToFunc(func(media.Received) {}))
 	packets := make([][]byte, 20_000)
 	for n := range packets {
 		packets[n] = sound(7, uint16(n^rand.IntN(10)/9), 30)

@@ -20,8 +20,7 @@ type stream struct {
 	ssrc   uint32
 	person person
 	known  bool
-	began  time.Time // when its first packet arrived
-	last   time.Time // when its last did
+	last   time.Time // when its last packet arrived
 	asked  int       // how often it was reported as unknown
 	askAt  time.Time // when it is next
 
