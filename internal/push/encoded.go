@@ -50,7 +50,7 @@ type pcmStream struct {
 	given  time.Duration // of that, played or dropped
 	drop   time.Duration // up to where what comes back is dropped
 	tail   bool          // what was fed last is sound: the encoder may hold a part of it
-	ready  []packet
+	ready  fifo[packet]
 	free   [][]byte
 	err    error // how the encoder ended
 	closed bool
@@ -131,7 +131,8 @@ func (s *pcmStream) next(buf []byte) (samples []byte, more bool) {
 	wake := time.AfterFunc(time.Hour, p.changed.Broadcast)
 	defer wake.Stop()
 	for {
-		whole := len(p.queue) / (2 * p.format.Channels) * (2 * p.format.Channels)
+		waiting := p.queue.waiting()
+		whole := len(waiting) / (2 * p.format.Channels) * (2 * p.format.Channels)
 		part := (chunk - s.fed%chunk) % chunk
 		switch {
 		case s.closed:
@@ -140,8 +141,8 @@ func (s *pcmStream) next(buf []byte) (samples []byte, more bool) {
 			return append(buf, make([]byte, s.bytes(s.drop-s.fed))...), true
 		case whole > 0 && s.fed-s.given < ahead:
 			n := min(whole, s.bytes(chunk))
-			buf = append(buf, p.queue[:n]...)
-			p.queue = append(p.queue[:0], p.queue[n:]...)
+			buf = append(buf, waiting[:n]...)
+			p.queue.drop(n)
 			s.tail = true
 			p.changed.Broadcast()
 			return buf, true
@@ -188,18 +189,18 @@ func (s *pcmStream) take(f media.Frame, err error) bool {
 	if n := len(s.free); n > 0 {
 		data, s.free = s.free[n-1][:0], s.free[:n-1]
 	}
-	s.ready = append(s.ready, packet{append(data, f.Data...), f.Duration})
+	s.ready.push(packet{append(data, f.Data...), f.Duration})
 	return true
 }
 
 // flush drops what is encoded, and what the encoder still has. The source's mu must be
 // held.
 func (s *pcmStream) flush() {
-	for _, p := range s.ready {
+	for _, p := range s.ready.waiting() {
 		s.free = append(s.free, p.data)
 		s.given += p.length
 	}
-	s.ready = s.ready[:0]
+	s.ready.clear()
 	s.drop, s.tail = (s.fed+chunk-1)/chunk*chunk, false
 }
 
@@ -208,12 +209,13 @@ func (s *pcmStream) ReadFrame() (media.Frame, error) {
 	p := s.source
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	ready := s.ready.waiting()
 	switch {
 	case s.closed:
 		return media.Frame{}, fmt.Errorf("read frame: %w", models.ErrClosed)
-	case len(s.ready) > 0:
-		next := s.ready[0]
-		s.ready = append(s.ready[:0], s.ready[1:]...)
+	case len(ready) > 0:
+		next := ready[0]
+		s.ready.drop(1)
 		if s.current != nil {
 			s.free = append(s.free, s.current)
 		}

@@ -20,7 +20,7 @@ const capacity = 30 * time.Second
 type Opus struct {
 	mu      sync.Mutex // guards what follows
 	room    sync.Cond  // there is room, or the source is closed or flushed
-	queue   []packet
+	queue   fifo[packet]
 	length  time.Duration // of the queue
 	free    [][]byte
 	flushes int
@@ -63,7 +63,7 @@ func (o *Opus) Write(p []byte) (int, error) {
 	if n := len(o.free); n > 0 {
 		data, o.free = o.free[n-1][:0], o.free[:n-1]
 	}
-	o.queue = append(o.queue, packet{append(data, p...), length})
+	o.queue.push(packet{append(data, p...), length})
 	o.length += length
 	return len(p), nil
 }
@@ -73,10 +73,11 @@ func (o *Opus) Write(p []byte) (int, error) {
 func (o *Opus) Flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, p := range o.queue {
+	for _, p := range o.queue.waiting() {
 		o.free = append(o.free, p.data)
 	}
-	o.queue, o.length = o.queue[:0], 0
+	o.queue.clear()
+	o.length = 0
 	o.flushes++
 	o.room.Broadcast()
 }
@@ -129,16 +130,17 @@ func (s *opusStream) ReadFrame() (media.Frame, error) {
 	o := s.source
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	waiting := o.queue.waiting()
 	switch {
 	case s.closed:
 		return media.Frame{}, fmt.Errorf("read frame: %w", models.ErrClosed)
-	case len(o.queue) == 0 && o.closed:
+	case len(waiting) == 0 && o.closed:
 		return media.Frame{}, io.EOF
-	case len(o.queue) == 0:
+	case len(waiting) == 0:
 		return s.quiet(), nil
 	}
-	p := o.queue[0]
-	o.queue = append(o.queue[:0], o.queue[1:]...)
+	p := waiting[0]
+	o.queue.drop(1)
 	o.length -= p.length
 	o.room.Broadcast()
 	if s.current != nil {

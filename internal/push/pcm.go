@@ -19,7 +19,7 @@ type PCM struct {
 
 	mu      sync.Mutex // guards what follows
 	changed sync.Cond
-	queue   []byte // samples, whole ones except for the last
+	queue   fifo[byte] // samples, whole ones except for the last
 	flushes int
 	written time.Time // when Write last added any
 	closed  bool
@@ -34,9 +34,13 @@ func NewPCM(format media.PCMFormat, options media.EncodeOptions) *PCM {
 }
 
 // Write adds samples, which it copies. It blocks while half a minute is waiting. Samples
-// that wait for room when Flush is called are dropped, without an error. After Close the
-// error wraps models.ErrClosed.
+// that wait for room when Flush is called are dropped, without an error. The error wraps
+// models.ErrInvalidParams for a format that cannot be played, and models.ErrClosed after
+// Close.
 func (p *PCM) Write(samples []byte) (int, error) {
+	if err := p.format.Check(); err != nil {
+		return 0, fmt.Errorf("write samples: %w", err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for flushes := p.flushes; p.waiting() >= capacity && !p.closed; {
@@ -47,7 +51,7 @@ func (p *PCM) Write(samples []byte) (int, error) {
 	if p.closed {
 		return 0, fmt.Errorf("write samples: %w", models.ErrClosed)
 	}
-	p.queue = append(p.queue, samples...)
+	p.queue.push(samples...)
 	p.written = time.Now()
 	p.changed.Broadcast()
 	return len(samples), nil
@@ -55,7 +59,7 @@ func (p *PCM) Write(samples []byte) (int, error) {
 
 // waiting returns how much is in the queue. mu must be held.
 func (p *PCM) waiting() time.Duration {
-	return time.Duration(len(p.queue)) * time.Second / time.Duration(max(p.second, 1))
+	return time.Duration(len(p.queue.waiting())) * time.Second / time.Duration(p.second)
 }
 
 // Waiting returns how much has been written and not been given to the encoder, which is
@@ -63,6 +67,9 @@ func (p *PCM) waiting() time.Duration {
 func (p *PCM) Waiting() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.second == 0 {
+		return 0
+	}
 	return p.waiting()
 }
 
@@ -70,7 +77,7 @@ func (p *PCM) Waiting() time.Duration {
 func (p *PCM) Flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.queue = p.queue[:0]
+	p.queue.clear()
 	p.flushes++
 	if p.stream != nil {
 		p.stream.flush()

@@ -246,6 +246,9 @@ func TestPCMThatCannotPlay(t *testing.T) {
 	for _, f := range []media.PCMFormat{{}, {Rate: 48000}, {Rate: 48000, Channels: 3}, {Rate: 1000, Channels: 1}} {
 		_, err := NewPCM(f, media.EncodeOptions{}).Open(t.Context(), media.Env{FFmpegPath: "ffmpeg"})
 		require.ErrorIs(t, err, models.ErrInvalidParams)
+		_, err = NewPCM(f, media.EncodeOptions{}).Write(make([]byte, 100))
+		require.ErrorIs(t, err, models.ErrInvalidParams)
+		require.Zero(t, NewPCM(f, media.EncodeOptions{}).Waiting())
 	}
 	p := NewPCM(media.PCMFormat{Rate: 48000, Channels: 2}, media.EncodeOptions{})
 	_, err := p.Open(t.Context(), media.Env{FFmpegPath: "/nowhere/ffmpeg"})

@@ -18,6 +18,8 @@ type Reader struct {
 	reader  io.Reader
 	options media.EncodeOptions
 
+	seeker io.Seeker // the reader, if it can begin again, as a file can and a pipe cannot
+
 	mu   sync.Mutex // guards what follows
 	used bool       // the reader has been read from
 	open bool       // a stream reads from it
@@ -25,17 +27,13 @@ type Reader struct {
 
 // NewReader returns a source that plays what r gives.
 func NewReader(r io.Reader, options media.EncodeOptions) *Reader {
-	return &Reader{reader: r, options: options}
-}
-
-// seeker returns the reader if it can begin again, as a file can and a pipe cannot.
-func (r *Reader) seeker() io.Seeker {
-	if s, ok := r.reader.(io.Seeker); ok {
+	source := &Reader{reader: r, options: options}
+	if s, ok := r.(io.Seeker); ok {
 		if _, err := s.Seek(0, io.SeekCurrent); err == nil {
-			return s
+			source.seeker = s
 		}
 	}
-	return nil
+	return source
 }
 
 // Tracks returns the tracks that are asked for.
@@ -45,6 +43,9 @@ func (r *Reader) Tracks() media.Track { return r.options.Tracks | media.TrackAud
 // One that is not can be opened once.
 func (r *Reader) Open(ctx context.Context, env media.Env) (media.Stream, error) {
 	options, err := r.options.Resolve()
+	if err == nil && r.reader == nil {
+		err = fmt.Errorf("%w: nil reader", models.ErrInvalidParams)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open reader: %w", err)
 	}
@@ -66,11 +67,10 @@ func (r *Reader) begin() error {
 		return fmt.Errorf("%w: another call plays the reader", models.ErrInvalidParams)
 	}
 	if r.used {
-		seeker := r.seeker()
-		if seeker == nil {
+		if r.seeker == nil {
 			return fmt.Errorf("%w: the reader has been read, and has no Seek", models.ErrFile)
 		}
-		if _, err := seeker.Seek(0, io.SeekStart); err != nil {
+		if _, err := r.seeker.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("%w: %w", models.ErrFile, err)
 		}
 	}
@@ -150,7 +150,7 @@ func (s *readerStream) readErr() error {
 // for.
 func (s *readerStream) stop() {
 	s.stdin.Close()
-	if s.source.seeker() != nil {
+	if s.source.seeker != nil {
 		<-s.copied
 		return
 	}

@@ -64,9 +64,27 @@ func TestReaderIsPlayed(t *testing.T) {
 	require.ErrorIs(t, err, models.ErrFile)
 	require.InDelta(t, 1.5, length.Seconds(), 0.2)
 
+	_, err = readToEnd(t, NewReader(nil, media.EncodeOptions{}))
+	require.ErrorIs(t, err, models.ErrInvalidParams)
 	for _, bad := range []io.Reader{bytes.NewReader(nil), bytes.NewReader(bytes.Repeat([]byte("no media "), 10_000)), iotest.ErrReader(reset)} {
 		_, err = readToEnd(t, NewReader(bad, media.EncodeOptions{}))
 		require.ErrorIs(t, err, models.ErrFile)
+	}
+}
+
+// A file that is closed while it is read can be played again.
+func TestReaderIsClosedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.wav")
+	require.NoError(t, mediatest.MakeTones(t.Context(), "ffmpeg", path, mediatest.AudioSpec{Seconds: 60}))
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	src := NewReader(file, media.EncodeOptions{})
+	for range 3 {
+		stream := open(t, src)
+		read(t, stream)
+		require.NoError(t, stream.Close())
 	}
 }
 
