@@ -198,9 +198,8 @@ func Repacketized(src Source, packetMs int) Source { return packets.New(src, pac
 
 // FromReader plays what a reader gives, of the formats that FromFile plays, such as the body
 // of a request. One that is no io.Seeker plays once. It cannot be seeked, and an MP4 whose
-// index is at its end cannot be played. When the source ends early, a reader that is an
-// io.Closer and no io.Seeker is closed; a Read that hangs is left to itself. It is not for
-// RTMP.
+// index is at its end cannot be played. When the source ends, a reader that is an io.Closer
+// and cannot seek is closed; a Read that still hangs is left to itself. It is not for RTMP.
 func FromReader(r io.Reader, opts EncodeOptions) Source { return push.NewReader(r, opts) }
 
 // FromOpus returns a Source of the Opus packets that a program gives to its Write. It plays

@@ -122,7 +122,7 @@ func (d *dispatcher) set(change func(*callbacks)) {
 	change(&d.callbacks)
 }
 
-// has reports something of the callbacks.
+// has reports whether the callbacks have what a function looks for.
 func (d *dispatcher) has(what func(callbacks) bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -18,8 +18,10 @@ import (
 // as that of a directory which cannot be made; [ErrWrongMode] for an RTMP call. One of
 // the sink before, whose files could not be finished, is returned too.
 //
-// A function of [ToFunc] or [ToPCM] may call any method of the Client; the Write of a program's own
-// [Writer] must call none that ends or replaces its sink, as that waits for it.
+// A function of [ToFunc] or [ToPCM] may call any method of the Client, and is not called
+// again once its sink has been replaced or its call has ended; a call of it that has begun
+// is not waited for. The Write of a program's own [Writer] must call no method that ends or
+// replaces its sink, as that waits for it.
 func (c *Client) SetStreamSinks(chatID int64, sink Sink) error {
 	call, err := c.call(chatID)
 	if err == nil {
