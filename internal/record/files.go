@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/gotgcall/gotgcall/media"
@@ -146,37 +148,43 @@ func (f *Files) open(who owner, now time.Duration) *file {
 		f.finish(f.idlest())
 	}
 	file := &file{files: f, owner: who, last: now}
-	for try := 1; ; try++ {
-		file.name = who.name(f.start, try)
-		disk, err := f.dir.OpenFile(file.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if errors.Is(err, os.ErrExist) && try < maxFiles {
-			continue
-		}
-		if f.keep(err); err != nil {
-			return file
-		}
-		file.disk = disk
-		break
+	disk, err := create(f.dir, who.String()+began(f.start), ".ogg")
+	if f.keep(err); err != nil {
+		return file
 	}
+	file.name, file.disk = filepath.Base(disk.Name()), disk
 	file.out = newOggWriter(file.disk, f.crc, rand.Uint32()) //nolint:gosec // tells logical streams apart, and no secret
 	f.files[who] = file
 	return file
 }
 
-// name returns the name of a file, of which there may be several.
-func (o owner) name(start time.Time, try int) string {
-	name := fmt.Sprintf("%d", o.user)
+// create makes a file that does not exist. Where one does, made for the same user or for
+// another recording that began in the same millisecond, its name gets a number.
+func create(dir *os.Root, name, extension string) (*os.File, error) {
+	for try := 1; ; try++ {
+		full := name + extension
+		if try > 1 {
+			full = fmt.Sprintf("%s-%d%s", name, try, extension)
+		}
+		file, err := dir.OpenFile(full, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if err == nil || !errors.Is(err, os.ErrExist) || try == maxFiles {
+			return file, err
+		}
+	}
+}
+
+// began returns the start of a recording as it is part of the names of its files.
+func began(start time.Time) string { return start.UTC().Format("-20060102T150405.000Z") }
+
+// String returns the name of an owner.
+func (o owner) String() string {
 	switch {
 	case o.user == 0:
-		name = fmt.Sprintf("ssrc-%d", o.ssrc)
+		return fmt.Sprintf("ssrc-%d", o.ssrc)
 	case o.presentation:
-		name += "-presentation"
+		return fmt.Sprintf("%d-presentation", o.user)
 	}
-	name += start.UTC().Format("-20060102T150405.000Z")
-	if try > 1 {
-		name += fmt.Sprintf("-%d", try)
-	}
-	return name + ".ogg"
+	return strconv.FormatInt(o.user, 10)
 }
 
 // idlest returns the file that has been idle for longest.

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 )
@@ -34,12 +35,11 @@ type line struct {
 	To           float64    `json:"to,omitempty"`
 }
 
-// newIndex begins the index of a recording. Its name sorts with the recording's files.
+// newIndex begins the index of a recording.
 func newIndex(dir *os.Root, start time.Time) (*index, error) {
-	name := start.UTC().Format("index-20060102T150405.000Z.jsonl")
-	disk, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	disk, err := create(dir, "index"+began(start), ".jsonl")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("record: %w", err)
 	}
 	i := &index{disk: disk}
 	i.write(line{Start: &start})

@@ -11,7 +11,7 @@ const (
 	rate     = 48000
 	vendor   = "gotgcall"
 	maxPage  = 48 << 10 // bytes, after which a page is written
-	pageTime = rate     // samples, after which a page is written: a crash loses no more
+	pageTime = rate     // samples, after which a page is written: what a crash loses
 
 	pageFirst, pageLast = 2, 4 // RFC 3533 section 6
 )
