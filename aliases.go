@@ -205,7 +205,8 @@ func FromReader(r io.Reader, opts EncodeOptions) Source { return push.NewReader(
 // FromOpus returns a Source of the Opus packets that a program gives to its Write. It plays
 // in one call at a time. A packet leaves at once if nothing waits before it. While nothing
 // is written there is silence, which is no end; Flush drops what has not been played, and
-// Close ends the source after it. Write blocks while 30 s are waiting.
+// Close ends the source after it. Write blocks while 30 s are waiting, also where no call
+// plays the source; Flush and Close end that.
 func FromOpus() *OpusSource { return push.NewOpus() }
 
 // FromPCM is like [FromOpus] for samples, which an ffmpeg encodes by opts: a program that

@@ -47,7 +47,7 @@ func (c *Client) SetParticipants(chatID int64, participants []Participant) error
 	return nil
 }
 
-// OnSpeaking sets the callback for who is heard in a call that has a sink, called each
+// OnSpeaking sets the callback for the speakers of a call that has a sink, called each
 // tenth of a second in which anything arrived, with the loudest first. It costs no
 // decoding: each packet says how loud it is. If the callback is slow it is called less
 // often, with the latest. A later callback replaces an earlier one; nil removes it.
@@ -115,8 +115,8 @@ func (e *entry) SinkEnded(err error) {
 	})
 }
 
-// received posts an event of what is received, which comes on goroutines of its own, but
-// not after the last event of the call.
+// received posts an event of the call's Receiver, whose goroutines outlive the call's last
+// event, unless that has been posted.
 func (e *entry) received(name string, deliver func(callbacks)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

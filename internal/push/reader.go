@@ -115,7 +115,7 @@ func (s *readerStream) copy() {
 	for {
 		n, err := s.source.reader.Read(b)
 		if _, failed := s.stdin.Write(b[:n]); failed != nil {
-			return // the encoder has ended, or wants no more
+			return // the encoder has ended, or has read enough
 		}
 		if err != nil {
 			if err != io.EOF { // as io.Copy compares it

@@ -76,7 +76,7 @@ func New(cfg Config) *Receiver {
 	return r
 }
 
-// SetParticipants replaces what is known of whose stream an SSRC is.
+// SetParticipants replaces the participants by which an SSRC is known.
 func (r *Receiver) SetParticipants(all []models.Participant) {
 	people := make(map[uint32]person, len(all))
 	for _, p := range all {
