@@ -116,8 +116,8 @@ func (f *OpusFile) find(from, limit int64, want func(oggPlace) bool) (oggPlace, 
 func timed(p oggPlace) bool { return p.granule != noGranule }
 
 // readLinks finds the links of a file by bisection.
-func (f *OpusFile) readLinks(size int64) error {
-	last, err := f.lastPage(size)
+func (f *OpusFile) readLinks() error {
+	last, err := f.lastPage()
 	if err != nil {
 		return err
 	}
@@ -127,19 +127,19 @@ func (f *OpusFile) readLinks(size int64) error {
 	}
 	base := time.Duration(0)
 	for offset := int64(0); len(f.links) < most; {
-		l, err := f.readLink(offset, size)
+		l, err := f.readLink(offset)
 		if err != nil {
 			return err
 		}
-		l.base, l.end, l.last = base, size, last.granule
+		l.base, l.end, l.last = base, f.size, last.granule
 		if l.serial != last.serial {
-			if err := f.endLink(&l, size); err != nil {
+			if err := f.endLink(&l); err != nil {
 				return err
 			}
 		}
 		base += l.length()
 		f.links = append(f.links, l)
-		if offset = l.end; offset == size {
+		if offset = l.end; offset == f.size {
 			return nil
 		}
 	}
@@ -147,10 +147,9 @@ func (f *OpusFile) readLinks(size int64) error {
 }
 
 // lastPage returns the last page of the file that has a granule position.
-func (f *OpusFile) lastPage(size int64) (last oggPlace, err error) {
-	begin := max(0, size-oggSearch)
-	for from := begin; ; {
-		p, ok, err := f.page(from, size)
+func (f *OpusFile) lastPage() (last oggPlace, err error) {
+	for from := max(0, f.size-oggSearch); ; {
+		p, ok, err := f.page(from, f.size)
 		switch {
 		case err != nil:
 			return last, err
@@ -162,15 +161,15 @@ func (f *OpusFile) lastPage(size int64) (last oggPlace, err error) {
 			last = p
 		}
 		from = p.offset + 1
-		if p.next <= size {
+		if p.next <= f.size {
 			from = p.next
 		}
 	}
 }
 
 // readLink reads the headers of the link that begins at an offset.
-func (f *OpusFile) readLink(offset, size int64) (l oggLink, err error) {
-	first, ok, err := f.page(offset, size)
+func (f *OpusFile) readLink(offset int64) (l oggLink, err error) {
+	first, ok, err := f.page(offset, f.size)
 	if err != nil || !ok || first.flags&oggFirst == 0 || first.next-first.offset > 4<<10 {
 		return l, errors.Join(err, errNoPage)
 	}
@@ -182,17 +181,17 @@ func (f *OpusFile) readLink(offset, size int64) (l oggLink, err error) {
 		return l, err
 	}
 	l.offset, l.serial = offset, first.serial
-	second, ok, err := f.page(first.next, size)
+	second, ok, err := f.page(first.next, f.size)
 	if err != nil || !ok || second.flags&oggFirst != 0 || second.serial != l.serial {
 		return l, errors.Join(err, errMultiplexed)
 	}
-	return l, f.startLink(&l, second.next, size)
+	return l, f.startLink(&l, second.next)
 }
 
 // startLink finds where the sound of a link begins: a recording may be a part of a longer
 // one (RFC 7845 section 4.5).
-func (f *OpusFile) startLink(l *oggLink, from, size int64) error {
-	p, ok, err := f.find(from, size, func(p oggPlace) bool { return timed(p) && p.granule > 0 })
+func (f *OpusFile) startLink(l *oggLink, from int64) error {
+	p, ok, err := f.find(from, f.size, func(p oggPlace) bool { return timed(p) && p.granule > 0 })
 	if err != nil || !ok || p.serial != l.serial {
 		return errors.Join(err, errNoPage)
 	}
@@ -216,11 +215,11 @@ func (f *OpusFile) startLink(l *oggLink, from, size int64) error {
 }
 
 // endLink finds the end of a link which is not that of the file.
-func (f *OpusFile) endLink(l *oggLink, size int64) error {
+func (f *OpusFile) endLink(l *oggLink) error {
 	// Time is 0 in the link and 1 behind it.
 	in := anchor{offset: l.offset, next: l.offset}
 	var last oggPlace
-	_, err := bisect(in, anchor{offset: size}, 0, func(from, limit int64) (anchor, bool, error) {
+	_, err := bisect(in, anchor{offset: f.size}, 0, func(from, limit int64) (anchor, bool, error) {
 		p, ok, err := f.page(from, limit)
 		a := anchor{offset: p.offset, next: p.next}
 		if ok && p.serial != l.serial {

@@ -22,8 +22,7 @@ var errChoice = errors.New("not one stream of Opus")
 type OpusFile struct {
 	in     *input
 	reader Reader
-	size   int64
-	sought bool // the file can be read from any place
+	size   int64 // in bytes, if the file can be read from any place
 
 	ogg   *ogg // nil: it is Matroska
 	links []oggLink
@@ -39,7 +38,6 @@ type OpusFile struct {
 // position, and its length is known; size is that in bytes.
 func NewOpusFile(r io.Reader, size int64) (*OpusFile, error) {
 	f := &OpusFile{in: newInput(r), size: size}
-	f.sought = f.in.file != nil
 	reader, err := NewReader(f.in.Reader, Encoded, media.TrackAudio)
 	if err != nil {
 		return nil, err
@@ -48,10 +46,10 @@ func NewOpusFile(r io.Reader, size int64) (*OpusFile, error) {
 	switch reader := reader.(type) {
 	case *ogg:
 		f.ogg = reader
-		if !f.sought {
+		if f.in.file == nil {
 			return f, nil
 		}
-		return f, f.readLinks(size)
+		return f, f.readLinks()
 	case *matroska:
 		f.mkv, f.begin = reader, f.in.offset()
 		if reader.Tracks().Has(media.TrackAudio) && reader.sounds == 1 {
@@ -182,6 +180,7 @@ func (f *OpusFile) Position(pts time.Duration) time.Duration {
 
 // Next returns the next frame of sound.
 func (f *OpusFile) Next() (media.Frame, error) {
+	f.in.allow()
 	for {
 		frame, err := f.reader.Next()
 		if err != nil {

@@ -62,6 +62,39 @@ func TestSeekReadsLittle(t *testing.T) {
 	}
 }
 
+// TestSearchForSoundIsBounded: a file with none for long is given up, and no read of one
+// frame holds up the goroutine that paces calls.
+func TestSearchForSoundIsBounded(t *testing.T) {
+	t.Parallel()
+	const barren = reach + 8<<20
+	matroska := join(mkvHeader(audioTrack(1)), unknown(idCluster), element(idTimestamp, []byte{0}), element(idSimpleBlock, block(1, 0, 0, opusPacket(5))))
+	other := element(idSimpleBlock, block(9, 0, 0, make([]byte, 1<<20)))
+	page := oggPage(0, 1, bytes.Repeat([]byte{0}, 255))
+	for name, file := range map[string][]byte{
+		"padding":     join(matroska, element(idVoid, make([]byte, barren))),
+		"other track": join(matroska, bytes.Repeat(other, barren/len(other))),
+		"empty pages": join(oggSong(1, 1), bytes.Repeat(page, barren/len(page))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := &metered{Reader: bytes.NewReader(file)}
+			f, err := NewOpusFile(in, int64(len(file)))
+			require.NoError(t, err)
+			for range 2 {
+				require.NoError(t, f.Seek(0))
+				_, err = f.Next()
+				require.NoError(t, err)
+				in.read = 0
+				for err == nil {
+					_, err = f.Next()
+				}
+				require.ErrorIs(t, err, errReach)
+				require.LessOrEqual(t, in.read, int64(reach+2*inputBuffer))
+			}
+		})
+	}
+}
+
 // FuzzOpusFile seeks in hostile files: positions that go back, links without an end,
 // clusters anywhere.
 func FuzzOpusFile(f *testing.F) {

@@ -2,6 +2,7 @@ package container
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"time"
 )
@@ -13,17 +14,23 @@ const (
 	// guesses is how many places are guessed by the time looked for. Then distances are
 	// halved, which ends whatever the times are.
 	guesses = 4
+	// reach is the most that is read on the search for one place or frame: a file is read
+	// on the goroutine that paces all calls.
+	reach = 2 * maxCluster
 )
+
+var errReach = errors.New("no sound for 32 MB")
 
 // input is a file that is read from any place of it.
 type input struct {
 	*bufio.Reader
 	file io.ReadSeeker // nil: it is read from its beginning to its end
 	at   int64         // of what comes next from the file
+	most int64         // where reading fails
 }
 
 func newInput(r io.Reader) *input {
-	in := &input{}
+	in := &input{most: reach}
 	in.file, _ = r.(io.ReadSeeker)
 	in.Reader = bufio.NewReaderSize(counted{r, in}, inputBuffer)
 	return in
@@ -36,6 +43,9 @@ type counted struct {
 }
 
 func (c counted) Read(p []byte) (int, error) {
+	if c.in.at > c.in.most {
+		return 0, errReach
+	}
 	n, err := c.Reader.Read(p)
 	c.in.at += int64(n)
 	return n, err
@@ -44,8 +54,12 @@ func (c counted) Read(p []byte) (int, error) {
 // offset returns the place of the next byte.
 func (in *input) offset() int64 { return in.at - int64(in.Buffered()) }
 
-// seek makes a byte the next one.
+// allow lets as much be read from here on as a search may.
+func (in *input) allow() { in.most = in.offset() + reach }
+
+// seek makes a byte the next one, from which a search begins.
 func (in *input) seek(to int64) error {
+	defer in.allow()
 	if skip := to - in.offset(); skip >= 0 && skip <= int64(in.Buffered()) {
 		_, err := in.Discard(int(skip))
 		return err
