@@ -2,12 +2,7 @@ package source
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
@@ -31,21 +26,12 @@ const (
 // for these the file is reopened at its position, with fewer and smaller pictures, and
 // then with none.
 type adaptive struct {
+	*replaceable
+
 	// immutable
 	open   func(ctx context.Context, position time.Duration, effort effort) (media.Stream, error)
 	logger *slog.Logger
-	tracks media.Track
-	info   media.SourceInfo
-	tuning tuning
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
 	server func() time.Duration // how long its server was waited for, so far; nil: it has none
-
-	restarts atomic.Uint64
-	reading  atomic.Pointer[media.Stream] // current, for any goroutine
-
-	mu      sync.Mutex // guards current; held while it is opened again
-	current media.Stream
 
 	// owned by the reader
 	effort effort
@@ -86,32 +72,10 @@ func (e effort) of(enc ffmpeg.Encoding) ffmpeg.Encoding {
 // newAdaptive returns an adaptive that owns a stream opened at a position with full
 // effort, and reopens it by open.
 func newAdaptive(env media.Env, stream media.Stream, position time.Duration, open func(context.Context, time.Duration, effort) (media.Stream, error)) *adaptive {
-	a := &adaptive{
-		open: open, logger: env.Logger, tracks: stream.Tracks(), info: infoOf(stream), tuning: tuningOf(stream), current: stream, base: position,
-	}
-	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.reading.Store(&stream)
-	return a
+	return &adaptive{replaceable: newReplaceable(stream), open: open, logger: env.Logger, base: position}
 }
 
-func (a *adaptive) Tracks() media.Track { return a.tracks }
-
-// SourceInfo returns what the file says of itself.
-func (a *adaptive) SourceInfo() media.SourceInfo { return a.info }
-
-// Sound returns the sound that the stream has, and whether its source takes another.
-func (a *adaptive) Sound() (media.Sound, bool) { return a.tuning.sound, a.tuning.ok }
-
-// Restarts returns how often the file was reopened.
-func (a *adaptive) Restarts() uint64 { return a.restarts.Load() + restartsOf(*a.reading.Load()) }
-
-func restartsOf(stream media.Stream) uint64 {
-	if s, ok := stream.(interface{ Restarts() uint64 }); ok {
-		return s.Restarts()
-	}
-	return 0
-}
-
+// ReadFrame returns the next frame; see [media.Stream].
 func (a *adaptive) ReadFrame() (media.Frame, error) {
 	if a.end == nil && a.tooSlow() {
 		a.end = a.reduce()
@@ -149,35 +113,14 @@ func (a *adaptive) tooSlow() bool {
 
 // reduce reopens the file at the end of the last frame of sound, with less effort.
 func (a *adaptive) reduce() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ctx.Err() != nil {
-		return errStreamClosed()
+	err := a.replace("open with fewer pictures", func(ctx context.Context) (media.Stream, error) {
+		return a.open(ctx, a.base+a.tuning.sound.Media(a.sound), a.effort+1)
+	})
+	if err != nil {
+		return err
 	}
-	_ = a.current.Close()
-	stream, err := a.open(a.ctx, a.base+a.tuning.sound.Media(a.sound), a.effort+1)
-	switch {
-	case a.ctx.Err() != nil:
-		if err == nil {
-			_ = stream.Close()
-		}
-		return errStreamClosed()
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case err != nil:
-		return fmt.Errorf("open with fewer pictures: %w", err)
-	}
-	a.restarts.Add(1 + restartsOf(a.current))
-	a.current, a.offset = stream, a.sound
-	a.reading.Store(&stream)
+	a.offset = a.sound
 	a.effort++
 	a.logger.Warn("this machine is too slow for the pictures: they are cut down", slog.Bool("none", a.effort == soundAlone))
 	return nil
-}
-
-func (a *adaptive) Close() error {
-	a.cancel()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.current.Close()
 }

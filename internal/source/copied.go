@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/ffmpeg"
@@ -18,19 +15,8 @@ import (
 // first pictures are judged before anything is played, the others as they come: at one
 // that cannot be sent the file is reopened, to be encoded from there on.
 type copied struct {
-	// immutable
+	*replaceable
 	encode func(ctx context.Context, position time.Duration) (media.Stream, error)
-	tracks media.Track
-	info   media.SourceInfo
-	tuning tuning
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-
-	restarts atomic.Uint64
-	reading  atomic.Pointer[media.Stream] // current, for any goroutine
-
-	mu      sync.Mutex // guards current; held while it is opened again
-	current media.Stream
 
 	// owned by the reader
 	judge  *pictureJudge // nil once pictures are encoded
@@ -59,18 +45,13 @@ type plainPictures interface {
 // newCopied returns a copied that owns a stream, or nil when its pictures have to be
 // encoded. The stream is closed then.
 func newCopied(ctx context.Context, o media.EncodeOptions, stream plainPictures, encode func(context.Context, time.Duration) (media.Stream, error)) *copied {
-	interrupt := context.AfterFunc(ctx, func() { _ = stream.Close() })
-	c := &copied{
-		encode: encode, tracks: stream.Tracks(), info: infoOf(stream), tuning: tuningOf(stream), current: stream,
-		judge: &pictureJudge{options: o}, shown: -time.Millisecond,
-	}
-	if !stream.Tracks().Has(media.TrackVideo) || !stream.Plain() || !c.look() || !interrupt() {
-		_ = stream.Close()
+	c := &copied{replaceable: newReplaceable(stream), encode: encode, judge: &pictureJudge{options: o}, shown: -time.Millisecond}
+	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
+	fit := c.tracks.Has(media.TrackVideo) && stream.Plain() && c.look()
+	if !stop() || !fit {
+		_ = c.Close()
 		return nil
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	first := media.Stream(stream)
-	c.reading.Store(&first)
 	return c
 }
 
@@ -97,18 +78,6 @@ func (c *copied) look() bool {
 	}
 	return false
 }
-
-// Tracks returns those of the file.
-func (c *copied) Tracks() media.Track { return c.tracks }
-
-// SourceInfo returns what the file says of itself.
-func (c *copied) SourceInfo() media.SourceInfo { return c.info }
-
-// Sound returns the sound that the stream has, and whether its source takes another.
-func (c *copied) Sound() (media.Sound, bool) { return c.tuning.sound, c.tuning.ok }
-
-// Restarts returns how often the file was reopened.
-func (c *copied) Restarts() uint64 { return c.restarts.Load() + restartsOf(*c.reading.Load()) }
 
 // ReadFrame returns the next frame; see [media.Stream].
 func (c *copied) ReadFrame() (media.Frame, error) {
@@ -158,38 +127,15 @@ func (c *copied) played(f media.Frame) media.Frame {
 // reopen encodes the file from the end of the last sound on, or of the last picture if
 // there is none.
 func (c *copied) reopen() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx.Err() != nil {
-		return errStreamClosed()
-	}
-	_ = c.current.Close()
 	at := c.shown + time.Millisecond
 	if c.tracks.Has(media.TrackAudio) {
 		at = c.sound
 	}
-	stream, err := c.encode(c.ctx, at)
-	switch {
-	case c.ctx.Err() != nil:
-		if err == nil {
-			_ = stream.Close()
-		}
-		return errStreamClosed()
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case err != nil:
-		return fmt.Errorf("encode pictures that were passed on: %w", err)
+	err := c.replace("encode pictures that were passed on", func(ctx context.Context) (media.Stream, error) {
+		return c.encode(ctx, at)
+	})
+	if err == nil {
+		c.offset, c.judge = at, nil
 	}
-	c.restarts.Add(1)
-	c.current, c.offset, c.judge = stream, at, nil
-	c.reading.Store(&stream)
-	return nil
-}
-
-// Close closes the file; see [media.Stream].
-func (c *copied) Close() error {
-	c.cancel()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.current.Close()
+	return err
 }

@@ -33,12 +33,10 @@ const maxSilence = 10 * time.Second
 // times continue.
 type reopening struct {
 	// immutable
+	facts    // of the input when it was opened first
 	open     opener
-	patience time.Duration // how long the input may be lost
-	silence  time.Duration // how long it may give nothing
-	tracks   media.Track
-	tuning   tuning
-	info     media.SourceInfo                           // that of the input when it was opened first
+	patience time.Duration                              // how long the input may be lost
+	silence  time.Duration                              // how long it may give nothing
 	finite   func(end error, played time.Duration) bool // what ended so is not live; nil: it is
 	ctx      context.Context                            // ends with Close
 	cancel   context.CancelFunc
@@ -65,25 +63,15 @@ type opener func(ctx context.Context, played time.Duration) (media.Stream, error
 // newReopening returns a reopening that owns an open stream of a live input.
 func newReopening(env media.Env, stream media.Stream, open opener) *reopening {
 	r := &reopening{
+		facts:    factsOf(stream),
 		open:     open,
 		patience: patience(env),
 		silence:  min(maxSilence, patience(env)/2),
-		tracks:   stream.Tracks(),
-		info:     infoOf(stream),
-		tuning:   tuningOf(stream),
 		current:  stream,
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
-
-func (r *reopening) Tracks() media.Track { return r.tracks }
-
-// SourceInfo returns what the input says of itself.
-func (r *reopening) SourceInfo() media.SourceInfo { return r.info }
-
-// Sound returns the sound that the stream has, and whether its source takes another.
-func (r *reopening) Sound() (media.Sound, bool) { return r.tuning.sound, r.tuning.ok }
 
 // Restarts returns how often the input was reopened.
 func (r *reopening) Restarts() uint64 { return r.restarts.Load() }

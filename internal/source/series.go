@@ -27,12 +27,10 @@ const (
 // is too long or too short does not add up.
 type series struct {
 	// immutable
+	facts                   // of the first part
 	ends    []time.Duration // where each part should end; of the last one it means nothing
 	open    func(ctx context.Context, part int) (media.Stream, error)
-	release func() // called once, when all are closed
-	tracks  media.Track
-	info    media.SourceInfo // by the first part
-	tuning  tuning
+	release func()          // called once, when all are closed
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	close   sync.Once
@@ -68,18 +66,10 @@ func openSeries(
 		release()
 		return nil, err
 	}
-	s := &series{ends: ends, open: open, release: release, tracks: first.Tracks(), info: infoOf(first), tuning: tuningOf(first), current: first, last: map[media.Track]time.Duration{}}
+	s := &series{facts: factsOf(first), ends: ends, open: open, release: release, current: first, last: map[media.Track]time.Duration{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
-
-func (s *series) Tracks() media.Track { return s.tracks }
-
-// SourceInfo returns what the whole says of itself.
-func (s *series) SourceInfo() media.SourceInfo { return s.info }
-
-// Sound returns the sound that the stream has, and whether its source takes another.
-func (s *series) Sound() (media.Sound, bool) { return s.tuning.sound, s.tuning.ok }
 
 func (s *series) ReadFrame() (media.Frame, error) {
 	for s.failure == nil {
