@@ -12,12 +12,13 @@ import (
 // connection is one connection of a group call. The fields below conn are guarded by
 // the call's mu.
 type connection struct {
-	id     *peer.Identity
-	conn   *peer.Conn // set before the connection is in use
-	state  models.ConnState
-	why    error     // the reason of state
-	lost   error     // why the connection failed; nil while it lives
-	lostAt time.Time // when it failed
+	id      *peer.Identity
+	vp8Only bool       // the server takes no H.264; set with conn
+	conn    *peer.Conn // set before the connection is in use
+	state   models.ConnState
+	why     error     // the reason of state
+	lost    error     // why the connection failed; nil while it lives
+	lostAt  time.Time // when it failed
 }
 
 // write is the player's sink. A frame without data is a time in which nothing is sent.

@@ -227,7 +227,10 @@ func (g *group) open(ctx context.Context, next *connection, answer string) error
 	if err != nil {
 		return err
 	}
-	g.call.player.SetVP8Only(response.H264 == 0)
+	next.vp8Only = response.H264 == 0
+	if next.vp8Only { // a source may have to be reopened, which takes as long as Dial
+		g.call.player.SetVP8Only(true)
+	}
 	cfg := g.call.cfg.Peer
 	cfg.Inbound = g.receiver
 	cfg.OnState = func(state models.ConnState, reason error) { g.stateChanged(next, state, reason) }
@@ -253,6 +256,7 @@ func (g *group) use(next *connection) error {
 	c.since = time.Now()
 	c.took = c.since.Sub(c.began)
 	c.report(models.Connected, nil)
+	c.player.SetVP8Only(next.vp8Only)
 	c.player.Connect(next.write)
 	c.player.Repeat()
 	if next.state == models.Disconnected {
@@ -290,6 +294,7 @@ func (g *group) revert(why error, gaveUp bool) bool {
 	default:
 		return false
 	}
+	c.player.SetVP8Only(g.conn != nil && g.conn.vp8Only)
 	return true
 }
 

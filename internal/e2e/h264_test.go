@@ -139,6 +139,36 @@ func TestRejoinMeetsAnotherServer(t *testing.T) {
 	require.InDelta(t, len(before), seen[0].Counter, 15, "of what both servers would have been sent little is missing")
 }
 
+// TestRejoinThatIsGivenUpKeepsTheCodec: the connection that stays in use takes what its own
+// server listed, whatever the answer to the rejoin listed.
+func TestRejoinThatIsGivenUpKeepsTheCodec(t *testing.T) {
+	t.Parallel()
+	path := movie(t, "movie.mp4", mediatest.MovieSpec{Width: 160, Height: 90, FPS: "25", Duration: 2 * time.Second})
+	src := gotgcall.FromFile(path, gotgcall.EncodeOptions{Tracks: both, VideoEncoder: gotgcall.H264})
+	for name, omitted := range map[string]bool{"VP8 alone": true, "H.264 too": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, remote := connected(t, sfu.Config{OmitH264: omitted})
+			other := newFixture(t, sfu.Config{OmitH264: !omitted})
+			params, err := s.Rejoin(chat)
+			require.NoError(t, err)
+			answer, err := other.server.Join(t.Context(), params)
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.ErrorIs(t, s.ConnectContext(ctx, chat, answer), context.Canceled)
+			s.play(t, chat, src, 2)
+			_, video := s.leave(t, chat, remote)
+			frames, seen := pictures(t, video)
+			require.NotEmpty(t, frames)
+			for _, f := range frames {
+				require.NotEqual(t, omitted, f.H264)
+			}
+			require.NoError(t, mediatest.CheckCounters(seen, 0, 49))
+		})
+	}
+}
+
 // TestEncoderThatCannotBeHad: what ffmpeg was built without is named, and what the machine
 // lacks is in ffmpeg's own words. The call goes on.
 func TestEncoderThatCannotBeHad(t *testing.T) {
