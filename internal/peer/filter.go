@@ -52,7 +52,7 @@ func kindOf(b []byte) (kind, bool) {
 	return 0, false
 }
 
-// filter makes the kernel drop what arrives on a socket and is wanted by no connection.
+// filter makes the kernel drop packets that no connection on a socket wants.
 type filter struct {
 	conn *net.UDPConn
 
@@ -82,7 +82,7 @@ func (f *filter) update() {
 	_ = setFilter(f.conn, f.wanted[othersRTP] > 0, f.wanted[feedback] > 0)
 }
 
-// reception is what a connection wants to receive.
+// reception is the kinds of packets that a connection receives.
 type reception struct {
 	wanted [kinds]atomic.Bool // set under mu
 
@@ -109,6 +109,11 @@ func (r *reception) set(k kind, on bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.change(k, on)
+}
+
+// change makes a kind of packet pass, or not. mu must be held.
+func (r *reception) change(k kind, on bool) {
 	if r.wanted[k].Swap(on) == on {
 		return
 	}
@@ -123,11 +128,11 @@ func (r *reception) set(k kind, on bool) {
 
 // close wants nothing, for good.
 func (r *reception) close() {
-	for k := range kinds {
-		r.set(k, false)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for k := range kinds {
+		r.change(k, false)
+	}
 	r.filters = nil
 }
 

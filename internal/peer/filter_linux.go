@@ -10,7 +10,7 @@ const udpHeader = 8
 
 // setFilter makes the kernel drop RTP and feedback that arrive on a socket, except where
 // they are to pass: kindOf as a classic BPF program, which needs no privilege. A datagram
-// of less than two bytes is dropped too, and feedback of less than four.
+// of less than two bytes is dropped too, and feedback that is cut off within its last words.
 func setFilter(conn *net.UDPConn, passRTP, passFeedback bool) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
