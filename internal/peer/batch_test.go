@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// receive reads packets until one of each number has come, and returns their numbers in
-// the order of arrival.
+// receive reads n packets, and returns their numbers in the order of arrival.
 func receive(t testing.TB, server *net.UDPConn, n int) []int {
 	t.Helper()
 	var got []int
@@ -38,6 +37,13 @@ func nothing(t testing.TB, server *net.UDPConn) {
 	require.NoError(t, server.SetReadDeadline(time.Now().Add(time.Minute)))
 }
 
+// untimed returns a pool whose packets wait for Flush however slow the machine is.
+func untimed() *SocketPool {
+	pool := NewSocketPool()
+	pool.batcher.watched.Store(true) // as if the timer ran
+	return pool
+}
+
 func numbered(n, size int) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(n)), make([]byte, size-4)...)
 }
@@ -53,7 +59,7 @@ func upTo(n int) []int {
 // TestHeldPacketsLeaveWhenFlushed, in order; what is written later leaves at once.
 func TestHeldPacketsLeaveWhenFlushed(t *testing.T) {
 	t.Parallel()
-	pool := NewSocketPool()
+	pool := untimed()
 	one, first := remote(t)
 	two, second := remote(t)
 	_, a := leased(t, pool, "a", first)
@@ -92,10 +98,24 @@ func TestHeldPacketsLeaveWhenFlushed(t *testing.T) {
 	nothing(t, one)
 }
 
+// TestSlotKeepsTheAddress of its last packet, in the form that the system takes.
+func TestSlotKeepsTheAddress(t *testing.T) {
+	t.Parallel()
+	var s slot
+	for to, want := range map[string]string{
+		"192.0.2.1:1": "192.0.2.1:1", "[::ffff:192.0.2.2]:2": "192.0.2.2:2",
+		"[2001:db8::1]:3": "[2001:db8::1]:3", "[fe80::1%eth0]:4": "[fe80::1%eth0]:4",
+	} {
+		s.set([]byte{1}, netip.MustParseAddrPort(to))
+		require.Equal(t, want, s.addr.String())
+		require.Equal(t, 4, len(s.addr.IP)%12, "bytes of an address")
+	}
+}
+
 // TestFullBatchLeavesBeforeFlush: what waits is bounded.
 func TestFullBatchLeavesBeforeFlush(t *testing.T) {
 	t.Parallel()
-	pool := NewSocketPool()
+	pool := untimed()
 	server, addr := remote(t)
 	_, other := remote(t)
 	_, a := leased(t, pool, "a", addr)
@@ -129,7 +149,7 @@ func TestHeldPacketsLeaveWithoutFlush(t *testing.T) {
 // TestHeldPacketsLeaveBeforeTheSocketCloses: the goodbye of the last calls is among them.
 func TestHeldPacketsLeaveBeforeTheSocketCloses(t *testing.T) {
 	t.Parallel()
-	pool := NewSocketPool()
+	pool := untimed()
 	server, addr := remote(t)
 	_, other := remote(t)
 	l, a := leased(t, pool, "a", addr)
@@ -147,7 +167,7 @@ func TestHeldPacketsLeaveBeforeTheSocketCloses(t *testing.T) {
 // not take others with it.
 func TestRefusedPacketsOfABatchAreLostAlone(t *testing.T) {
 	t.Parallel()
-	pool := NewSocketPool()
+	pool := untimed()
 	server, addr := remote(t)
 	bad := netip.MustParseAddrPort("255.255.255.255:9") // EACCES: SO_BROADCAST is not set
 	_, a := leased(t, pool, "a", addr)

@@ -14,9 +14,9 @@ import (
 )
 
 // abandoned returns a connection whose server has gone without a word, so that whatever is
-// counted is the connection's. A socket that nobody reads is in its place. Another call may
-// share the connection's.
-func abandoned(t testing.TB, shared bool) *Conn {
+// counted is the connection's. A socket that nobody reads is in its place. Another call
+// shares the connection's.
+func abandoned(t testing.TB) *Conn {
 	t.Helper()
 	server, err := sfu.New(sfu.Config{})
 	require.NoError(t, err)
@@ -26,10 +26,9 @@ func abandoned(t testing.TB, shared bool) *Conn {
 	sink, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(c.route.candidates[0].Addr))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sink.Close() })
-	if shared {
-		_, err := c.cfg.Sockets.lease(loopbackRoute("127.0.0.1:9"), new(reception))
-		require.NoError(t, err)
-	}
+	other, err := c.cfg.Sockets.lease(loopbackRoute("127.0.0.1:9"), new(reception))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = other.Close() })
 	return c
 }
 
@@ -44,7 +43,7 @@ func raced() bool {
 // three pools each at most.
 func TestPacketsNeedNoAllocation(t *testing.T) {
 	// Not parallel: it counts allocations.
-	c := abandoned(t, true)
+	c := abandoned(t)
 	sound, picture := make([]byte, 320), make([]byte, 3500)
 	for name, write := range map[string]func(){
 		"at once": func() {
@@ -73,7 +72,7 @@ func TestPacketsNeedNoAllocation(t *testing.T) {
 // in batches of 32 packets of sound, or of a picture.
 func BenchmarkWrite(b *testing.B) {
 	for _, held := range []bool{false, true} {
-		c := abandoned(b, true)
+		c := abandoned(b)
 		sound, picture := make([]byte, 320), make([]byte, 3500)
 		pool := c.cfg.Sockets
 		b.Run(fmt.Sprintf("sound, held %t", held), func(b *testing.B) {
