@@ -73,8 +73,8 @@ func newGroup(cfg Config, events Events, first phase) (*Call, *group, error) {
 	return c, g, nil
 }
 
-// wheelOf returns the wheel of a call: that of all calls, or nil, for one of its own, where
-// a write may wait for a TURN server.
+// wheelOf returns the wheel that calls share, or nil where a write may wait for a TURN
+// server: that call has its own.
 func wheelOf(cfg Config) *play.Wheel {
 	for _, s := range cfg.Peer.ICEServers {
 		for _, url := range s.URLs {

@@ -26,8 +26,8 @@ type Picture struct {
 }
 
 const (
-	payloadVP8  = 100     // Telegram's payload types
-	payloadH264 = 104     //
+	payloadVP8, payloadH264 = 100, 104 // Telegram's payload types
+
 	videoRate   = 90000   // RTP clock of both (RFC 7741 section 4.1, RFC 6184 section 8.1)
 	maxPictures = 100_000 // over an hour at 25 a second
 )

@@ -1,3 +1,3 @@
-// Package h264 reads what can be known of H.264 (ITU-T H.264) without decoding it: its
-// NAL units, and the parameters of its sequences.
+// Package h264 reads the NAL units of H.264 (ITU-T H.264), and the parameters of its
+// sequences. It decodes no pictures.
 package h264

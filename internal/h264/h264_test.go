@@ -10,7 +10,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/h264"
 )
 
-// encoded is what libx264 makes of a moment of pictures.
+// encoded returns a second of pictures as libx264 encodes them.
 func encoded(t testing.TB, size string, options ...string) []byte {
 	t.Helper()
 	args := []string{"-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=" + size + ":rate=25:duration=1", "-c:v", "libx264"}

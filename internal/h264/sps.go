@@ -2,7 +2,7 @@ package h264
 
 import "errors"
 
-// Sequence is what a sequence parameter set says (section 7.3.2.1.1).
+// Sequence has the values of a sequence parameter set (section 7.3.2.1.1).
 type Sequence struct {
 	// Profile, Constraints and Level are profile_idc, the byte of constraint_set flags,
 	// and level_idc.
@@ -11,8 +11,8 @@ type Sequence struct {
 	Width, Height int
 	// OrderType is pic_order_cnt_type. With 2 pictures are shown as they are coded.
 	OrderType uint32
-	// Reordered is how many pictures may come before one that is shown before them; -1
-	// if it is not said.
+	// Reordered is how many pictures may come before one that is shown before them, or
+	// -1 if that is not given.
 	Reordered int
 	// Progressive reports that there are no fields.
 	Progressive bool
@@ -151,9 +151,8 @@ func (r *reader) reordered() int {
 		r.bits(32)
 		r.flag()
 	}
-	nal, vcl := r.hrd(), false
-	vcl = r.hrd()
-	if nal || vcl {
+	nal := r.hrd()
+	if vcl := r.hrd(); nal || vcl {
 		r.flag() // low_delay
 	}
 	r.flag() // pic_struct_present

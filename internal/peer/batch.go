@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// batches is whether the packets of a socket can leave by one system call, which is
+	// batches reports whether packets of a socket can leave by one system call, which is
 	// sendmmsg of Linux.
 	batches = runtime.GOOS == "linux"
 	// batchSize is the most packets of a batch: of 344 bytes each, 64 cost what 32 do.
 	batchSize = 64
 	// maxWaiting is the most packets that wait while a batch is being sent.
 	maxWaiting = 1024
-	// slotSize is the longest packet that waits for a batch: what an Ethernet carries.
+	// slotSize is the longest packet that waits for a batch: an Ethernet frame carries it.
 	slotSize = 1500
 	// holdLimit is about how long packets wait for a flush that never comes.
 	holdLimit = 100 * time.Millisecond
@@ -77,7 +77,7 @@ func (m *messages) send(conn *ipv4.PacketConn, packets []*slot, slots *sync.Pool
 	}
 }
 
-// batcher is what the outboxes of a pool share.
+// batcher is shared by the outboxes of a pool.
 type batcher struct {
 	held     atomic.Bool
 	used     atomic.Bool // held since watch looked last
@@ -111,7 +111,7 @@ func (b *batcher) hold() {
 	}
 }
 
-// watch flushes what was forgotten, for as long as packets are held now and then.
+// watch flushes forgotten packets, and runs again while packets are held now and then.
 func (b *batcher) watch() {
 	if b.held.Load() {
 		b.flush()
@@ -123,7 +123,7 @@ func (b *batcher) watch() {
 	b.watched.Store(false)
 }
 
-// flush sends what waits, and ends a hold.
+// flush sends the waiting packets, and ends a hold.
 func (b *batcher) flush() {
 	b.held.Store(false)
 	b.mu.Lock()
@@ -148,7 +148,8 @@ func (b *batcher) announce(o *outbox) {
 
 // outbox is where the packets of one socket leave: at once, or in a batch while its
 // batcher holds them. Those of one goroutine leave in the order in which they were
-// written. No lock is held during a system call.
+// written, except one that cannot wait: it is longer than slotSize, or maxWaiting others
+// wait. No lock is held during a system call.
 type outbox struct {
 	*batcher
 	conn  *net.UDPConn
@@ -219,7 +220,7 @@ func (o *outbox) flush() {
 	o.flushed.Broadcast()
 }
 
-// drain sends what waits, and returns when nothing does.
+// drain sends the waiting packets, and returns when none is left.
 func (o *outbox) drain() {
 	o.flush()
 	o.mu.Lock()

@@ -20,7 +20,7 @@ func srtpProfiles() []dtls.SRTPProtectionProfile {
 }
 
 // h264FMTP is what Telegram's clients negotiate: constrained baseline of level 3.1, which
-// is 1280x720 at 30 a second, or of what level the sender likes (RFC 6184 section 8.1).
+// is 1280x720 at 30 a second, or any level that the sender likes (RFC 6184 section 8.1).
 const h264FMTP = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 
 // apt are the parameters of a codec that retransmits another (RFC 4588 section 8.1).

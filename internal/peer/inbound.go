@@ -46,7 +46,7 @@ func (f bufferFactory) buffer(kind packetio.BufferPacketType, ssrc uint32) io.Re
 	return b
 }
 
-// rtpBuffer gives the RTP of one SSRC to whoever takes it: nil for nobody.
+// rtpBuffer passes the RTP of one SSRC to inbound, or drops it if that is nil.
 type rtpBuffer struct{ inbound Inbound }
 
 // Read always returns io.EOF: Write has consumed every packet.

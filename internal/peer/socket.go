@@ -108,7 +108,7 @@ func (s *socket) forget(ufrag string) {
 	delete(s.ufrags, ufrag)
 }
 
-// close sends what waits and closes the socket.
+// close sends the waiting packets and closes the socket.
 func (s *socket) close() error {
 	// A socket that takes nothing must not hold up the end of a call.
 	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))

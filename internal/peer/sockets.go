@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// socketBuffer is what a socket of many calls asks the kernel for in each direction:
+	// socketBuffer is the buffer in each direction that a socket asks the kernel for:
 	// a key frame of 30 kB from each of a hundred calls at once. The kernel grants what
 	// its limits allow, on Linux net.core.rmem_max and wmem_max, 208 KiB by default.
 	socketBuffer = 4 << 20

@@ -16,9 +16,9 @@ const (
 	forbiddenBit, typeMask, startBit, endBit = 0x80, 0x1f, 0x80, 0x40
 )
 
-// Payload is what is known of one.
+// Payload describes an RTP payload.
 type Payload struct {
-	// Key is true of one that begins a key frame: with its parameters, or with its first
+	// Key is true of a payload that begins a key frame: with its parameters, or with its first
 	// slice.
 	Key bool
 	// Fragment is true of a part of a unit; Starts and Ends of the first and the last.
