@@ -41,8 +41,8 @@
 //
 // All methods may be called from any goroutine. Those that wait have a variant with a
 // context: [Client.ConnectContext], [Client.RejoinContext],
-// [Client.SetStreamSourcesContext], [Client.SeekToContext]. [Client.Stop] interrupts
-// all of them. Callbacks run one at a time, in order, on one goroutine for all chats,
+// [Client.SetStreamSourcesContext], [Client.SetNextSourceContext],
+// [Client.SeekToContext], [Client.SetSoundContext]. [Client.Stop] interrupts all of them. Callbacks run one at a time, in order, on one goroutine for all chats,
 // and may call any method; a slow one delays the others.
 //
 // # Compatibility
