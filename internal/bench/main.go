@@ -10,11 +10,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gotgcall/gotgcall/internal/bench/load"
@@ -43,6 +46,8 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	t := newTable(o)
 	media, err := os.MkdirTemp("", "gotgcall-bench-")
 	if err != nil {
@@ -50,17 +55,21 @@ func run(args []string) error {
 	}
 	defer os.RemoveAll(media)
 	if o.needsMedia() {
-		if err := load.Make(context.Background(), o.ffmpeg, media); err != nil {
+		if err := load.Make(ctx, o.ffmpeg, media); err != nil {
 			return err
 		}
 	}
+	var failed []error
 	for _, n := range o.calls {
-		plan := o.plan(n, media)
-		if err := t.measure(plan); err != nil {
-			fmt.Fprintf(os.Stderr, "bench: %d calls: %v\n", n, err) // the others may do
+		err := t.measure(ctx, o.plan(n, media))
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		if err != nil { // the others may do
+			failed = append(failed, fmt.Errorf("%d calls: %w", n, err))
 		}
 	}
-	return t.write()
+	return errors.Join(append(failed, t.write())...)
 }
 
 // serve is the process of the servers.
@@ -113,8 +122,9 @@ func floor(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(event{Floor: time.Duration(perCall * float64(time.Second))})
 }
 
-// child runs this program as another process and gives each line of its output to on.
-func child(mode string, argument any, on func(event)) error {
+// child runs this program as another process, until ctx is done, and passes each line of its
+// output to on.
+func child(ctx context.Context, mode string, argument any, on func(event)) error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -123,7 +133,7 @@ func child(mode string, argument any, on func(event)) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, mode, string(raw))
+	cmd := exec.CommandContext(ctx, program, mode, string(raw))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -152,7 +152,7 @@ func (o *options) usualSpeakers(source string, calls int) []int {
 	return []int{0}
 }
 
-// The encoders that a machine of few cores carries: 720p30 takes a third of one, sound a
+// The encoders that a machine of few cores carries: 720p30 takes a fifth of one, sound a
 // hundredth.
 const (
 	pictureEncoders = 4

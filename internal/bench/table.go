@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -24,7 +26,7 @@ func newTable(o options) *table {
 }
 
 // measure measures a plan, and the floor of each row of ready Opus.
-func (t *table) measure(plan load.Plan) error {
+func (t *table) measure(ctx context.Context, plan load.Plan) error {
 	floors := map[string]time.Duration{}
 	for _, r := range plan.Rows {
 		size, ms := load.PacketSize(r.Source)
@@ -34,11 +36,11 @@ func (t *table) measure(plan load.Plan) error {
 		model := load.Model{
 			Sessions: plan.Calls, Addresses: plan.Addresses, Bytes: size, Milliseconds: ms, Window: plan.Window,
 		}
-		if err := child("floor", model, func(e event) { floors[r.Source] = e.Floor }); err != nil {
+		if err := child(ctx, "floor", model, func(e event) { floors[r.Source] = e.Floor }); err != nil {
 			return err
 		}
 	}
-	return child("client", plan, func(e event) {
+	return child(ctx, "client", plan, func(e event) {
 		switch {
 		case e.Setup != nil:
 			t.setups = append(t.setups, *e.Setup)
@@ -68,11 +70,8 @@ func line(r load.Result) string {
 
 // write writes what the flags ask for.
 func (t *table) write() error {
-	for path, text := range map[string]string{t.o.csv: t.csv()} {
-		if path == "" {
-			continue
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if t.o.csv != "" {
+		if err := os.WriteFile(t.o.csv, []byte(t.csv()), 0o600); err != nil {
 			return err
 		}
 	}
@@ -95,8 +94,6 @@ func appendTo(path, text string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteString(text); err != nil {
-		return err
-	}
-	return f.Close()
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }

@@ -20,7 +20,7 @@ const grid = 5 * time.Millisecond
 type session struct {
 	keys   *srtp.Context
 	header rtp.Header
-	plain  []byte // the packet, with a header that is written anew
+	plain  []byte // the packet; next rewrites its header
 	sealed []byte
 	to     net.Addr
 }
