@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -42,12 +41,13 @@ type File struct {
 type folder struct {
 	dir   string
 	root  *os.Root
-	owned bool // to be removed
+	owned bool          // to be removed
+	turn  chan struct{} // holds a value while an upload is stored
 }
 
 // openFolder opens a folder, or makes a temporary one. The caller must close it.
 func openFolder(dir string) (*folder, error) {
-	f := &folder{dir: dir}
+	f := &folder{dir: dir, turn: make(chan struct{}, 1)}
 	var err error
 	if dir == "" {
 		f.owned = true
@@ -88,7 +88,6 @@ func (f *folder) list() ([]File, error) {
 			break
 		}
 	}
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
 }
 
@@ -114,11 +113,17 @@ func (f *folder) path(name string) (string, error) {
 	return filepath.Join(f.dir, name), nil
 }
 
-// save stores an upload of at most MaxUpload bytes if check, which gets its path, finds it
-// good. A file of that name is replaced.
+// save stores an upload of at most [MaxUpload] bytes if check, which gets its path, finds it
+// good, one upload at a time. A file of that name is replaced.
 func (f *folder) save(ctx context.Context, name string, data io.Reader, check func(ctx context.Context, path string) error) (err error) {
 	if err := checkName(name); err != nil {
 		return err
+	}
+	select { // or several would count on the same room
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	room, err := f.room()
 	if err != nil {
@@ -149,14 +154,14 @@ func (f *folder) save(ctx context.Context, name string, data io.Reader, check fu
 
 // room returns how many bytes an upload may have.
 func (f *folder) room() (int64, error) {
+	if !f.owned {
+		return MaxUpload, nil // it is the user's own
+	}
 	entries, err := fs.ReadDir(f.root.FS(), ".")
 	if err != nil {
 		return 0, err
 	}
 	room := int64(maxUploads)
-	if !f.owned {
-		return MaxUpload, nil // it is the user's own
-	}
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil {
 			room -= info.Size()

@@ -1,6 +1,7 @@
 package studio
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,8 +31,7 @@ const (
 type LoadState struct {
 	Wanted    int     `json:"wanted"`
 	Connected int     `json:"connected"`
-	Processor float64 `json:"processor"` // share of a core that the library uses for them; negative: not known
-	PerCore   float64 `json:"perCore"`   // calls; 0: not known yet
+	Processor float64 `json:"processor"` // share of a core that the library uses for them; 0: not known yet, negative: never
 	HeapKB    float64 `json:"heapKB"`    // per call
 	Trouble   string  `json:"trouble"`
 }
@@ -52,7 +53,7 @@ func (l *load) state() LoadState {
 	return l.shown
 }
 
-// SetLoad replaces the silent calls by so many others. It waits until the former are gone.
+// SetLoad replaces the silent calls by others, once the former are gone.
 func (s *Studio) SetLoad(calls int) error {
 	if calls < 0 || calls > MaxLoad {
 		return fmt.Errorf("%d silent calls, want 0 to %d", calls, MaxLoad)
@@ -71,6 +72,9 @@ func (s *Studio) SetLoad(calls int) error {
 	l.set(func(st *LoadState) { *st = LoadState{Wanted: calls} })
 	if calls == 0 {
 		return nil
+	}
+	if s.ctx.Err() != nil {
+		return ErrClosed
 	}
 	s.log.add(0, Verb, slog.LevelInfo, "%d silent calls", calls)
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -124,6 +128,8 @@ func (l *load) run(ctx context.Context, calls int) (err error) {
 	}
 	cmd.Cancel = in.Close // it ends with its input
 	cmd.WaitDelay = endLoad
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -133,7 +139,11 @@ func (l *load) run(ctx context.Context, calls int) (err error) {
 	}
 	err = l.serve(ctx, servers, json.NewDecoder(out), json.NewEncoder(in))
 	in.Close()
-	return errors.Join(err, cmd.Wait())
+	err = errors.Join(err, cmd.Wait())
+	if line, _, _ := strings.Cut(said.String(), "\n"); err != nil && line != "" {
+		return fmt.Errorf("%w: %s", err, line)
+	}
+	return err
 }
 
 // serve answers joins, and takes figures, until the process ends.
@@ -148,10 +158,7 @@ func (l *load) serve(ctx context.Context, servers []*sfu.SFU, from *json.Decoder
 		}
 		if m.Join == "" {
 			l.set(func(st *LoadState) {
-				st.Connected, st.Processor, st.HeapKB, st.PerCore = m.Connected, m.Processor, m.HeapKB, 0
-				if m.Processor > 0 {
-					st.PerCore = float64(m.Connected) / m.Processor
-				}
+				st.Connected, st.Processor, st.HeapKB = m.Connected, m.Processor, m.HeapKB
 			})
 			continue
 		}

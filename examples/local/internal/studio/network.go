@@ -10,7 +10,7 @@ import (
 )
 
 // Network is what is wrong with the line between a call and its server. The zero value is
-// a perfect one.
+// a perfect one. A call that has not joined yet joins through it.
 type Network struct {
 	Loss   float64 `json:"loss"`   // percent of the datagrams from the call, 0 to 100
 	Delay  float64 `json:"delay"`  // ms each way, 0 to 5000
@@ -43,8 +43,11 @@ func (n Network) String() string {
 	return s
 }
 
-// apply puts the network in front of a participant.
+// apply puts the network in front of a participant, if there is one.
 func (n Network) apply(p *sfu.Participant) error {
+	if p == nil {
+		return nil
+	}
 	up := netem.Shape{
 		Loss: n.Loss / 100, Delay: milliseconds(n.Delay), Jitter: milliseconds(n.Jitter), Rate: uint64(n.Rate * 1000),
 	}
@@ -65,11 +68,14 @@ func (c *call) setNetwork(n Network) error {
 	return n.apply(p)
 }
 
-// blackOut loses everything for a time, also of a call that joins meanwhile. Zero ends it.
+// blackOut loses everything for a time, what a call that joins meanwhile sends, too. Zero
+// ends it.
 func (c *call) blackOut(d time.Duration) {
 	c.mu.Lock()
 	c.darkUntil = time.Now().Add(d)
 	p := c.participant
 	c.mu.Unlock()
-	p.Network().BlackOut(d)
+	if p != nil {
+		p.Network().BlackOut(d)
+	}
 }

@@ -1,7 +1,9 @@
 package studio
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os/exec"
 	"path/filepath"
@@ -42,8 +44,10 @@ func (s *Studio) MakeSamples() {
 func (s *Studio) makeSample(ctx context.Context, name string, args []string) error {
 	temp := partial + name
 	line := append([]string{"-nostdin", "-loglevel", "error", "-y"}, args...)
-	if err := exec.CommandContext(ctx, program, append(line, filepath.Join(s.folder.dir, temp))...).Run(); err != nil {
-		return err
+	said, err := exec.CommandContext(ctx, program, append(line, filepath.Join(s.folder.dir, temp))...).CombinedOutput()
+	if err != nil {
+		_ = s.folder.root.Remove(temp) // there may be none
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said))
 	}
 	return s.folder.root.Rename(temp, name)
 }

@@ -129,21 +129,21 @@ func counts(p *sfu.Participant) (arrived, lost uint64) {
 	return arrived, lost
 }
 
-// Verdict is what arrived of a call.
-type Verdict struct {
-	Arrived, Lost uint64 // packets
-	Harmed        bool   // somebody harmed its network, so that losses are no fault
-	Violations    []string
+// verdict is what arrived of a call.
+type verdict struct {
+	arrived, lost uint64 // packets
+	touched       bool   // by a verb or a knob, so that losses may be no fault
+	violations    []string
 }
 
-func (c *call) verdict() Verdict {
+func (c *call) verdict() verdict {
 	c.mu.Lock()
 	p := c.participant
-	v := Verdict{Harmed: c.touched}
+	v := verdict{touched: c.touched}
 	c.mu.Unlock()
 	if p != nil {
-		v.Arrived, v.Lost = counts(p)
-		v.Violations = p.Violations()
+		v.arrived, v.lost = counts(p)
+		v.violations = p.Violations()
 	}
 	return v
 }
@@ -165,26 +165,26 @@ func (s *Studio) Touched(id int) bool {
 func (s *Studio) Verdict() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var sum Verdict
+	var sum verdict
 	for _, v := range s.former {
-		sum.Arrived += v.Arrived
-		sum.Lost += v.Lost
-		sum.Harmed = sum.Harmed || v.Harmed
-		sum.Violations = append(sum.Violations, v.Violations...)
+		sum.arrived += v.arrived
+		sum.lost += v.lost
+		sum.touched = sum.touched || v.touched
+		sum.violations = append(sum.violations, v.violations...)
 	}
-	line := fmt.Sprintf("%d calls, %d packets received, ", len(s.former), sum.Arrived)
+	line := fmt.Sprintf("%d calls, %d packets received, ", len(s.former), sum.arrived)
 	switch {
 	case len(s.former) == 0:
 		return "no call", nil
-	case sum.Lost == 0:
+	case sum.lost == 0:
 		line += "nothing lost"
-	case sum.Harmed:
-		line += fmt.Sprintf("%d lost on networks that were told to", sum.Lost)
+	case sum.touched:
+		line += fmt.Sprintf("%d lost while the page was used", sum.lost)
 	default:
-		line += fmt.Sprintf("%d lost", sum.Lost)
+		line += fmt.Sprintf("%d lost", sum.lost)
 	}
-	if len(sum.Violations) > 0 {
-		return line, fmt.Errorf("a server would object: %s", sum.Violations[0])
+	if len(sum.violations) > 0 {
+		return line, fmt.Errorf("a server would object: %s", sum.violations[0])
 	}
 	return line + ", no rule broken", nil
 }

@@ -65,7 +65,7 @@ type Studio struct {
 	calls  map[int]*call
 	last   int // the newest call's number
 	closed bool
-	former []Verdict // of the calls that are over
+	former []verdict // of the calls that are over
 }
 
 // New returns a Studio without calls. The caller must Close it.
@@ -114,9 +114,11 @@ func (s *Studio) Close() error {
 	s.stop()
 	err := errors.Join(s.SetLoad(0), s.client.Close())
 	s.tasks.Wait()
+	var group sync.WaitGroup
 	for _, c := range s.list() {
-		s.forget(c)
+		group.Go(func() { s.forget(c) }) // ends within lastWord
 	}
+	group.Wait()
 	return errors.Join(err, s.folder.close())
 }
 
@@ -195,13 +197,13 @@ func (s *Studio) newCall() (*call, error) {
 // forget closes the server of a call that is over, once what was on its way has arrived.
 func (s *Studio) forget(c *call) {
 	c.awaitLast()
-	verdict := c.verdict()
+	former := c.verdict()
 	_ = c.far.Close() // it has no error to tell
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls[c.id] == c {
 		delete(s.calls, c.id)
-		s.former = append(s.former, verdict)
+		s.former = append(s.former, former)
 	}
 }
 

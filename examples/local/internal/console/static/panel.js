@@ -91,8 +91,8 @@ export function showLoad(load) {
   else if (load.wanted && load.connected < load.wanted) text = `${load.connected} of ${load.wanted} connected…`
   else if (load.wanted && load.processor > 0) {
     text = `${load.wanted} calls, ${(1000 * load.processor / load.connected).toFixed(2)} ms of a processor per call and second: ` +
-      `${Math.round(load.perCore).toLocaleString('en')} calls per core, ${Math.round(load.heapKB)} kB of heap each`
-  } else if (load.wanted) text = `${load.connected} connected; this system does not say what they cost`
+      `${Math.round(load.connected / load.processor).toLocaleString('en')} calls per core, ${Math.round(load.heapKB)} kB of heap each`
+  } else if (load.wanted) text = `${load.connected} connected${load.processor < 0 ? '; this system does not say what they cost' : '…'}`
   if (figure.textContent !== text) figure.textContent = text
   for (const button of byID('load').querySelectorAll('button')) {
     button.setAttribute('aria-pressed', Number(button.dataset.calls) === load.wanted)
