@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,12 +19,19 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gotgcall/gotgcall"
+	"github.com/gotgcall/gotgcall/examples/local/internal/studio"
 	"github.com/gotgcall/gotgcall/internal/mediatest"
 	"github.com/gotgcall/gotgcall/internal/sfu"
 	"github.com/gotgcall/gotgcall/internal/sfu/netem"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == studio.LoadFlag {
+		main() // the process of silent calls
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func tones(t *testing.T, seconds int) string {
 	t.Helper()
@@ -109,6 +117,18 @@ func watch(t *testing.T, ctx context.Context, args []string, fn func(line string
 		fn(lines.Text())
 	}
 	return <-done
+}
+
+func TestProgressWhenACallEnds(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	arrived := totals{packets: 100, bytes: 100_000}
+	p := newProgress(&out, func() totals { return arrived }, "")
+	p.show(0)
+	p.shown, p.bytes = time.Now().Add(-time.Second), arrived.bytes
+	arrived = totals{} // that of the calls that are left
+	p.show(time.Second)
+	require.Equal(t, "    0:01      0 kbit/s        0 packets  0 lost\n", out.String())
 }
 
 func TestInterruptedProgramStopsCleanly(t *testing.T) {

@@ -46,7 +46,7 @@ func (p *progress) show(position time.Duration) {
 		p.shown = now
 		return
 	case passed >= almostSecond:
-		p.kbps = float64(t.bytes-p.bytes) * 8 / 1000 / passed.Seconds()
+		p.kbps = float64(max(t.bytes, p.bytes)-p.bytes) * 8 / 1000 / passed.Seconds() // there are fewer when a call ends
 		p.shown, p.bytes = now, t.bytes
 	case !p.inPlace:
 		return
