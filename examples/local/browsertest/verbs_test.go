@@ -25,6 +25,25 @@ func (p *tab) moving(id int, pictures float64) report {
 	return p.look(id)
 }
 
+// TestListenIsOneConnection: however quickly a listener changes their mind.
+func TestListenIsOneConnection(t *testing.T) { inBrowser(t, listenIsOneConnection) }
+
+func listenIsOneConnection(t *testing.T, browser *chromium) {
+	d := start(t, build(t))
+	p := browser.open(t, d.url)
+	id := p.play("pattern", "tone")
+	p.until(fmt.Sprintf(`demo.calls.get(%d).state.listeners === 1`, id))
+	evaluate[any](p, fmt.Sprintf(`(button => {
+		for (let click = 0; click < 6; click++) button.click() // off and on again
+		return null
+	})(document.querySelector('[data-call="%d"] .listen'))`, id))
+	p.until(fmt.Sprintf(`demo.calls.get(%d).listener.state === 'listening'`, id))
+	p.until(fmt.Sprintf(`demo.calls.get(%d).state.listeners === 1`, id))
+	p.press(id, "listen")
+	p.until(fmt.Sprintf(`demo.calls.get(%d).state.listeners === 0`, id))
+	require.Empty(t, evaluate[[]string](p, `demo.errors`))
+}
+
 // TestVerbs uses everything that the card of a call and the network's knobs have.
 func TestVerbs(t *testing.T) { inBrowser(t, verbs) }
 

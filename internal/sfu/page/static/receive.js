@@ -1,7 +1,7 @@
 // Receives a call: one offer, one answer, no other signalling.
 
-// receive connects and returns the RTCPeerConnection. Its tracks go into stream, and lost is called once when the
-// connection is over.
+// receive connects and returns the RTCPeerConnection, or throws. Its tracks go into stream, and lost is called once when
+// the connection is over.
 export async function receive(url, stream, lost) {
   const call = new RTCPeerConnection()
   try {
@@ -17,13 +17,16 @@ export async function receive(url, stream, lost) {
     const text = await response.text()
     if (!response.ok) throw new Error(text.trim())
     const connected = new Promise((done, fail) => {
+      let over = () => fail(new Error('the connection is lost'))
       call.onconnectionstatechange = () => {
-        if (call.connectionState === 'connected') done()
+        if (call.connectionState === 'connected') {
+          over = lost
+          done()
+        }
         if (['disconnected', 'failed', 'closed'].includes(call.connectionState)) {
           call.onconnectionstatechange = null
           call.close()
-          fail(new Error('the connection is lost'))
-          lost()
+          over()
         }
       }
     })

@@ -1,4 +1,5 @@
 // The card of one call.
+import { points } from './chart.js'
 import { Listener } from './listener.js'
 
 // clock is a number of seconds as players show it.
@@ -113,12 +114,11 @@ export class Call {
   }
 
   #record(state, processor) {
-    const { stats } = this.listener
-    const push = (list, value) => { list.push(Number.isFinite(value) ? value : null); if (list.length > 240) list.shift() }
-    push(this.history.kbps, this.listener.kbps ?? NaN)
+    const push = (list, value) => { list.push(Number.isFinite(value) ? value : null); if (list.length > points) list.shift() }
+    push(this.history.kbps, this.listener.kbps)
     push(this.history.loss, state.stats.lossPercent)
     push(this.history.pacing, state.stats.pacingMs)
-    push(this.history.skew, stats && this.listener.skew !== null ? this.listener.skew : NaN)
+    push(this.history.skew, this.listener.skew)
     push(this.history.processor, processor)
   }
 

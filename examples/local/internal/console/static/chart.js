@@ -1,14 +1,15 @@
 // A line chart of the last minute.
 
-const points = 240 // four a second
+// points are what a chart shows: four a second.
+export const points = 240
 const width = 240
 const height = 52
 
 export class Chart {
-  #values = []
   #path
   #now
   #digits
+  #unit
 
   constructor(parent, title, unit, digits = 0) {
     const figure = document.createElement('figure')
@@ -19,23 +20,22 @@ export class Chart {
     this.#now = figure.querySelector('b')
     this.#path = figure.querySelector('path')
     this.#digits = digits
-    this.unit = unit
+    this.#unit = unit
     parent.append(figure)
   }
 
-  // show draws values, oldest first; null is a gap.
+  // show draws values, points at most, oldest first; null is a gap.
   show(values) {
-    this.#values = values.slice(-points)
-    const known = this.#values.filter(v => v !== null)
+    const known = values.filter(v => v !== null)
     const last = known.at(-1)
-    this.#now.textContent = last === undefined ? '–' : `${last.toFixed(this.#digits)} ${this.unit}`
+    this.#now.textContent = last === undefined ? '–' : `${last.toFixed(this.#digits)} ${this.#unit}`
     const top = Math.max(1, ...known) * 1.1
     const bottom = Math.min(0, ...known) * 1.1
     let path = ''
     let pen = 'M'
-    this.#values.forEach((v, i) => {
+    values.forEach((v, i) => {
       if (v === null) { pen = 'M'; return }
-      const x = width - (this.#values.length - 1 - i) * width / (points - 1)
+      const x = width - (values.length - 1 - i) * width / (points - 1)
       const y = height - 3 - (v - bottom) / (top - bottom) * (height - 6)
       path += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`
       pen = 'L'

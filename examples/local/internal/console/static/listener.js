@@ -7,10 +7,12 @@ export class Listener {
   stream = new MediaStream()
   stats = null // of the last look
   level = 0    // loudness, 0 to 1
+  kbps = null  // since the look before
+  skew = null  // ms by which sound is after the picture
   state = 'off'
   #url
   #connection
-  #wanted = false
+  #attempt = 0 // the newest to connect: what is left of others is dropped
   #changed
 
   constructor(url, changed) {
@@ -18,44 +20,44 @@ export class Listener {
     this.#changed = changed
   }
 
-  get wanted() { return this.#wanted }
+  get wanted() { return this.state !== 'off' }
 
   async start() {
-    if (this.#wanted) return
-    this.#wanted = true
-    await this.#connect()
+    if (!this.wanted) await this.#connect()
   }
 
   stop() {
-    this.#wanted = false
+    this.#attempt++
     this.#drop()
     this.#set('off')
   }
 
   async #connect() {
-    if (!this.#wanted) return
+    const attempt = ++this.#attempt
+    const fresh = new MediaStream()
     this.#set('connecting')
     this.#drop()
     try {
-      const connection = await receive(this.#url, this.stream, () => this.#again())
-      if (!this.#wanted) return connection.close()
+      const connection = await receive(this.#url, fresh, () => this.#again(attempt))
+      if (attempt !== this.#attempt) return connection.close()
       this.#connection = connection
+      for (const track of fresh.getTracks()) this.stream.addTrack(track)
       this.#set('listening')
     } catch {
-      this.#again()
+      this.#again(attempt)
     }
   }
 
-  #again() {
-    if (!this.#wanted) return
+  #again(attempt) {
+    if (attempt !== this.#attempt) return
     this.#set('connecting')
-    setTimeout(() => this.#connect(), retryAfter)
+    setTimeout(() => { if (attempt === this.#attempt) this.#connect() }, retryAfter)
   }
 
   #drop() {
     this.#connection?.close()
     this.#connection = null
-    this.stats = null
+    this.stats = this.kbps = this.skew = null
     this.level = 0
     for (const track of this.stream.getTracks()) this.stream.removeTrack(track)
   }
