@@ -26,7 +26,6 @@ type group struct {
 	call     *Call
 	receiver *receive.Receiver
 
-	sink     media.Sink     // set last; nil: none
 	id       *peer.Identity // announced last
 	conn     *connection    // the one in use; nil before connected
 	old      *connection    // replaced by a rejoin and being closed; else nil
@@ -130,12 +129,12 @@ func (g *group) restore(ctx context.Context) error {
 // restoreSink opens the sink again, unless the user has set another meanwhile.
 func (g *group) restoreSink(ctx context.Context) error {
 	g.call.mu.Lock()
-	sink := g.sink
+	sink := g.remains.Sink
 	g.call.mu.Unlock()
-	if sink != nil || g.remains.Sink == nil {
+	if sink == nil || g.receiver.Sink() != nil {
 		return nil
 	}
-	return g.SetSink(ctx, g.remains.Sink)
+	return g.SetSink(ctx, sink)
 }
 
 // Rejoin draws another identity, for another join of the same call.
@@ -252,7 +251,7 @@ func (g *group) use(next *connection) error {
 		return errors.Join(err, next.conn.Close())
 	}
 	g.old, g.conn = g.conn, next
-	next.conn.SetReceiving(g.sink != nil)
+	next.conn.SetReceiving(g.receiver.Sink() != nil)
 	c.since = time.Now()
 	c.took = c.since.Sub(c.began)
 	c.report(models.Connected, nil)
@@ -312,21 +311,24 @@ func (g *group) SetSink(ctx context.Context, sink media.Sink) error {
 	if err != nil {
 		return err
 	}
-	if err := g.useSink(sink); err != nil {
+	if err := g.useSink(); err != nil {
 		return errors.Join(err, unfinished, g.receiver.Close())
 	}
 	return unfinished
 }
 
-// useSink receives for a sink, and returns why the call has ended, if it has.
-func (g *group) useSink(sink media.Sink) error {
+// useSink receives if there is a sink, and returns why the call has ended, if it has.
+func (g *group) useSink() error {
 	c := g.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase == ended {
 		return c.reason
 	}
-	g.sink = sink
+	sink := g.receiver.Sink() // another goroutine may have set one since
+	if c.phase == restoring {
+		g.remains.Sink = sink
+	}
 	if g.conn != nil {
 		g.conn.conn.SetReceiving(sink != nil)
 	}
@@ -360,7 +362,7 @@ func (g *group) Remains(was phase) *Remains {
 		return g.remains
 	}
 	c.mu.Lock()
-	from, conn, sink := g.remains, g.conn, g.sink
+	from, conn := g.remains, g.conn
 	lost := time.Now()
 	if conn != nil && conn.lost != nil {
 		lost = conn.lostAt
@@ -373,7 +375,7 @@ func (g *group) Remains(was phase) *Remains {
 	default:
 		lost = from.Lost
 	}
-	return &Remains{Snapshot: c.player.Snapshot(), Sink: sink, Lost: lost, Stats: c.Stats()}
+	return &Remains{Snapshot: c.player.Snapshot(), Sink: g.receiver.Sink(), Lost: lost, Stats: c.Stats()}
 }
 
 func (g *group) Close() {

@@ -225,3 +225,39 @@ func TestSourceSetWhileRestoringWins(t *testing.T) {
 		require.Equal(t, []*Remains{nil}, l.remains)
 	})
 }
+
+// sinkOf is a sink that says when it is opened.
+type sinkOf struct{ opened bool }
+
+func (s *sinkOf) Open(ctx context.Context, env media.Env) (media.Writer, error) {
+	s.opened = true
+	return media.ToFunc(func(media.Received) {}).Open(ctx, env)
+}
+
+// TestSinkSetWhileRestoringWins: that of the lost call is not opened, and is not what
+// remains, even if the user wants none.
+func TestSinkSetWhileRestoringWins(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]media.Sink{"another": new(sinkOf), "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				slow, old := playtest.New(a, time.Minute), new(sinkOf)
+				slow.OpenTakes = 5 * time.Second
+				var l reports
+				g, err := NewRestored(groupConfig(), l.recorder(), Remains{
+					Snapshot: play.Snapshot{Source: slow, Tracks: a, Position: 30 * time.Second}, Sink: old,
+				})
+				require.NoError(t, err)
+				restored := make(chan error)
+				go func() { _, err := g.Join(t.Context()); restored <- err }()
+				sleep(time.Second)
+				require.NoError(t, g.SetSink(t.Context(), set))
+				require.NoError(t, <-restored)
+				require.False(t, old.opened)
+				require.Error(t, g.Connect(t.Context(), "{}"), "which ends the call")
+				require.Equal(t, set, l.remains[0].Sink)
+			})
+		})
+	}
+}

@@ -65,6 +65,7 @@ type Receiver struct {
 	streams map[uint32]*stream
 	people  map[uint32]person
 	sink    *queue
+	given   media.Sink    // which was opened as sink; nil: none
 	stop    chan struct{} // ends the ticks; nil while there are none
 	ticks   sync.WaitGroup
 }
@@ -108,7 +109,7 @@ func (r *Receiver) SetSink(ctx context.Context, env media.Env, sink media.Sink) 
 	}
 	r.mu.Lock()
 	before := r.sink
-	r.sink = next
+	r.sink, r.given = next, sink
 	var ticks chan struct{}
 	switch {
 	case next != nil && r.stop == nil:
@@ -131,6 +132,13 @@ func (r *Receiver) SetSink(ctx context.Context, env media.Env, sink media.Sink) 
 		return fmt.Errorf("close sink: %w", err), nil
 	}
 	return nil, nil
+}
+
+// Sink returns the sink that was set last, or nil.
+func (r *Receiver) Sink() media.Sink {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.given
 }
 
 // RTP takes a packet, decrypted, on the goroutine that reads them. It keeps nothing of b.
