@@ -9,26 +9,12 @@
 // It ends when standard input does.
 'use strict'
 
-const { createInterface } = require('node:readline')
 const { Readable } = require('node:stream')
 const { TGCalls, Stream } = require('tgcalls')
+const { say, read } = require('./lines')
 
 const rate = 48000
 const framerate = 24
-
-const say = object => process.stdout.write(JSON.stringify(object) + '\n')
-
-const waiting = []
-const lines = []
-createInterface({ input: process.stdin })
-  .on('line', line => {
-    const next = waiting.shift()
-    next ? next(JSON.parse(line)) : lines.push(JSON.parse(line))
-  })
-  .on('close', () => process.exit(0))
-const read = () => new Promise(done => {
-  lines.length ? done(lines.shift()) : waiting.push(done)
-})
 
 // sound is a second of each tone, 16 bits, one channel.
 function sound(tones) {
