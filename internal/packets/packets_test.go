@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -282,6 +283,36 @@ func TestWhatThereWasIsSentBeforeAnError(t *testing.T) {
 	got, _ := rows(t, stream, errBroken)
 	require.Equal(t, []row{{0, 60 * ms, 3}, {60 * ms, 40 * ms, 2}}, got)
 	require.NoError(t, stream.Close())
+}
+
+// defective is a stream that does something instead of ending.
+type defective struct {
+	media.Stream
+	does func()
+}
+
+func (d defective) ReadFrame() (media.Frame, error) {
+	f, err := d.Stream.ReadFrame()
+	if err != nil {
+		d.does()
+	}
+	return f, err
+}
+
+// TestStreamThatPanics ends after what there was.
+func TestStreamThatPanics(t *testing.T) {
+	t.Parallel()
+	for name, does := range map[string]func(){"panics": func() { panic("a defect") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stream, err := newScript(sound(0, 5, 99)...).Open(t.Context(), media.Env{})
+			require.NoError(t, err)
+			joined := Join(defective{stream, does}, 60*ms)
+			got, _ := rows(t, joined, models.ErrInternal)
+			require.Equal(t, []row{{0, 60 * ms, 3}, {60 * ms, 40 * ms, 2}}, got)
+			require.NoError(t, joined.Close())
+		})
+	}
 }
 
 func TestOtherLengthsAreRefused(t *testing.T) {

@@ -44,20 +44,37 @@ func newReader(stream media.Stream) *reader {
 	return r
 }
 
+// run reads frames as they are wanted, until close or until the stream panics.
 func (r *reader) run() {
 	defer close(r.done)
-	for {
-		select {
-		case <-r.want:
-		case <-r.stop:
-			return
+	orderly := false
+	defer func() {
+		if !orderly {
+			r.give(result{err: fmt.Errorf("%w: the source panicked: %v", models.ErrInternal, recover())})
 		}
+	}()
+	for r.wanted() {
 		f, err := r.stream.ReadFrame()
-		select {
-		case r.got <- result{f, err}:
-		case <-r.stop:
-			return
-		}
+		r.give(result{f, err})
+	}
+	orderly = true
+}
+
+// wanted waits until a frame is wanted, and reports false after close.
+func (r *reader) wanted() bool {
+	select {
+	case <-r.want:
+		return true
+	case <-r.stop:
+		return false
+	}
+}
+
+// give hands a frame over, unless the reader is closed.
+func (r *reader) give(got result) {
+	select {
+	case r.got <- got:
+	case <-r.stop:
 	}
 }
 
