@@ -112,7 +112,7 @@ func (s *reader) Start() time.Duration {
 }
 
 // Tracks returns those of the run.
-func (s *reader) Tracks() media.Track { return s.run.stream.Tracks() }
+func (s *reader) Tracks() media.Track { return s.run.tracks }
 
 // SourceInfo returns that of the run.
 func (s *reader) SourceInfo() media.SourceInfo { return infoOf(s.run.stream) }
@@ -122,64 +122,67 @@ func (s *reader) SourceInfo() media.SourceInfo { return infoOf(s.run.stream) }
 // source whole. A prompt reader has a frame without data while there is none.
 func (s *reader) ReadFrame() (media.Frame, error) {
 	r := s.run
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for {
-		if s.next < r.oldest && s.own == nil && !s.closed {
-			if err := s.fallBehind(); err != nil {
-				return media.Frame{}, err
-			}
-		}
+		r.mu.Lock()
 		switch own := s.own; {
 		case s.closed:
+			r.mu.Unlock()
 			return media.Frame{}, errClosed
 		case own != nil:
 			r.mu.Unlock()
-			f, err := s.readAlone(own)
-			r.mu.Lock()
-			return f, err
+			return s.readAlone(own)
+		case s.next < r.oldest:
+			r.mu.Unlock()
+			if err := s.fallBehind(); err != nil {
+				return media.Frame{}, err
+			}
 		case s.next < r.next:
-			return s.take(), nil
+			f := s.take()
+			r.mu.Unlock()
+			return f, nil
 		case r.end != nil:
 			r.mu.Unlock()
 			r.source.forget(r) // whoever comes now begins another run
-			r.mu.Lock()
 			return media.Frame{}, r.end
 		case s.prompt:
+			r.mu.Unlock()
 			return s.nothing(time.Now())
+		default:
+			r.moved.Wait()
+			r.mu.Unlock()
 		}
-		r.moved.Wait()
 	}
 }
 
-// fallBehind makes a reader go on whose next frame is not kept. The run's mu must be held;
-// it is released meanwhile.
+// fallBehind makes a reader go on whose next frame is not kept.
 func (s *reader) fallBehind() error {
 	r := s.run
-	if s.alone == nil {
-		s.next, s.begun = r.live(), false
-		return nil
+	var own *alone
+	err := models.ErrSeekUnsupported
+	if s.alone != nil {
+		own, err = s.alone(r.start + s.place)
 	}
-	r.mu.Unlock()
-	own, err := s.alone(r.start + s.place)
-	r.mu.Lock()
 	switch {
 	case errors.Is(err, models.ErrSeekUnsupported):
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		s.next, s.begun = r.live(), false
 		return nil
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case err != nil:
 		return err
-	case s.closed:
-		r.mu.Unlock()
-		defer r.mu.Lock()
+	}
+	r.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.own, s.base = own, r.start-own.origin
+	}
+	r.mu.Unlock()
+	if closed {
 		return errors.Join(errClosed, own.Close())
 	}
-	s.own, s.base = own, r.start-own.origin
-	r.mu.Unlock()
 	r.source.leave(r)
-	r.mu.Lock()
 	return nil
 }
 
@@ -208,7 +211,7 @@ func (s *reader) nothing(now time.Time) (media.Frame, error) {
 		return media.Frame{}, fmt.Errorf("%w: nothing for %s", models.ErrStalled, s.stall)
 	}
 	f := media.Frame{Track: media.TrackAudio, PTS: s.end, Duration: nothing}
-	if !s.run.stream.Tracks().Has(media.TrackAudio) {
+	if !s.run.tracks.Has(media.TrackAudio) {
 		f.Track = media.TrackVideo
 	}
 	s.end += nothing
@@ -229,7 +232,7 @@ func (s *reader) take() media.Frame {
 	}
 	f.PTS = max(0, f.PTS-s.base)
 	s.end = max(s.end, f.PTS+f.Duration)
-	if f.Track == media.TrackAudio || !r.stream.Tracks().Has(media.TrackAudio) {
+	if f.Track == media.TrackAudio || !r.tracks.Has(media.TrackAudio) {
 		s.place = f.PTS + f.Duration
 	}
 	if r.edge < s.next {

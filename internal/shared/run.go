@@ -36,6 +36,7 @@ type run struct {
 
 	// written before opened is closed
 	stream    media.Stream
+	tracks    media.Track
 	start     time.Duration // where in the media it begins
 	err       error         // why it could not be opened
 	abandoned bool          // because the one who opened it had enough
@@ -67,7 +68,7 @@ func (r *run) open(ctx context.Context, env media.Env) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	release := context.AfterFunc(ctx, cancel)
-	r.err = fmt.Errorf("%w: the source panicked", models.ErrInternal)
+	r.err = errPanicked // unless something takes its place
 	defer func() {
 		if r.err != nil {
 			cancel()
@@ -84,10 +85,12 @@ func (r *run) open(ctx context.Context, env media.Env) {
 	}
 	r.abandoned = r.err != nil && ctx.Err() != nil
 	if r.err == nil {
-		r.start = startOf(r.source.inner, r.stream)
+		r.tracks, r.start = r.stream.Tracks(), startOf(r.source.inner, r.stream)
 		go r.read() // ends with the stream, or by close, which waits for it
 	}
 }
+
+var errPanicked = fmt.Errorf("%w: the source panicked", models.ErrInternal)
 
 // startOf returns where a source begins by itself, as it reports or else its stream.
 func startOf(src media.Source, stream media.Stream) time.Duration {
@@ -112,17 +115,24 @@ func (r *run) close() {
 	<-r.done
 }
 
-// read reads frames as they are wanted, until the stream ends.
+// read reads frames as they are wanted, until the stream ends or panics.
 func (r *run) read() {
 	defer close(r.done)
+	orderly := false
+	defer func() {
+		if !orderly {
+			r.add(media.Frame{}, fmt.Errorf("%w: %v", errPanicked, recover()))
+		}
+	}()
 	for r.wanted() {
 		f, err := r.stream.ReadFrame()
 		r.add(f, err)
 		if err != nil {
 			_ = r.stream.Close() // the run is forgotten with its first reader at the end
-			return
+			break
 		}
 	}
+	orderly = true
 }
 
 // wanted waits until a reader is about to need another frame, and reports false when
