@@ -21,7 +21,7 @@ const (
 	maxBytes = 16 << 20
 	// aheadTime is how much is read before the furthest reader wants it, so that it is
 	// there when it does, and aheadFrames at least how many frames: of raw ones no more
-	// than that.
+	// than that, nor of what a program writes.
 	aheadTime   = time.Second
 	aheadFrames = 8
 )
@@ -38,6 +38,7 @@ type run struct {
 	stream    media.Stream
 	tracks    media.Track
 	start     time.Duration // where in the media it begins
+	present   bool          // it has what there is at the time, and never waits
 	err       error         // why it could not be opened
 	abandoned bool          // because the one who opened it had enough
 
@@ -86,6 +87,8 @@ func (r *run) open(ctx context.Context, env media.Env) {
 	r.abandoned = r.err != nil && ctx.Err() != nil
 	if r.err == nil {
 		r.tracks, r.start = r.stream.Tracks(), startOf(r.source.inner, r.stream)
+		prompt, ok := r.stream.(interface{ Prompt() bool })
+		r.present = ok && prompt.Prompt() && infoOf(r.stream).Live
 		go r.read() // ends with the stream, or by close, which waits for it
 	}
 }
@@ -151,7 +154,7 @@ func (r *run) enough() bool {
 	if r.next < r.edge+aheadFrames {
 		return false
 	}
-	return r.kind.format.Raw() || r.next-r.edge > maxKept/2 || r.bytes > maxBytes/2 ||
+	return r.kind.format.Raw() || r.present || r.next-r.edge > maxKept/2 || r.bytes > maxBytes/2 ||
 		r.at(r.next-1).PTS-r.at(r.edge).PTS >= aheadTime
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gotgcall/gotgcall/internal/play/playtest"
+	"github.com/gotgcall/gotgcall/internal/push"
 	"github.com/gotgcall/gotgcall/media"
 	"github.com/gotgcall/gotgcall/models"
 )
@@ -427,6 +428,43 @@ func TestNothingYet(t *testing.T) {
 			require.InDelta(t, min(hole, 10*time.Second).Seconds(), empty.Seconds(), 0.1)
 			require.NoError(t, s.Close())
 		}
+	})
+}
+
+// TestWhatAProgramWritesIsHeardSoon by each of the readers: silence is not read ahead.
+func TestWhatAProgramWritesIsHeardSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		written := push.NewOpus()
+		all := New(written)
+		const packets = 50
+		var began time.Time
+		var readers sync.WaitGroup
+		for range 3 {
+			s, err := all.Open(t.Context(), media.Env{})
+			require.NoError(t, err)
+			readers.Go(func() {
+				epoch, heard := time.Now(), 0
+				for heard < packets {
+					f, err := s.ReadFrame()
+					require.NoError(t, err)
+					if len(f.Data) == 100 {
+						heard++
+						require.Less(t, time.Since(began)-time.Duration(heard)*20*ms, 200*ms)
+					}
+					<-time.After(time.Until(epoch.Add(f.PTS + f.Duration)))
+				}
+				require.NoError(t, s.Close())
+			})
+		}
+		<-time.After(5 * time.Second)
+		began = time.Now()
+		for range packets {
+			_, err := written.Write(append([]byte{0xfc}, make([]byte, 99)...))
+			require.NoError(t, err)
+			<-time.After(20 * ms)
+		}
+		readers.Wait()
 	})
 }
 
