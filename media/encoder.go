@@ -25,8 +25,8 @@ func (c Codec) String() string {
 	return "VP8"
 }
 
-// VideoEncoder is what encodes pictures: a codec, for which ffmpeg's usual encoder is
-// taken, or an encoder by the name that ffmpeg gives it. The zero value is VP8.
+// VideoEncoder says how pictures are encoded: by a codec, for which ffmpeg's usual encoder
+// is taken, or by an encoder, under ffmpeg's name for it. The zero value is VP8.
 type VideoEncoder string
 
 // The encoders of pictures. All but VP8 make H.264.
@@ -54,7 +54,7 @@ const (
 	H264V4L2M2M VideoEncoder = "h264_v4l2m2m"
 )
 
-// videoEncoders are all of them.
+// videoEncoders returns all encoders of pictures.
 func videoEncoders() []VideoEncoder {
 	return []VideoEncoder{
 		VP8, H264, H264OpenH264, H264NVENC, H264VAAPI, H264QSV, H264AMF, H264VideoToolbox, H264V4L2M2M,

@@ -42,8 +42,8 @@ const (
 // models.ErrInvalidParams.
 type EncodeOptions struct {
 	// VideoEncoder encodes the pictures: VP8, the default, or an encoder of H.264, such as
-	// [H264] or one in hardware. It is in constrained baseline profile, with a key frame
-	// each 2 s, as VP8 is. A source that needs an encoder which ffmpeg was built without
+	// [H264] or one in hardware. H.264 is in constrained baseline profile, with a key frame
+	// each 2 s, as in VP8. A source that needs an encoder which ffmpeg was built without
 	// fails to open, with [models.ErrFFmpegSpawn].
 	//
 	// Telegram's servers say at [Client.Connect] whether they take H.264. Where one does
@@ -77,7 +77,7 @@ type EncodeOptions struct {
 	// with forward error correction, which makes lost packets inaudible. Music
 	// suffers from it.
 	Voice bool
-	// AlwaysEncode encodes what is Opus or H.264 already, too. Otherwise FromFile and
+	// AlwaysEncode encodes Opus and H.264, too. Otherwise FromFile and
 	// FromURL pass Opus packets on as they are, without ffmpeg: Ogg, chained or not, and WebM of one or
 	// two channels, of at most AudioBitrateKbps on average, or 256 if that is 0; with
 	// neither Voice, nor pictures, nor a sound of [Client.SetSound]. Of a server that is a
@@ -88,7 +88,7 @@ type EncodeOptions struct {
 	// [Client.SetSound]: https://pkg.go.dev/github.com/gotgcall/gotgcall#Client.SetSound
 	AlwaysEncode bool
 	// PacketMs is how many milliseconds of sound a packet holds: 20, 40 or 60. 0
-	// means 20, and leaves what is passed through in its own packets.
+	// means 20, and leaves packets that are passed through as they are.
 	//
 	// Packets of 60 ms, which Telegram's own clients send for speech, take about a
 	// third of the processor time of a call, and 9 instead of 26 kbit/s of headers.
@@ -98,8 +98,8 @@ type EncodeOptions struct {
 	// bound then, of at most 157 for 40 ms and 117 for 60 (with Voice 96), and 0 means
 	// 112 for 60. They are meant for one machine that plays in hundreds of chats.
 	//
-	// What is passed through is put together from whole packets, bit for bit, where
-	// they follow each other without a gap and fit; none is taken apart.
+	// Packets that are passed through are joined, bit for bit, where they follow each
+	// other without a gap and fit; none is taken apart.
 	PacketMs int
 	// Tracks are the tracks to play; 0 means TrackAudio. TrackVideo includes
 	// TrackAudio: a source plays what it has of both.

@@ -61,7 +61,8 @@ type Frame struct {
 	// pictures follow each other in the order in which they are shown. A server that
 	// does not take H.264 ignores it: see [Env].
 	Codec Codec
-	// Data is the frame. It is valid until the next ReadFrame.
+	// Data is the frame. It is valid until the next ReadFrame. A frame without data is a
+	// time in which nothing is sent.
 	Data []byte
 }
 
@@ -79,9 +80,9 @@ type Frame struct {
 // played, so at a speed of 2 a minute of the media lasts half a minute. The last three may
 // be called from any goroutine, and after Close. Prompt() bool says that ReadFrame never
 // waits: it returns at once, from memory or a local file. Such a stream is read on the
-// goroutine that paces all calls, and has none of its own; one that is live by its SourceInfo is read when the frame
-// before ends, any other when that has been sent. Every other Stream is read up to two
-// seconds ahead, on a goroutine of its own.
+// goroutine that paces all calls: when the frame before has been sent, or, if it is live by
+// its SourceInfo, when that ends. Any other Stream has a goroutine, which reads it up to two
+// seconds ahead.
 type Stream interface {
 	// Tracks reports the tracks the stream really has, which may be fewer
 	// than the source was asked for.

@@ -11,8 +11,8 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// What is read at once is a share of the pipe, as it makes room for the encoder to run
-// further ahead, and not much: the pipe is the buffer.
+// A read takes a share of the pipe, as it makes room for the encoder to run further ahead,
+// and not much: the pipe is the buffer.
 const (
 	readShare = 4
 	maxRead   = 16 << 10

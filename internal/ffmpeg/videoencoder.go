@@ -8,7 +8,7 @@ import (
 	"github.com/gotgcall/gotgcall/media"
 )
 
-// encoderName returns what ffmpeg calls an encoder.
+// encoderName returns ffmpeg's name of an encoder.
 func encoderName(e media.VideoEncoder) string {
 	switch e {
 	case media.VP8:
@@ -75,7 +75,8 @@ func videoArgs(o media.EncodeOptions, s sound) []string {
 		realtimeArgs(o.VideoEncoder), keyFrameArgs(o.VideoFPS))
 }
 
-// pixelFormat is what an encoder is given; empty for one that takes its own frames.
+// pixelFormat is the format of the pictures that an encoder takes; empty for frames of a
+// device.
 func pixelFormat(e media.VideoEncoder) string {
 	switch e {
 	case media.H264VAAPI:

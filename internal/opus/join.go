@@ -29,7 +29,7 @@ type Joiner struct {
 // Count returns how many frames it holds.
 func (j *Joiner) Count() int { return j.count }
 
-// Duration returns how long what it holds lasts.
+// Duration returns the length of the frames it holds.
 func (j *Joiner) Duration() time.Duration { return time.Duration(j.count) * FrameDuration(j.toc) }
 
 // Full reports whether no further frame of the same length fits.
@@ -38,7 +38,7 @@ func (j *Joiner) Full() bool {
 }
 
 // Add appends the frames of a packet, and drops its padding. It reports false, and changes
-// nothing, if they do not fit what is held: they are of another mode, bandwidth, length or
+// nothing, if they do not fit those held: they are of another mode, bandwidth, length or
 // number of channels, or would be too long. A malformed packet never fits, nor does one
 // that stands for silence (DTX).
 func (j *Joiner) Add(packet []byte) bool {
@@ -88,7 +88,7 @@ func (j *Joiner) Take() []byte {
 	return packet
 }
 
-// appendHeader appends what precedes the frames.
+// appendHeader appends the bytes that precede the frames.
 func (j *Joiner) appendHeader(b []byte) []byte {
 	switch {
 	case j.count == 1:
@@ -107,7 +107,7 @@ func (j *Joiner) appendHeader(b []byte) []byte {
 	return b
 }
 
-// headerSize returns the length of what precedes the frames: coded is that of the sizes of
+// headerSize returns how many bytes precede the frames: coded is that of the sizes of
 // all but the last.
 func headerSize(count, coded int, equal bool) int {
 	switch {

@@ -19,8 +19,8 @@ const (
 	maxPictures = 8
 )
 
-// Stream is a stream whose packets of sound are joined. It reads ahead of what it returns
-// by the length of one packet. Packets that do not follow each other without a gap, or are
+// Stream is a stream whose packets of sound are joined. It reads ahead by the length of one
+// packet. Packets that do not follow each other without a gap, or are
 // of different kinds, are not joined, nor are those that come too late for it.
 type Stream struct {
 	media.Stream
@@ -29,9 +29,9 @@ type Stream struct {
 
 	// owned by the goroutine that reads
 	joiner   opus.Joiner
-	first    time.Duration // when what the joiner holds is due
+	first    time.Duration // when the joiner's packet is due
 	end      time.Duration // when that ends
-	until    time.Time     // how long is waited for more of it
+	until    time.Time     // when it is due to be sent as it is; zero: never
 	pictures []media.Frame // that came meanwhile
 	given    int           // how many of them have been returned
 	pending  media.Frame   // did not fit; still valid
@@ -104,7 +104,7 @@ func (s *Stream) ReadFrame() (media.Frame, error) {
 }
 
 // next returns the next frame of the stream within. It returns an error, too, if there is
-// none in time for what the joiner holds.
+// none in time for the packet that is being joined.
 func (s *Stream) next() (media.Frame, error) {
 	if s.has {
 		s.has = false
@@ -126,8 +126,7 @@ func (s *Stream) next() (media.Frame, error) {
 	return f, err
 }
 
-// add adds a packet to what the joiner holds, and reports false if it is to be sent by
-// itself.
+// add gives a packet to the joiner, and reports false if it is to be sent by itself.
 func (s *Stream) add(f media.Frame) bool {
 	if s.joiner.Count() > 0 {
 		if !near(f.PTS, s.end) || !near(f.PTS, s.first+s.joiner.Duration()) || !s.joiner.Add(f.Data) {
@@ -149,7 +148,7 @@ func (s *Stream) add(f media.Frame) bool {
 
 func near(a, b time.Duration) bool { return (a - b).Abs() <= rounding }
 
-// take returns what the joiner holds. Its end may have been trimmed.
+// take returns the joined packet, whose end may have been trimmed.
 func (s *Stream) take() media.Frame {
 	length := s.joiner.Duration()
 	if !near(s.first+length, s.end) {
@@ -196,7 +195,7 @@ func (s *Stream) Restarts() uint64 {
 	return 0
 }
 
-// SourceInfo returns what the stream within says of its input.
+// SourceInfo returns that of the stream within.
 func (s *Stream) SourceInfo() media.SourceInfo {
 	if inner, ok := s.Stream.(interface{ SourceInfo() media.SourceInfo }); ok {
 		return inner.SourceInfo()

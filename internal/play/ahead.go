@@ -22,8 +22,7 @@ const (
 	lentBytes = 256 << 10
 )
 
-// ahead reads a stream that may block, on a goroutine of its own, a little ahead of
-// the wheel. The frames are kept in one ring of bytes.
+// ahead reads a stream that may block, on one goroutine, a little ahead of the wheel. The frames are kept in one ring of bytes.
 type ahead struct {
 	stream media.Stream
 	wake   func()        // called when next has returned nothing, and there is something
@@ -166,7 +165,8 @@ func (a *ahead) keep(f media.Frame) {
 	a.bytes += len(f.Data)
 }
 
-// space returns where in the store there are so many bytes. mu must be held.
+// space returns where in the store size bytes are free, and enlarges it if need be. mu must
+// be held.
 func (a *ahead) space(size int) int {
 	if a.count > 0 {
 		first := a.frames[a.head].from

@@ -16,8 +16,8 @@ type clock struct {
 	held    time.Duration // the position at which it is held; only while not running
 }
 
-// run starts the clock: the position at which it is held is due at an instant. If there
-// is a function, that makes position 0 due at what it returns instead. It reports whether
+// run starts the clock: the position at which it is held is due at an instant. If align
+// is not nil, position 0 is due at the instant that it returns instead. It reports whether
 // the clock was held.
 func (c *clock) run(at time.Time, align func(time.Time) time.Time) bool {
 	c.mu.Lock()

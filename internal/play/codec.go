@@ -20,14 +20,14 @@ func (p *Player) SetVP8Only(on bool) {
 		return
 	}
 	p.vp8Only = on
-	p.sounds++ // what could not be reopened before is tried again
+	p.sounds++ // sessions that could not be reopened are tried again
 	if !on || !p.givesH264() {
 		return
 	}
 	p.sessions.Add(1)
 	go func() { // ends when nothing is left to reopen, or by Shut; Close waits for it
 		defer p.sessions.Done()
-		p.tuning <- struct{}{} // whoever holds it ends by Shut, too
+		p.tuning <- struct{}{} // its holder ends by Shut, too
 		defer func() { <-p.tuning }()
 		if err := p.tuneAll(context.Background()); err != nil && !p.isClosed() {
 			p.cfg.Env.Logger.Warn("the server takes no H.264, and the source cannot be reopened as VP8: its pictures are not sent", "err", err)

@@ -209,7 +209,7 @@ func (s *session) serve(now time.Time) (next time.Time, err error) {
 // to look for one.
 func (s *session) fetch(now time.Time) (next time.Time, err error) {
 	if s.prompt && s.live {
-		// What comes until the frame before it ends can still be in it.
+		// A packet that comes before the last frame ends can still be the next one.
 		if due, running := s.clock.due(s.edge); !running || due.After(now) {
 			if !running {
 				due = time.Time{}

@@ -138,8 +138,8 @@ func (w *Wheel) wake(s *session) {
 	}
 }
 
-// remove ends that a session is served, and waits if it is being served. It reports
-// whether it was the one to do so: once, and not before add.
+// remove takes a session off the wheel for good, and waits while it is being served. It
+// reports whether the session was on the wheel.
 func (w *Wheel) remove(s *session) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,7 +156,7 @@ func (w *Wheel) remove(s *session) bool {
 	return true
 }
 
-// leave counts a session less. mu must be held.
+// leave counts one session less. mu must be held.
 func (w *Wheel) leave() {
 	if w.count--; w.count == 0 && w.asleep != awake {
 		w.asleep = awake

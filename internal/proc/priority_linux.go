@@ -10,8 +10,8 @@ import (
 // this process.
 const batch = 3
 
-// lowerPriority makes a process, and what it starts, nicer than this process by niceness,
-// and a batch job. It does nothing where that is not allowed.
+// lowerPriority makes a process and its children nicer than this process by niceness, and
+// batch jobs. It does nothing where that is not allowed.
 func lowerPriority(pid int) {
 	var param int32 // sched_param of a policy without priorities
 	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, uintptr(pid), batch, uintptr(unsafe.Pointer(&param)))

@@ -16,8 +16,8 @@ import (
 // for ever.
 const stderrGrace = time.Second
 
-// niceness is what a program is nicer than this process: its output is a few seconds
-// ahead, the packets that are sent of it are due.
+// niceness is by how much a program is nicer than this process: its output is seconds
+// ahead, and packets are due.
 const niceness = 5
 
 // stderrBuffer holds a few lines.

@@ -27,7 +27,7 @@ type reader struct {
 	// guarded by the run's mu
 	next   uint64 // the number of the frame to be read next
 	closed bool
-	own    *alone // what it reads since it was too slow for the run; or nil
+	own    *alone // its stream since it was too slow for the run, or nil
 
 	// owned by the goroutine that reads
 	begun bool          // base is set
@@ -51,8 +51,8 @@ const (
 // defaultStall is how long a source may give nothing if the Env does not say.
 const defaultStall = 30 * time.Second
 
-// newReader returns a reader for one who opened the source, or false if that wants its
-// start, which is no longer kept.
+// newReader returns a reader, or false if it is to have the start of the source, which is
+// not kept.
 func (r *run) newReader(ctx context.Context, env media.Env) (*reader, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,8 +98,8 @@ func (s *reader) ready(ctx context.Context) (media.Stream, error) {
 	return s, nil
 }
 
-// Prompt reports that ReadFrame never waits. Whoever plays a source whole may have to open
-// it again, and raw frames are not read ahead.
+// Prompt reports whether ReadFrame never waits. A source that is played whole may have to
+// be opened again, and raw frames are not read ahead.
 func (s *reader) Prompt() bool { return s.prompt }
 
 // Start returns where in the media the source within begins by itself, if the reader plays
@@ -202,7 +202,7 @@ func (s *reader) readAlone(own *alone) (media.Frame, error) {
 	}
 }
 
-// nothing returns a frame without data: what follows comes later by its length.
+// nothing returns a frame without data: later ones are due later by its length.
 func (s *reader) nothing(now time.Time) (media.Frame, error) {
 	switch {
 	case s.empty.IsZero():

@@ -211,7 +211,7 @@ func (r *run) spareOf(f *media.Frame) *[]byte {
 // live returns the number of the frame with which a reader begins: the first of all
 // while it is kept, or else the last key frame before the edge, or without pictures the
 // edge. That is the frame which the furthest reader plays, not the one that it waits to
-// play: whoever comes would be ahead of it, and a thousand one after another would read
+// play: a new reader would be ahead of it, and a thousand one after another would read
 // the source faster than it is played. mu must be held.
 func (r *run) live() uint64 {
 	if r.oldest == 0 {

@@ -19,7 +19,7 @@ type Source struct {
 	runs map[kind]*run
 }
 
-// kind is what a run gives.
+// kind says which frames a run gives.
 type kind struct {
 	format  media.Format
 	vp8Only bool
@@ -43,8 +43,8 @@ func New(inner media.Source) media.Source {
 	return s
 }
 
-// Whole is a Source each of whose streams has all of the source within. It can be seeked if
-// that can: what does not begin at the start is a run for one reader.
+// Whole is a Source whose streams each have all of the source within. It can be seeked if
+// that can: a stream from a position has one reader.
 type Whole struct{ *Source }
 
 // rawWhole is a Whole of a source that can be published by RTMP.
@@ -56,8 +56,8 @@ type rawWhole struct {
 // Encoding returns that of the source within.
 func (s rawWhole) Encoding() media.EncodeOptions { return s.raw.Encoding() }
 
-// FromStart returns a source that plays another one from its start, for as many as want it.
-// Those who begin within the window share a run.
+// FromStart returns a source whose streams each play another one from its start. Those that
+// are opened within the window share a run.
 func FromStart(inner media.Source) media.Source {
 	s := Whole{&Source{inner: inner, whole: true, runs: map[kind]*run{}}}
 	if raw, ok := inner.(media.RawSource); ok {
@@ -98,10 +98,9 @@ func (s *Source) openAlone(ctx context.Context, env media.Env, position time.Dur
 // Tracks returns those of the source within.
 func (s *Source) Tracks() media.Track { return s.inner.Tracks() }
 
-// Open joins the run, or opens the source within if there is none. Encoded and raw
-// frames, raw ones of different sizes, and pictures that have to be VP8 are runs of their
-// own. The first who joins
-// opens, with its env.
+// Open joins the run, or opens the source within if there is none. There is a run for
+// encoded frames, for raw ones of each size, and for pictures that have to be VP8. The
+// first caller opens it, with its env.
 func (s *Source) Open(ctx context.Context, env media.Env) (media.Stream, error) {
 	for {
 		r, first := s.join(kind{env.Format, env.VP8Only})
