@@ -65,6 +65,8 @@ func TestCommandLinesAreThoseOnRecord(t *testing.T) {
 	jobs := map[string]Job{
 		"file":              sound.File("song.mp3", 0),
 		"file-60ms":         long.File("song.mp3", 0),
+		"samples":           sound.Samples(nil),
+		"piped":             sound.Piped(nil),
 		"file-at":           sound.File("song.mp3", 90*time.Second),
 		"file-both":         both.File("film.mp4", 0),
 		"file-both-at":      both.File("film.mp4", 90*time.Second),

@@ -3,13 +3,15 @@ package ffmpeg
 import (
 	"os"
 	"slices"
+
+	"github.com/gotgcall/gotgcall/media"
 )
 
 // Samples returns the job that encodes the Matroska of samples on a pipe, whose header
 // says everything, so that nothing is probed and nothing waits. The muxer of Ogg holds one
 // packet back, that of Matroska two. Open does not close the pipe.
 func (e Encoding) Samples(input *os.File) Job {
-	j := e.job(assemble(watchedArgs(), []string{
+	j := e.job(assemble(append(watchedArgs(), "-filter_threads", threads(media.TrackAudio)), []string{
 		"-protocol_whitelist", "pipe", "-fflags", "nobuffer", "-analyzeduration", "0", "-probesize", "32",
 		"-f", "matroska", "-i", "pipe:0",
 	}, 0, [][]string{slices.Concat(mapSound(), audioArgs(e.Options, e.sound()),
