@@ -131,9 +131,21 @@ func (p *tab) judgeAll(group []played) {
 	}
 }
 
-// mustBeGood fails the test, unless the machine is too busy to judge.
+// What is wrong on a machine of any speed.
+const (
+	noSound   = "nothing is heard"
+	noPicture = "no picture comes"
+)
+
+// mustBeGood fails the test, unless the machine is too busy to judge. It is never too busy
+// for sound or pictures that do not come at all.
 func (p *tab) mustBeGood(bad map[string]string) {
 	p.t.Helper()
+	for source, why := range bad {
+		if why == noSound || why == noPicture {
+			require.FailNow(p.t, source+": "+why)
+		}
+	}
 	if busy := load(); len(bad) > 0 && busy > 2 {
 		p.t.Skipf("%v: nobody can judge a browser that shares its processor with %.1f others", bad, busy)
 	}
@@ -153,11 +165,13 @@ func load() float64 {
 func judge(from, to report, fps float64) string {
 	switch {
 	case to.Energy <= from.Energy:
-		return "nothing is heard"
+		return noSound
 	case concealed(from, to) >= maxConcealed:
 		return fmt.Sprintf("%.3f of the sound is made up", concealed(from, to))
 	case fps == 0:
 		return ""
+	case to.Frames <= from.Frames:
+		return noPicture
 	case rate(from, to) < 0.95*fps || rate(from, to) > 1.05*fps:
 		return fmt.Sprintf("%.2f pictures a second, not %v", rate(from, to), fps)
 	case to.Freezes > from.Freezes:

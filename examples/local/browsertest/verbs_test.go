@@ -17,7 +17,7 @@ func (p *tab) badge(id int, state string) {
 	p.until(fmt.Sprintf(`document.querySelector('[data-call="%d"] .badge').textContent.startsWith(%s)`, id, quote(state)))
 }
 
-// moving waits until so many more pictures of a call are shown.
+// moving waits until a number of further pictures of a call are shown.
 func (p *tab) moving(id int, pictures float64) report {
 	p.t.Helper()
 	from := p.look(id)
@@ -103,7 +103,9 @@ func verbs(t *testing.T, browser *chromium) {
 		late.until(fmt.Sprintf(`demo.calls.get(%d).video.videoWidth > 0`, id))
 		waited := evaluate[float64](late, `performance.now()`) - began
 		t.Logf("a picture after %.0f ms", waited)
-		require.Less(t, waited, 2500.0, "a picture comes within 2 s, and half a second is the machine's")
+		if waited >= 2500 { // 2 s, and half a second for the machine
+			p.in(t).mustBeGood(map[string]string{"late listener": fmt.Sprintf("the first picture after %.0f ms", waited)})
+		}
 	})
 	t.Run("kick", func(t *testing.T) {
 		p := p.in(t)
