@@ -1,6 +1,6 @@
 // This program is the library's demo: a page on which a browser plays into calls of this
 // machine, hears and sees them, breaks their network and measures what happens. It needs
-// no Telegram account: each call has a server of its own, which checks all that arrives.
+// no Telegram account: each call has its own server, which checks all that arrives.
 //
 //	go run ./examples/local              opens the page, until Ctrl-C
 //	go run ./examples/local song.mp3     plays a file or a URL too, ends with it, and

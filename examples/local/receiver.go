@@ -30,7 +30,7 @@ type receiver struct {
 	missed  atomic.Uint64 // packets that found no room in packets
 	judged  chan struct{} // closed when judge has seen all packets
 
-	// owned by judge, then by who has waited for judged
+	// owned by judge until judged is closed
 	sound, picture track
 	pcm            *mediatest.PCM         // of the last batch
 	frames         []mediatest.VideoFrame // of the last batch
@@ -85,8 +85,7 @@ func (r *receiver) close() {
 	}
 }
 
-// onRTP gets each packet that arrives and must not block. Those of a second call are none
-// of its own.
+// onRTP takes each packet that arrives, of the first call alone. It must not block.
 func (r *receiver) onRTP(from *sfu.Participant, p sfu.Packet) {
 	const vp8 = 100 // the payload type; what has another repeats packets
 	if !r.from.CompareAndSwap(nil, from) && r.from.Load() != from {
@@ -205,8 +204,8 @@ func (t totals) missing(p played) uint64 {
 	return t.lost
 }
 
-// report says in one line what arrived, once who played has left. Its error is
-// that of check.
+// report says in one line what arrived, once the player has left. Its error is that of
+// check.
 func (r *receiver) report(ctx context.Context, p played, out io.Writer) error {
 	r.close()
 	err := r.check(ctx, p)

@@ -96,7 +96,7 @@ type tab struct {
 	t       *testing.T
 }
 
-// open opens a page in a tab of its own, which ends with the test.
+// open opens a page in a new tab, which ends with the test.
 func (c *chromium) open(t *testing.T, url string) *tab {
 	t.Helper()
 	ctx, leave := chromedp.NewContext(c.ctx)

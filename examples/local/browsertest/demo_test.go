@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// demo is the program, in a process of its own.
+// demo is the program, in another process.
 type demo struct {
 	url    string
 	folder string

@@ -84,7 +84,7 @@ func concealed(from, to report) float64 {
 	return (to.Concealed - from.Concealed) / max(1, to.Samples-from.Samples)
 }
 
-// play plays a source in a call of its own, as a user does, and returns its number.
+// play plays a source in a new call, as a user does, and returns the call's number.
 func (p *tab) play(kind, value string) int {
 	p.t.Helper()
 	before := evaluate[int](p, `Math.max(0, ...demo.calls.keys())`)

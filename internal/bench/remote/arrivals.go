@@ -14,7 +14,7 @@ type arrivals struct {
 	sequence uint16
 	size     int // of the last sound
 
-	mark *mark // of who waits for a packet
+	mark *mark // what First waits for, or nil
 
 	recording bool
 	packets   int // of all streams, while recording

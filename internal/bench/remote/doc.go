@@ -1,4 +1,4 @@
-// Package remote is the far side of a benchmark, in a process of its own: the servers of many
+// Package remote is the far side of a benchmark, in another process: the servers of many
 // calls, which connect by ICE, DTLS and SCTP, answer with the feedback of a server of
 // Telegram, forward speakers, and note when packets arrive.
 //

@@ -99,8 +99,7 @@ func (c *call) first() (time.Time, error) {
 	}
 }
 
-// Process is the far side, in a process of its own. Its methods are not safe for concurrent
-// use.
+// Process is the process of the far side. Its methods are not safe for concurrent use.
 type Process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser

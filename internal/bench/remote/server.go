@@ -12,7 +12,7 @@ import (
 	"github.com/gotgcall/gotgcall/internal/sfu/signaling"
 )
 
-// server is a number of media servers, each with an address of its own.
+// server is a number of media servers, one for each address.
 type server struct {
 	sockets  []*socket
 	identity identity // of all of them

@@ -63,7 +63,7 @@ func Answer(w http.ResponseWriter, r *http.Request, listen ListenFunc) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	default:
 		w.Header().Set("Content-Type", "application/sdp")
-		_, _ = io.WriteString(w, sdp) // who went away misses nothing
+		_, _ = io.WriteString(w, sdp) // a page that is gone misses nothing
 	}
 }
 

@@ -167,6 +167,6 @@ func respond(w http.ResponseWriter, v any, err error) {
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // who went away misses nothing
+		_ = json.NewEncoder(w).Encode(v) // a page that is gone misses nothing
 	}
 }

@@ -36,8 +36,8 @@ type LoadState struct {
 	Trouble   string  `json:"trouble"`
 }
 
-// load is calls that nobody hears. They live in a process of their own, so that nothing
-// but the library is in what they cost: the servers are in this one.
+// load is calls that nobody hears. They live in another process, so that what they cost is
+// the library's alone: the servers are in this one.
 type load struct {
 	turn sync.Mutex // one change at a time
 
