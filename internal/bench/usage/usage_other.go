@@ -4,7 +4,7 @@ package usage
 
 import "time"
 
-// Own returns nothing here.
+// Own returns 0 here, which no process has used.
 func Own() (user, system time.Duration) { return 0, 0 }
 
 // Children returns nothing here.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Own returns the processor time that this process has used.
+// Own returns the processor time that this process has used, without its children.
 func Own() (user, system time.Duration) {
 	u := rusage(syscall.RUSAGE_SELF)
 	return time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())

@@ -3,6 +3,8 @@ package studio
 import (
 	"sync"
 	"time"
+
+	"github.com/gotgcall/gotgcall/internal/bench/usage"
 )
 
 // meter measures the share of a core that a process uses.
@@ -23,9 +25,10 @@ func (m *meter) read() float64 {
 	if passed < time.Second {
 		return m.share
 	}
-	used, ok := processorTime()
+	user, system := usage.Own()
+	used := user + system
 	switch {
-	case !ok:
+	case used == 0:
 		m.share = -1
 	case !m.at.IsZero():
 		m.share = (used - m.used).Seconds() / passed.Seconds()
