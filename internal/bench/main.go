@@ -54,8 +54,11 @@ func run(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(media)
-	if o.needsMedia() {
-		if err := load.Make(ctx, o.ffmpeg, media); err != nil {
+	if err := load.Make(ctx, o.ffmpeg, media, o.sources()); err != nil {
+		return err
+	}
+	if o.profiles != "" {
+		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"strconv"
@@ -59,28 +60,32 @@ func parse(args []string) (o options, err error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
+	if o.addresses < 1 {
+		return o, errors.New("calls need an address")
+	}
 	if calls == "" {
 		if calls = "200"; o.full {
 			calls = "1,50,200,1000,2000"
 		}
 	}
-	if o.calls, err = numbers(calls); err != nil {
+	if o.calls, err = numbers(calls, 1); err != nil {
 		return o, err
 	}
-	if o.speakers, err = numbers(speakers); err != nil {
+	if o.speakers, err = numbers(speakers, 0); err != nil {
 		return o, err
 	}
 	return o, o.choose(rows)
 }
 
-func numbers(list string) (all []int, err error) {
+// numbers returns those of a list, none of which may be less than least.
+func numbers(list string, least int) (all []int, err error) {
 	for field := range strings.SplitSeq(list, ",") {
 		if field == "" {
 			continue
 		}
 		n, err := strconv.Atoi(field)
-		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%q is no number", field)
+		if err != nil || n < least {
+			return nil, fmt.Errorf("%q is not a number from %d on", field, least)
 		}
 		all = append(all, n)
 	}
@@ -171,14 +176,4 @@ func (o *options) tooMuch(source string, calls int) string {
 		return "too much video for this machine"
 	}
 	return ""
-}
-
-func (o *options) needsMedia() bool {
-	for _, source := range o.sources() {
-		switch source {
-		case load.PassThrough, load.MP3, load.SharedMP3, load.Picture, load.H264Picture:
-			return true
-		}
-	}
-	return false
 }

@@ -1,10 +1,12 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/gotgcall/gotgcall"
 	"github.com/gotgcall/gotgcall/internal/e2e/synthetic"
@@ -56,23 +58,29 @@ func sources(media string) map[string]gotgcall.Source {
 	}
 }
 
-// Make makes the files that are played, which last three minutes.
-func Make(ctx context.Context, ffmpeg, media string) error {
+// Make makes the files that some sources play, which last three minutes.
+func Make(ctx context.Context, ffmpeg, media string, played []string) error {
 	const (
 		sound   = "aevalsrc=0.3*sin(2*PI*t*(220+20*sin(t)))+0.1*random(0):d=180:s=48000:c=stereo"
 		picture = "testsrc2=d=180:s=1280x720:r=30"
 	)
-	for _, args := range [][]string{
-		{"-f", "lavfi", "-i", sound, "-c:a", "libopus", "-b:a", "128k", filepath.Join(media, "sound.opus")},
-		{"-f", "lavfi", "-i", sound, "-c:a", "libmp3lame", "-b:a", "192k", filepath.Join(media, "sound.mp3")},
-		{
-			"-f", "lavfi", "-i", picture, "-i", filepath.Join(media, "sound.mp3"), "-c:v", "libx264", "-preset", "ultrafast",
-			"-c:a", "aac", "-shortest", filepath.Join(media, "movie.mp4"),
-		},
+	for _, file := range []struct {
+		name string
+		of   []string // sources
+		args []string
+	}{
+		{"sound.opus", []string{PassThrough}, []string{"-f", "lavfi", "-i", sound, "-c:a", "libopus", "-b:a", "128k"}},
+		{"sound.mp3", []string{MP3, SharedMP3}, []string{"-f", "lavfi", "-i", sound, "-c:a", "libmp3lame", "-b:a", "192k"}},
+		{"movie.mp4", []string{Picture, H264Picture}, []string{
+			"-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac",
+		}},
 	} {
-		out, err := exec.CommandContext(ctx, ffmpeg, append([]string{"-v", "error", "-nostdin"}, args...)...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("make media: %w: %s", err, out)
+		if !slices.ContainsFunc(played, func(s string) bool { return slices.Contains(file.of, s) }) {
+			continue
+		}
+		args := slices.Concat([]string{"-v", "error", "-nostdin"}, file.args, []string{filepath.Join(media, file.name)})
+		if out, err := exec.CommandContext(ctx, ffmpeg, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("make %s: %w: %s", file.name, err, bytes.TrimSpace(out))
 		}
 	}
 	return nil
