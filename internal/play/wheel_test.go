@@ -3,6 +3,7 @@ package play
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,52 @@ func TestManySessionsOnOneWheel(t *testing.T) {
 			w.Wait()
 		})
 	}
+}
+
+// slides is a stream of frames of any length.
+type slides struct {
+	ready
+	random *rand.Rand
+	pts    time.Duration
+}
+
+func (s *slides) ReadFrame() (media.Frame, error) {
+	f, err := s.ready.ReadFrame()
+	f.PTS, f.Duration = s.pts, time.Duration(1+s.random.IntN(1+s.random.IntN(300)))*gridStep
+	s.pts += f.Duration
+	return f, err
+}
+
+// TestFramesOfAnyLengthLeaveWhenTheyAreDue, whatever wakes their sessions, or ends others.
+func TestFramesOfAnyLengthLeaveWhenTheyAreDue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWheel(nil)
+		random := rand.New(rand.NewPCG(1, 2))
+		ended := make(chan error, 100)
+		var all []*session
+		for i := range 200 {
+			s := newSession(w, nil, &slides{ready: ready{frames: 100}, random: rand.New(rand.NewPCG(3, uint64(i)))}, 0, time.Hour,
+				func(_ media.Frame, due time.Time) { require.Equal(t, due, time.Now()) },
+				func(_ *session, err error) { ended <- err })
+			s.tracks = a
+			s.begin()
+			s.run(time.Now().Add(time.Duration(random.IntN(1000))*gridStep), nil)
+			all = append(all, s)
+		}
+		for i := 100; i < 200; i++ {
+			<-time.After(time.Duration(random.IntN(20)) * ms)
+			all[i].close()
+			w.wake(all[random.IntN(100)])
+		}
+		for range 100 {
+			require.ErrorIs(t, <-ended, io.EOF)
+		}
+		for _, s := range all {
+			s.close()
+		}
+		w.Wait()
+	})
 }
 
 // TestWheelSleepsWhileNothingIsDue, however many sessions are held.
