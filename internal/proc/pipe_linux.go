@@ -8,9 +8,9 @@ import (
 // setPipeSize is F_SETPIPE_SZ of fcntl(2), which package syscall does not name.
 const setPipeSize = 1031
 
-// growPipe asks for a larger pipe. A system that grants none, or that has given its
+// resizePipe asks for another size of a pipe. A system that grants none, or has given its
 // share of pipe memory away, leaves it as it is.
-func growPipe(pipe *os.File, size int) {
+func resizePipe(pipe *os.File, size int) {
 	if size <= 0 {
 		return
 	}

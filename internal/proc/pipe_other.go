@@ -4,5 +4,5 @@ package proc
 
 import "os"
 
-// growPipe does nothing: the size of a pipe cannot be asked for here.
-func growPipe(*os.File, int) {}
+// resizePipe does nothing: the size of a pipe cannot be asked for here.
+func resizePipe(*os.File, int) {}

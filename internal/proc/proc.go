@@ -119,7 +119,7 @@ func Pipe(buffer int) (r, w *os.File, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", models.ErrFFmpegSpawn, err)
 	}
-	growPipe(r, buffer)
+	resizePipe(r, buffer)
 	return r, w, nil
 }
 
