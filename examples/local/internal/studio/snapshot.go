@@ -172,7 +172,11 @@ func (s *Studio) Verdict() (string, error) {
 		sum.touched = sum.touched || v.touched
 		sum.violations = append(sum.violations, v.violations...)
 	}
-	line := fmt.Sprintf("%d calls, %d packets received, ", len(s.former), sum.arrived)
+	line := fmt.Sprintf("%d calls", len(s.former))
+	if len(s.former) == 1 {
+		line = "1 call"
+	}
+	line += fmt.Sprintf(", %d packets received, ", sum.arrived)
 	switch {
 	case len(s.former) == 0:
 		return "no call", nil

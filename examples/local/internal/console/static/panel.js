@@ -87,7 +87,7 @@ export function show(call) {
 export function showLoad(load) {
   const figure = byID('load-figures')
   let text = 'none'
-  if (load.trouble) text = `They could not begin: ${load.trouble}`
+  if (load.trouble) text = `They have ended: ${load.trouble}`
   else if (load.wanted && load.connected < load.wanted) text = `${load.connected} of ${load.wanted} connected…`
   else if (load.wanted && load.processor > 0) {
     text = `${load.wanted} calls, ${(1000 * load.processor / load.connected).toFixed(2)} ms of a processor per call and second: ` +
