@@ -248,14 +248,14 @@ func (f *OpusFile) seekOgg(position time.Duration) error {
 	l := &f.links[i]
 	f.link = l
 	f.target = 0
+	best, err := anchor{offset: l.offset, next: l.offset}, error(nil)
 	if position > 0 {
 		f.target = position - l.base + l.head.PreSkip
+		best, err = bisect(best, anchor{offset: l.end, at: l.pts(l.last)}, f.target, func(from, limit int64) (anchor, bool, error) {
+			p, ok, err := f.find(from, limit, func(p oggPlace) bool { return timed(p) && p.serial == l.serial && p.granule > l.start })
+			return anchor{p.offset, p.next, l.pts(p.granule)}, ok, err
+		})
 	}
-	begin := anchor{offset: l.offset, next: l.offset}
-	best, err := bisect(begin, anchor{offset: l.end, at: l.pts(l.last)}, f.target, func(from, limit int64) (anchor, bool, error) {
-		p, ok, err := f.find(from, limit, func(p oggPlace) bool { return timed(p) && p.serial == l.serial && p.granule > l.start })
-		return anchor{p.offset, p.next, l.pts(p.granule)}, ok, err
-	})
 	if err == nil {
 		err = f.in.seek(best.offset)
 	}

@@ -90,13 +90,13 @@ func (f *OpusFile) Seek(position time.Duration) error {
 	}
 	m := f.mkv
 	f.target = 0
+	best, err := anchor{offset: f.begin, next: f.begin}, error(nil)
 	if position > 0 {
 		f.target = position + m.audio.head.PreSkip
+		// A packet may be in the cluster before that of its end.
+		const longest = 120 * time.Millisecond
+		best, err = bisect(best, anchor{offset: f.size, at: m.tags.Duration}, f.target-longest, f.cluster)
 	}
-	begin := anchor{offset: f.begin, next: f.begin}
-	// A packet may be in the cluster before that of its end.
-	const longest = 120 * time.Millisecond
-	best, err := bisect(begin, anchor{offset: f.size, at: m.tags.Duration}, f.target-longest, f.cluster)
 	if err == nil {
 		err = f.in.seek(best.offset)
 	}

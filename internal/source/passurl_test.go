@@ -99,6 +99,37 @@ func TestSeeksInOpusOfAServer(t *testing.T) {
 	}
 }
 
+// TestOpusOfAServerBeginsSoon: the answer by which it is known is read on where that is
+// possible. So a file that grows on its server plays as far as it went at first.
+func TestOpusOfAServerBeginsSoon(t *testing.T) {
+	t.Parallel()
+	files, sums := opusFiles(t)
+	// Of Ogg the length is at the end, and the beginning is looked at before it is read.
+	for name, most := range map[string]int{"web.ogg": 4, "web.webm": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			grows := name == "web.webm"
+			server := webtest.Start(t, func(n int, q *http.Request) webtest.Answer {
+				file := files[name]
+				if grows {
+					file = file[:len(file)/2+10_000*n]
+				}
+				return webtest.Part(q, file)
+			})
+			stream, err := media.FromURL(server.URL, media.EncodeOptions{}).Open(t.Context(), noEncoder())
+			require.NoError(t, err)
+			defer stream.Close()
+			got, _ := passed(t, stream)
+			require.Equal(t, sums[name][:len(got)], got)
+			if !grows {
+				require.Len(t, got, len(sums[name]))
+			}
+			require.Greater(t, len(got), len(sums[name])*2/5)
+			require.Len(t, server.Requests(), most)
+		})
+	}
+}
+
 // TestOpusThatAServerGivesOnce: what is not passed through is encoded, from its beginning
 // and without another request.
 func TestOpusThatAServerGivesOnce(t *testing.T) {
