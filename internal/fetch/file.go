@@ -90,12 +90,13 @@ func (f *File) GiveBack() {
 		_ = f.Close()
 		return
 	}
+	conn := f.first
 	var rest io.Reader = failed{io.EOF}
-	if f.conn != nil {
-		rest = f.conn.Reader
+	if f.conn != nil { // perhaps another, if the first was lost
+		conn, rest = f.conn, f.conn.Reader
 	}
-	f.first.Reader, f.conn = io.MultiReader(&f.kept, rest), nil
+	conn.Reader, f.conn = io.MultiReader(&f.kept, rest), nil
 	f.r.mu.Lock()
-	f.r.first = f.first
+	f.r.first = conn
 	f.r.mu.Unlock()
 }
