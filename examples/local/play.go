@@ -78,11 +78,15 @@ func (p *play) observe() {
 	}
 }
 
-// narrate prints what somebody did on the page, and what the library said to it.
+// narrate prints what somebody did on the page, and what the library answered, where the
+// program plays nothing by itself.
 func (p *play) narrate(bar *progress) {
+	if p.call != 0 {
+		return
+	}
 	for _, e := range p.studio.Journal().Since(p.seen) {
 		p.seen = e.Seq
-		if e.Kind != studio.Log && p.call == 0 {
+		if e.Kind != studio.Log {
 			bar.say("          " + e.Text)
 		}
 	}

@@ -9,7 +9,7 @@ function goSource(input, patterns) {
   if (input.kind === 'url') return `gotgcall.FromURL(${quote(input.value)}, ${both})`
   if (input.kind === 'pattern') {
     const pattern = patterns.find(p => p.name === input.value)
-    const tracks = pattern.name === 'tone' ? 'gotgcall.TrackAudio' : 'gotgcall.TrackAudio|gotgcall.TrackVideo'
+    const tracks = pattern.command.includes('-c:v') ? 'gotgcall.TrackAudio|gotgcall.TrackVideo' : 'gotgcall.TrackAudio'
     return `gotgcall.FromShell(${quote(pattern.command)}, ${tracks})`
   }
   return `gotgcall.FromFile(${quote(input.value)}, ${both})`
