@@ -69,7 +69,7 @@ func passFile(ctx context.Context, env media.Env, path string, opts media.Encode
 		return nil, file.Close()
 	}
 	p.sound, p.release = env.Sound, file.Close
-	p.prompt = true // the kernel reads ahead
+	p.prompt = !mayWait(path) // the kernel reads ahead
 	if err := p.skip(ctx, position); err != nil {
 		_ = file.Close()
 		return nil, err
